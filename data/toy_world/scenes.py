@@ -1,0 +1,320 @@
+"""Draws one toy picture with exact segments and captions, from a numpy generator.
+
+Two styles: "web" pictures show one to three things of very different sizes, as pictures with
+captions on the web do; "scene" pictures show two to six things of medium size on one to three
+stuff regions, as segmentation data sets do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from data.toy_world import captions, shapes, textures, world
+
+Style = Literal["web", "scene"]
+
+TYPICAL_HUE_PROBABILITY = 0.8
+"""With random hues alone the names are not learned in minutes."""
+
+AT_HOME_PROBABILITY = 0.6
+MIN_VISIBLE = 0.55
+"""Share of an earlier thing's pixels that must survive every later one."""
+
+MIN_PIXELS = 70
+"""Smallest segment of a 96-pixel picture; scaled with the picture's area."""
+
+PLACEMENT_TRIES = 12
+_REFERENCE_SIZE = 96
+
+
+@dataclass(frozen=True)
+class StyleParameters:
+    """What distinguishes the two styles; lengths in pixels of a 96-pixel picture."""
+
+    thing_counts: tuple[int, int]
+    radii: tuple[float, float]
+    region_shares: tuple[float, float, float]
+
+
+STYLES: dict[str, StyleParameters] = {
+    "web": StyleParameters((1, 3), (15.0, 62.0), (0.6, 0.4, 0.0)),
+    "scene": StyleParameters((2, 6), (11.0, 22.0), (0.35, 0.45, 0.2)),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture with its annotation.
+
+    Attributes:
+        image: uint8 [H, W, 3], RGB.
+        segment_ids: uint8 [H, W]; 0 is void, i is segment i.
+        categories: int64 [n], class index of segment i at position i - 1.
+        captions: Two captions.
+    """
+
+    image: np.ndarray
+    segment_ids: np.ndarray
+    categories: np.ndarray
+    captions: list[str]
+
+
+@dataclass
+class _Canvas:
+    """A picture in the making; segment ids are provisional until `_finish`."""
+
+    pixels: np.ndarray
+    segments: np.ndarray
+    categories: list[int]
+    stuff: list[int]
+    hues: list[int] = field(default_factory=list)
+    areas: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where and how large a thing is drawn, in pixels and radians."""
+
+    x: float
+    y: float
+    radius: float
+    angle: float
+    aspect: float
+
+
+def make_scene(rng: np.random.Generator, style: Style, size: int = 96) -> Scene:
+    """Draws a picture of `size` x `size` pixels.
+
+    Args:
+        rng: Source of all choices; the same state gives the same picture.
+        style: "web" or "scene".
+        size: Side in pixels; at least 32.
+
+    Returns:
+        The picture, its segments and two captions.
+
+    Raises:
+        ValueError: If the style is unknown or the size is too small to draw on.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style: unknown value {style!r}; use one of {sorted(STYLES)}")
+    if size < 32:
+        raise ValueError(f"size: {size} is too small to draw on; use at least 32")
+    parameters = STYLES[style]
+    canvas = _background(rng, parameters, size)
+    for radius in _radii(rng, parameters, size):
+        _add_thing(rng, canvas, radius, size)
+    return _finish(rng, canvas, size)
+
+
+def _background(rng: np.random.Generator, parameters: StyleParameters, size: int) -> _Canvas:
+    count = 1 + int(rng.choice(3, p=parameters.region_shares))
+    stuff = [int(index) for index in rng.choice(len(world.STUFF_NAMES), count, replace=False)]
+    scale = _REFERENCE_SIZE / size
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(scale)
+    regions = _regions(rng, x, y, count)
+    pixels = textures.TEXTURE_FUNCTIONS[stuff[0]](rng, x, y)
+    for number in range(1, count):
+        other = textures.TEXTURE_FUNCTIONS[stuff[number]](rng, x, y)
+        pixels = np.where((regions == number)[..., None], other, pixels)
+    categories = [len(world.THING_NAMES) + index for index in stuff]
+    return _Canvas(pixels.astype(np.float32), regions + 1, categories, stuff)
+
+
+def _regions(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, count: int) -> np.ndarray:
+    """Cuts the picture into bands with wavy oblique borders; uint8 ids from 0."""
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    half = _REFERENCE_SIZE / 2
+    across = (x - half) * np.cos(angle) + (y - half) * np.sin(angle)
+    along = (y - half) * np.cos(angle) - (x - half) * np.sin(angle)
+    wave = rng.uniform(2.0, 5.0) * np.sin(along * rng.uniform(0.06, 0.16) + rng.uniform(0.0, 6.3))
+    cuts = {1: (), 2: (0.0,), 3: (-16.0, 16.0)}[count]
+    regions = np.zeros(x.shape, np.uint8)
+    for cut in cuts:
+        regions += across + wave > cut + rng.uniform(-9.0, 9.0)
+    return regions
+
+
+def _radii(rng: np.random.Generator, parameters: StyleParameters, size: int) -> list[float]:
+    """Log-uniform radii in pixels, the largest first so that it does not bury the others."""
+    low, high = parameters.thing_counts
+    logs = rng.uniform(*np.log(parameters.radii), rng.integers(low, high + 1))
+    return sorted(np.exp(logs) * (size / _REFERENCE_SIZE), reverse=True)
+
+
+def _add_thing(rng: np.random.Generator, canvas: _Canvas, radius: float, size: int) -> None:
+    """Draws one thing where it fits; leaves it out when no try finds a place."""
+    thing, at_home = _choose_thing(rng, canvas.stuff)
+    look = world.APPEARANCES[thing]
+    region = canvas.stuff.index(look.home) + 1 if at_home else 0
+    for _ in range(PLACEMENT_TRIES):
+        pose = _pose(rng, radius, size)
+        if region and canvas.segments[int(pose.y), int(pose.x)] != region:
+            continue
+        area, u, v = window(pose, size)
+        distance = shapes.SILHOUETTE_FUNCTIONS[look.silhouette](u, v)
+        if _fits(canvas, area, distance < 0.0, size):
+            hue = _body_hue(rng, look)
+            patch = painted(rng, look, hue, pose, (u, v, distance))
+            _paste(canvas, area, patch, distance, pose.radius)
+            canvas.categories.append(thing)
+            canvas.hues.append(hue)
+            return
+
+
+_RESIDENTS = tuple(
+    [
+        thing
+        for thing, look in enumerate(world.APPEARANCES)
+        for _ in range(2 if thing in world.TWIN_INDICES else 1)
+        if look.home == home
+    ]
+    for home in range(len(world.STUFF_NAMES))
+)
+"""Things by home; twins count twice, because they never come away from home."""
+
+
+def _choose_thing(rng: np.random.Generator, stuff: list[int]) -> tuple[int, bool]:
+    """Returns a thing and whether its centre must lie on its home stuff."""
+    if rng.random() < AT_HOME_PROBABILITY:
+        home = stuff[rng.integers(len(stuff))]
+        return int(rng.choice(_RESIDENTS[home])), True
+    thing = int(rng.integers(len(world.THING_NAMES)))
+    while thing in world.TWIN_INDICES:
+        thing = int(rng.integers(len(world.THING_NAMES)))
+    return thing, False
+
+
+def _pose(rng: np.random.Generator, radius: float, size: int) -> Pose:
+    margin = min(0.8 * radius, 0.4 * size)
+    x, y = rng.uniform(margin, size - margin, 2)
+    return Pose(x, y, radius, rng.uniform(-0.45, 0.45), rng.uniform(0.85, 1.15))
+
+
+def window(pose: Pose, size: int) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+    """Returns the picture part that the thing can touch and its coordinates in radii."""
+    reach = shapes.EXTENT * pose.radius
+    top, left = max(0, int(pose.y - reach)), max(0, int(pose.x - reach))
+    bottom, right = min(size, int(pose.y + reach) + 2), min(size, int(pose.x + reach) + 2)
+    y = (np.arange(top, bottom, dtype=np.float32) + 0.5 - pose.y)[:, None] / pose.radius
+    x = (np.arange(left, right, dtype=np.float32) + 0.5 - pose.x)[None, :] / pose.radius
+    cosine, sine, stretch = np.cos(pose.angle), np.sin(pose.angle), np.sqrt(pose.aspect)
+    u = ((x * cosine + y * sine) / stretch).astype(np.float32)
+    v = ((y * cosine - x * sine) * stretch).astype(np.float32)
+    return (slice(top, bottom), slice(left, right)), u, v
+
+
+def _fits(canvas: _Canvas, area: tuple[slice, slice], inside: np.ndarray, size: int) -> bool:
+    """Whether the thing is large enough and leaves enough of every earlier thing."""
+    smallest = MIN_PIXELS * (size / _REFERENCE_SIZE) ** 2
+    if inside.sum() < smallest:
+        return False
+    after = canvas.segments.copy()
+    after[area][inside] = 0
+    first = len(canvas.stuff) + 1
+    left = np.bincount(after.ravel(), minlength=first + len(canvas.areas))[first:]
+    return all(
+        pixels >= max(MIN_VISIBLE * area, smallest)
+        for pixels, area in zip(left, canvas.areas, strict=True)
+    )
+
+
+def _body_hue(rng: np.random.Generator, look: world.Appearance) -> int:
+    if rng.random() < TYPICAL_HUE_PROBABILITY:
+        return look.hue
+    others = [hue for hue in range(len(world.HUES)) if hue not in (look.hue, look.emblem_hue)]
+    return int(rng.choice(others))
+
+
+def painted(
+    rng: np.random.Generator,
+    look: world.Appearance,
+    hue: int,
+    pose: Pose,
+    grid: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Paints a thing: body with shading and a dark rim, and its emblem at a random place.
+
+    Args:
+        rng: Source of all choices.
+        look: The thing's appearance.
+        hue: Body hue to use, index into `world.HUES`.
+        pose: Where it is drawn; only the radius matters here.
+        grid: Coordinates u and v in radii and the distance to the outline, each [h, w].
+
+    Returns:
+        Colours, float32 [h, w, 3], also outside the outline.
+    """
+    u, v, distance = grid
+    color = np.asarray(world.HUE_COLORS[hue], np.float32)
+    color = 0.75 * color + 0.25 * color.mean() + rng.uniform(-0.03, 0.03, 3).astype(np.float32)
+    direction = rng.uniform(0.0, 2.0 * np.pi)
+    ramp = 1.0 + 0.18 * (u * np.cos(direction) + v * np.sin(direction))
+    rim = shapes.coverage(-distance - max(0.08, 1.2 / pose.radius), pose.radius)
+    patch = color * (ramp * (1.0 - 0.5 * rim)).astype(np.float32)[..., None]
+    emblem = np.asarray(world.HUE_COLORS[look.emblem_hue], np.float32)
+    glyph = _emblem_coverage(rng, look, pose, u, v)[..., None]
+    return patch + (emblem - patch) * glyph
+
+
+EMBLEM_RADIUS = 0.45
+
+
+def _emblem_coverage(
+    rng: np.random.Generator, look: world.Appearance, pose: Pose, u: np.ndarray, v: np.ndarray
+) -> np.ndarray:
+    """Places the glyph at a random spot well inside the silhouette."""
+    spots = rng.uniform(-0.8, 0.8, (2, 48))
+    depth = -shapes.SILHOUETTE_FUNCTIONS[look.silhouette](spots[0], spots[1])
+    deep = np.flatnonzero(depth >= min(0.30, 0.8 * depth.max()))
+    spot = spots[:, deep[0]].astype(np.float32)
+    local_u, local_v = (u - spot[0]) / EMBLEM_RADIUS, (v - spot[1]) / EMBLEM_RADIUS
+    distance = shapes.GLYPH_FUNCTIONS[look.glyph](local_u, local_v)
+    return shapes.coverage(distance, pose.radius * EMBLEM_RADIUS)
+
+
+def _paste(
+    canvas: _Canvas,
+    area: tuple[slice, slice],
+    patch: np.ndarray,
+    distance: np.ndarray,
+    radius: float,
+) -> None:
+    inside = distance < 0.0
+    alpha = shapes.coverage(distance, radius)[..., None]
+    below = canvas.pixels[area]
+    canvas.pixels[area] = below + (patch - below) * alpha
+    canvas.segments[area][inside] = len(canvas.categories) + 1
+    canvas.areas.append(int(inside.sum()))
+
+
+def _finish(rng: np.random.Generator, canvas: _Canvas, size: int) -> Scene:
+    """Lights the picture, drops segments that became too small, and writes the captions."""
+    smallest = MIN_PIXELS * (size / _REFERENCE_SIZE) ** 2
+    counts = np.bincount(canvas.segments.ravel(), minlength=len(canvas.categories) + 1)[1:]
+    kept = np.flatnonzero(counts >= smallest)
+    numbers = np.zeros(len(counts) + 1, np.uint8)
+    numbers[kept + 1] = np.arange(1, len(kept) + 1)
+    categories = np.asarray(canvas.categories, np.int64)[kept]
+    first = len(canvas.stuff)
+    stuff = [int(canvas.categories[i]) for i in kept if i < first]
+    things = [int(canvas.categories[i]) for i in kept if i >= first]
+    hues = [canvas.hues[i - first] for i in kept if i >= first]
+    texts = [captions.make_caption(rng, things, hues, stuff) for _ in range(2)]
+    return Scene(lit(rng, canvas.pixels), numbers[canvas.segments], categories, texts)
+
+
+def lit(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+    """Applies a bilinear light gradient and sensor noise; float to uint8."""
+    size = len(pixels)
+    corners = rng.uniform(0.8, 1.15, (2, 2)).astype(np.float32)
+    ramp = np.linspace(0.0, 1.0, size, dtype=np.float32)
+    left = corners[0, 0] + (corners[1, 0] - corners[0, 0]) * ramp
+    right = corners[0, 1] + (corners[1, 1] - corners[0, 1]) * ramp
+    gain = left[:, None] + (right - left)[:, None] * ramp[None, :]
+    noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(0.035)
+    values = pixels * gain[..., None] + noise
+    return (np.clip(values, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -1,0 +1,310 @@
+"""The schema of every experiment: small frozen dataclasses, one per concern.
+
+A config file under `configs/` returns a `Config`; the command line overrides single fields
+(`--optimizer.peak-lr 2e-4`). This module only describes; `ovseg_jax.build` turns descriptions
+into modules, and each part of the program reads its own section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+_schema = dataclasses.dataclass(frozen=True, kw_only=True)
+
+
+@_schema
+class ClipConfig:
+    """The image and text towers.
+
+    Attributes:
+        variant: A row of `ovseg_jax.models.clip.variants`.
+        compute_dtype: Type of activations; parameters, norms and logits stay float32.
+    """
+
+    variant: str = "convnext_large_d_320"
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+@_schema
+class MaskPoolingConfig:
+    """Average the trunk map under each mask (FC-CLIP's out-of-vocabulary branch)."""
+
+    kind: Literal["mask_pooling"] = "mask_pooling"
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 32
+
+
+@_schema
+class MaskCroppingConfig:
+    """Encode the crop around each mask as an image of its own.
+
+    Attributes:
+        crop_size: Side of the square crops in pixels.
+        fill: What stands outside the mask: the mean colour, or the picture itself.
+        expand: Factor by which the mask's box grows before cropping.
+        chunk: Crops encoded at once; bounds the memory.
+    """
+
+    kind: Literal["mask_cropping"] = "mask_cropping"
+    crop_size: int = 224
+    fill: Literal["mean", "picture"] = "mean"
+    expand: float = 1.0
+    chunk: int = 32
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 32
+
+
+@_schema
+class MaskAdapterConfig:
+    """Mask-Adapter (arXiv 2412.04533): learned activation maps in place of the mask.
+
+    Attributes:
+        phase: "warmup" trains on ground-truth masks, "mixed" adds matched predictions.
+        num_maps: Activation maps per mask (K).
+        width: Channels of the adapter's blocks.
+        mask_width: Channels of the embedded mask.
+        num_blocks: ConvNeXt blocks in the adapter.
+        mask_threshold: Probability above which a predicted mask counts as inside.
+        chunk: Masks adapted at once; bounds the memory.
+        num_truth: Ground-truth masks in the loss (32 in the warm-up, 16 in mixed training).
+        num_matched: Matched pairs of prediction and truth in mixed training.
+        match_rule: One random prediction per truth (the code) or every pair (the paper).
+        match_iou: IoU above which a prediction matches.
+        match_probability: Probability at which predictions are binarised for the IoU: 0.4 on
+            FC-CLIP, 0.5 on MAFT+.
+        class_weight: Weight of the cross-entropy.
+        cosine_weight: Weight of the cosine consistency between matched masks.
+        detach_truth: Stop the cosine loss's gradient at the truth's side (FC-CLIP: yes).
+        pad_empty: Padding pairs are empty masks (FC-CLIP's 0.5 threshold) rather than full.
+    """
+
+    kind: Literal["mask_adapter"] = "mask_adapter"
+    phase: Literal["warmup", "mixed"] = "warmup"
+    num_maps: int = 16
+    width: int = 768
+    mask_width: int = 16
+    num_blocks: int = 3
+    mask_threshold: float = 0.5
+    chunk: int = 32
+    num_truth: int = 32
+    num_matched: int = 8
+    match_rule: Literal["one_per_truth", "every_pair"] = "one_per_truth"
+    match_iou: float = 0.7
+    match_probability: float = 0.4
+    class_weight: float = 2.0
+    cosine_weight: float = 5.0
+    detach_truth: bool = True
+    has_void: bool = True
+    tune_text: bool = False
+
+
+@_schema
+class ContrastiveConfig:
+    """Contrastive image-caption training of CLIP itself; evaluated by mask pooling.
+
+    Attributes:
+        region_probability: Chance that an image is pooled over a random rectangle of cells
+            instead of all of them (in the place of a random resized crop).
+        region_cells: Smallest and largest side of that rectangle.
+    """
+
+    kind: Literal["contrastive"] = "contrastive"
+    region_probability: float = 0.6
+    region_cells: tuple[int, int] = (4, 11)
+    has_void: bool = False
+
+
+MethodConfig = MaskPoolingConfig | MaskCroppingConfig | MaskAdapterConfig | ContrastiveConfig
+
+
+@_schema
+class MaskSourceConfig:
+    """Where masks come from while training and evaluating.
+
+    Attributes:
+        kind: The data's own ground truth, or ground truth perturbed into imperfect masks.
+        iou: Mean IoU that perturbed masks are aimed at.
+        copies: Perturbed masks per ground-truth mask.
+    """
+
+    kind: Literal["ground_truth", "perturbed"] = "ground_truth"
+    iou: float = 0.8
+    copies: int = 1
+
+
+@_schema
+class EnsembleConfig:
+    """Geometric mean of the generator's and CLIP's probabilities (FC-CLIP).
+
+    Attributes:
+        alpha: CLIP's exponent for classes of the training vocabulary.
+        beta: CLIP's exponent for all others.
+    """
+
+    alpha: float = 0.4
+    beta: float = 0.8
+
+
+@_schema
+class InferenceConfig:
+    """How scores and masks become an answer.
+
+    Attributes:
+        short_side: Test size of the shorter side in pixels; 0 leaves images as they are.
+        long_side: Limit of the longer side in pixels.
+        object_threshold: Panoptic: lowest class probability of a mask.
+        overlap_threshold: Panoptic: lowest visible fraction of a mask.
+        top_instances: Instance: how many survive.
+        min_score: Pixels and segments below this probability stay unlabelled.
+    """
+
+    short_side: int = 896
+    long_side: int = 896
+    object_threshold: float = 0.0
+    overlap_threshold: float = 0.8
+    top_instances: int = 100
+    min_score: float = 0.0
+    ensemble: EnsembleConfig = EnsembleConfig()
+
+
+@_schema
+class ModelConfig:
+    """What a weights directory must say to be usable: towers, method, inference, words.
+
+    Attributes:
+        templates: Prompt set by name: "vild14", "single", "imagenet80" or "plain".
+        train_vocabulary: Class list that decides which classes count as seen.
+    """
+
+    clip: ClipConfig = ClipConfig()
+    method: MethodConfig = MaskAdapterConfig()
+    inference: InferenceConfig = InferenceConfig()
+    templates: str = "vild14"
+    train_vocabulary: str = ""
+
+
+@_schema
+class DataConfig:
+    """The training stream.
+
+    Attributes:
+        name: A folder under `data/`, which holds a TFDS builder.
+        config: Builder config; empty for its default.
+        split: TFDS split, slices allowed ("train[:64]").
+        root: Where the publisher's files lie; empty where the builder makes its own.
+        prepared: Where TFDS keeps prepared records; empty for its default.
+        vocabulary: Class list of the labels: a preset or a file.
+        image_size: Height and width of training images in pixels.
+        batch_size: Images per step over all devices.
+        max_segments: Ground-truth slots per image.
+        scale: Range of large-scale jitter; (1, 1) only fits the image into the frame.
+        flip: Whether half of the images are mirrored.
+        pad_value: Grey level of the padding before normalisation (detectron2: 128); -1 means
+            the mean colour.
+        classes: Class names whose segments are kept; empty for all.
+        min_area: Segments below this fraction of the image are dropped.
+        shuffle: Order the examples anew in each epoch.
+        captions: Whether a caption of each image is drawn and tokenised.
+    """
+
+    name: str = "coco_panoptic"
+    config: str = ""
+    split: str = "train"
+    root: str = ""
+    prepared: str = ""
+    vocabulary: str = "coco_panoptic133"
+    image_size: tuple[int, int] = (1024, 1024)
+    batch_size: int = 8
+    max_segments: int = 64
+    scale: tuple[float, float] = (0.1, 2.0)
+    flip: bool = True
+    pad_value: int = 128
+    classes: tuple[str, ...] = ()
+    min_area: float = 0.0
+    shuffle: bool = True
+    captions: bool = False
+
+
+@_schema
+class OptimizerConfig:
+    """AdamW on the trainable part.
+
+    Attributes:
+        trainable: Patterns of the parameters that train; the rest is frozen.
+        schedule: Shape of the learning rate after the warm-up.
+        milestones: Steps at which a "step" schedule divides by ten.
+        no_decay: Patterns without weight decay.
+        clip_norm: Largest global gradient norm.
+    """
+
+    peak_lr: float = 1e-4
+    schedule: Literal["constant", "cosine", "step", "poly"] = "cosine"
+    warmup_steps: int = 0
+    milestones: tuple[int, ...] = ()
+    weight_decay: float = 0.05
+    no_decay: tuple[str, ...] = (r".*/(bias|scale)", r".*embedding")
+    beta1: float = 0.9
+    beta2: float = 0.999
+    clip_norm: float = 1.0
+    trainable: tuple[str, ...] = (r"adapter/.*", r"void_embedding")
+
+
+@_schema
+class MeshConfig:
+    """Devices as a named grid; -1 takes what is left."""
+
+    data: int = -1
+    fsdp: int = 1
+
+
+@_schema
+class CheckpointConfig:
+    """When to save, and how many to keep."""
+
+    every_steps: int = 1000
+    keep: int = 3
+
+
+@_schema
+class EvaluationConfig:
+    """One evaluation over one split.
+
+    Attributes:
+        name: Prefix of its numbers.
+        metrics: Which evaluators run.
+        every_steps: How often during training; 0 for the end only.
+        max_images: Upper bound of images; 0 for all.
+    """
+
+    name: str = "validation"
+    data: DataConfig = DataConfig()
+    masks: MaskSourceConfig = MaskSourceConfig()
+    metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic"], ...] = ("mask_accuracy",)
+    every_steps: int = 0
+    max_images: int = 0
+
+
+@_schema
+class Config:
+    """One experiment, whole.
+
+    Attributes:
+        init_from: Weights directory or run to start from; empty trains from scratch.
+        init_missing: Patterns of parameters that may be absent there and start fresh.
+    """
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    masks: MaskSourceConfig = MaskSourceConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    mesh: MeshConfig = MeshConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    evaluations: tuple[EvaluationConfig, ...] = ()
+    num_steps: int = 1000
+    log_every: int = 20
+    seed: int = 0
+    init_from: str = ""
+    init_missing: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The arrow in which the papers differ: from features and masks to scores."""

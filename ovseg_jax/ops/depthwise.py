@@ -1,0 +1,109 @@
+"""Depthwise convolution, stride 1, with a form that is fast on CPU.
+
+XLA's grouped convolution is 10 to 30 times slower on CPU than the sum of shifted products, and
+differentiating that sum by autodiff keeps one padded gradient per kernel offset. So the shift
+form brings its own derivative.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+FORMS = ("grouped", "shift")
+
+
+def depthwise_conv(
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "kh kw 1 c"],
+    *,
+    form: str | None = None,
+) -> Float[Array, "b h w c"]:
+    """Convolves every channel with its own kernel, stride 1, zero padding, size kept.
+
+    As in deep learning usual, this is a correlation: the kernel is not flipped. Matches
+    `torch.nn.Conv2d(c, c, k, padding=k // 2, groups=c)` without bias.
+
+    Args:
+        x: Feature maps. Low precision is accumulated in float32.
+        kernel: One kernel per channel; both sides odd.
+        form: "grouped" (XLA's grouped convolution, the plain reference), "shift" (sum of shifted
+            products), or None for the faster one on the default backend.
+
+    Returns:
+        The convolved maps, in the dtype of `x`.
+
+    Raises:
+        ValueError: If the form is unknown or a side of the kernel is even.
+    """
+    if form is None:
+        form = "shift" if jax.default_backend() == "cpu" else "grouped"
+    if form not in FORMS:
+        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+    if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
+        raise ValueError(f"kernel has sides {kernel.shape[:2]}; both must be odd to keep the size")
+    convolve = _convolve_grouped if form == "grouped" else _convolve_by_shifts
+    return convolve(x, kernel.astype(x.dtype))
+
+
+def _convolve_grouped(x: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(1, 1),
+        padding="SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )
+
+
+@jax.custom_vjp
+def _convolve_by_shifts(x: Array, kernel: Array) -> Array:
+    height, width = x.shape[1:3]
+    padded = _pad(x, kernel)
+    total = jnp.zeros((), padded.dtype)
+    for row in range(kernel.shape[0]):
+        for column in range(kernel.shape[1]):
+            window = padded[:, row : row + height, column : column + width]
+            total = total + window * kernel[row, column, 0].astype(padded.dtype)
+    return total.astype(x.dtype)
+
+
+def _pad(x: Array, kernel: Array) -> Array:
+    """Pads the two image axes by half the kernel, in at least float32."""
+    rows, columns = kernel.shape[0] // 2, kernel.shape[1] // 2
+    widths = ((0, 0), (rows, rows), (columns, columns), (0, 0))
+    return jnp.pad(x, widths).astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve_by_shifts(x, kernel), (x, kernel)
+
+
+def _backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, kernel = residuals
+    x_gradient = _convolve_by_shifts(gradient, kernel[::-1, ::-1])
+    return x_gradient, _kernel_gradient(x, kernel, gradient)
+
+
+def _kernel_gradient(x: Array, kernel: Array, gradient: Array) -> Array:
+    """Correlates input and output gradient at every offset of the kernel.
+
+    A scan, since unrolled reductions are each compiled and run apart and come out slower.
+    """
+    padded = _pad(x, kernel)
+    gradient = gradient.astype(padded.dtype)
+    rows, columns = jnp.divmod(jnp.arange(kernel.shape[0] * kernel.shape[1]), kernel.shape[1])
+
+    def correlate(carry: None, offset: tuple[Array, Array]) -> tuple[None, Array]:
+        start = (0, offset[0], offset[1], 0)
+        window = lax.dynamic_slice(padded, start, gradient.shape)
+        return carry, jnp.einsum("bhwc,bhwc->c", window, gradient)
+
+    _, sums = lax.scan(correlate, None, (rows, columns))
+    return sums.reshape(kernel.shape).astype(kernel.dtype)
+
+
+_convolve_by_shifts.defvjp(_forward, _backward)

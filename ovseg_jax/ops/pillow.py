@@ -1,0 +1,158 @@
+"""Pillow's antialiased resize of 8-bit images in numpy, and the sizes detectron2 resizes to.
+
+Test-time images must be resized exactly as the reference systems did, whose detectron2 calls
+Pillow. Pillow computes in integers: weights with 22 fractional bits, each of the two passes
+rounded to 8 bits. Products of those integers stay far below 2**53, so double precision matrix
+products give them exactly, at the speed of the linear algebra library.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from jaxtyping import UInt8
+
+METHODS = ("bilinear", "bicubic")
+FRACTION_BITS = 22
+OUTPUTS_PER_BLOCK = 32
+ROWS_PER_STRIP = 128
+
+
+def test_size(height: int, width: int, short: int, long: int) -> tuple[int, int]:
+    """Computes the size at which a test image is shown to a model, aspect kept.
+
+    Matches `ResizeShortestEdge` of detectron2, its rounding included.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        short: Wanted length of the shorter side.
+        long: Limit of the longer side, which wins over `short`.
+
+    Returns:
+        Height and width in pixels.
+    """
+    scale = short / min(height, width)
+    new = [short, scale * width] if height < width else [scale * height, short]
+    if max(new) > long:
+        shrink = long / max(new)
+        new = [side * shrink for side in new]
+    return int(new[0] + 0.5), int(new[1] + 0.5)
+
+
+def fit_longest(height: int, width: int, long: int) -> tuple[int, int]:
+    """Computes the size whose longer side is `long`, aspect kept, both sides at least 1.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        long: Wanted length of the longer side.
+
+    Returns:
+        Height and width in pixels.
+    """
+    scale = long / max(height, width)
+    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+
+def resize_image(
+    image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int], *, method: str = "bilinear"
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Resizes as `PIL.Image.resize` does, to the bit.
+
+    Args:
+        image: RGB pixels.
+        size: Height and width of the result (Pillow takes width first).
+        method: "bilinear" or "bicubic", both antialiased when shrinking.
+
+    Returns:
+        RGB pixels.
+
+    Raises:
+        ValueError: If the method is unknown or a side of either size is below 1.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
+    if min(*image.shape[:2], *size) < 1:
+        raise ValueError(f"cannot resize an image of {image.shape[:2]} to {tuple(size)} pixels")
+    if size[1] != image.shape[1]:
+        image = _resize_width(image, size[1], method)
+    if size[0] != image.shape[0]:
+        rows = image.reshape(len(image), -1)
+        image = _apply(rows, size[0], method).reshape(size[0], *image.shape[1:])
+    return image
+
+
+def _resize_width(image: np.ndarray, width: int, method: str) -> np.ndarray:
+    """Resizes axis 1, some rows at a time to bound the memory of the transposed copies."""
+    strips = []
+    for top in range(0, len(image), ROWS_PER_STRIP):
+        strip = image[top : top + ROWS_PER_STRIP].swapaxes(0, 1)  # [w, rows, 3]
+        resized = _apply(strip.reshape(len(strip), -1), width, method)
+        strips.append(resized.reshape(width, *strip.shape[1:]).swapaxes(0, 1))
+    return np.concatenate(strips)
+
+
+def _apply(pixels: np.ndarray, target: int, method: str) -> np.ndarray:
+    """Resizes the first axis of [source, columns]."""
+    result = np.empty((target, pixels.shape[1]), np.uint8)
+    for start, stop, first, last, weights in _blocks(len(pixels), target, method):
+        sums = weights @ pixels[first:last].astype(np.float64)
+        result[start:stop] = _to_eight_bits(sums)
+    return result
+
+
+def _to_eight_bits(sums: np.ndarray) -> np.ndarray:
+    """Rounds and drops the fraction: (sum + half) >> bits, clipped to 0..255."""
+    return np.clip(np.floor(sums / 2**FRACTION_BITS + 0.5), 0, 255).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=16)
+def _blocks(source: int, target: int, method: str) -> list[tuple[int, int, int, int, np.ndarray]]:
+    """Cuts the banded weight matrix into dense blocks of some output rows each.
+
+    Returns:
+        Per block: first and end output row, first and end input row, weights.
+    """
+    first, weights = _integer_weights(source, target, method)
+    blocks = []
+    for start in range(0, target, OUTPUTS_PER_BLOCK):
+        stop = min(start + OUTPUTS_PER_BLOCK, target)
+        low, high = first[start], min(first[stop - 1] + weights.shape[1], source)
+        block = np.zeros((stop - start, high - low + weights.shape[1]))
+        columns = (first[start:stop] - low)[:, None] + np.arange(weights.shape[1])
+        np.put_along_axis(block, columns, weights[start:stop], axis=1)
+        blocks.append((start, stop, int(low), int(high), block[:, : high - low].copy()))
+    return blocks
+
+
+def _integer_weights(source: int, target: int, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """First input and fixed-point weights of every output; Pillow's `precompute_coeffs`."""
+    kernel, reach = (_triangle, 1.0) if method == "bilinear" else (_cubic, 2.0)
+    scale = source / target
+    stretch = max(scale, 1.0)
+    support = reach * stretch
+    centre = (np.arange(target) + 0.5) * scale
+    first = np.maximum((centre - support + 0.5).astype(np.int64), 0)
+    count = np.minimum((centre + support + 0.5).astype(np.int64), source) - first
+    tap = np.arange(2 * int(np.ceil(support)) + 1)
+    weights = kernel((tap + first[:, None] - centre[:, None] + 0.5) * (1 / stretch))
+    weights = np.where(tap < count[:, None], weights, 0.0)
+    weights = weights / np.cumsum(weights, axis=1)[:, -1:]  # summed one by one, as Pillow does
+    scaled = weights * 2**FRACTION_BITS
+    return first, np.trunc(scaled + np.where(scaled < 0, -0.5, 0.5))
+
+
+def _triangle(distance: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - np.abs(distance), 0)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution kernel with a = -0.5."""
+    a, x = -0.5, np.abs(distance)
+    inner = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
+    outer = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
+
+

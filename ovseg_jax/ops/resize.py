@@ -1,0 +1,193 @@
+"""Resizing with PyTorch's pixel conventions, as one small matrix per image axis.
+
+Both passes of a separable resize are products with matrices that depend on the sizes alone, so
+they are built in numpy while tracing and cost nothing at run time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+METHODS = ("nearest", "bilinear", "bicubic")
+
+
+def resize(
+    x: Float[Array, "b h w c"],
+    size: tuple[int, int],
+    *,
+    method: str = "bilinear",
+    antialias: bool = False,
+    align_corners: bool = False,
+) -> Float[Array, "b H W c"]:
+    """Resizes channels-last maps as `torch.nn.functional.interpolate` does.
+
+    Args:
+        x: Maps of any size. Low precision is interpolated in float32.
+        size: Height and width of the result.
+        method: "nearest", "bilinear", or "bicubic" (a = -0.75; -0.5 with antialias, as in torch).
+        antialias: Widen the filter when shrinking, so that every input pixel counts.
+        align_corners: Let the centres of the corner pixels coincide, not their outer edges.
+
+    Returns:
+        The resized maps, in the dtype of `x`.
+
+    Raises:
+        ValueError: If the method is unknown, a side is below 1, or the options do not combine.
+    """
+    options = (method, antialias, align_corners)
+    rows = interpolation_matrix(x.shape[1], size[0], *options)
+    columns = interpolation_matrix(x.shape[2], size[1], *options)
+    return _contract("bhwc", x, rows, columns)
+
+
+def resize_masks(
+    masks: Float[Array, "*b h w"],
+    size: tuple[int, int],
+    *,
+    method: str = "bilinear",
+    align_corners: bool = False,
+) -> Float[Array, "*b H W"]:
+    """Resizes the last two axes as `F.interpolate` does, without antialiasing.
+
+    Args:
+        masks: Mask logits, probabilities, or zeros and ones as floats.
+        size: Height and width of the result.
+        method: As for `resize`.
+        align_corners: As for `resize`.
+
+    Returns:
+        The resized masks, in the dtype of `masks`.
+
+    Raises:
+        ValueError: As for `resize`.
+    """
+    options = (method, False, align_corners)
+    rows = interpolation_matrix(masks.shape[-2], size[0], *options)
+    columns = interpolation_matrix(masks.shape[-1], size[1], *options)
+    return _contract("...hw", masks, rows, columns)
+
+
+def _contract(axes: str, x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
+    """Multiplies axis h by `rows` [H, h] and axis w by `columns` [W, w], cheaper one first."""
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    passes = [("h", "H", rows), ("w", "W", columns)]
+    if rows.shape[0] * columns.shape[1] > columns.shape[0] * rows.shape[1]:
+        passes.reverse()
+    result = x.astype(dtype)
+    for source, target, matrix in passes:
+        if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
+            axes = axes.replace(source, target)
+            continue
+        into = axes.replace(source, target)
+        result = jnp.einsum(
+            f"{target}{source},{axes}->{into}",
+            jnp.asarray(matrix, dtype),
+            result,
+            precision=lax.Precision.HIGHEST,
+        )
+        axes = into
+    return result.astype(x.dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def interpolation_matrix(
+    source: int,
+    target: int,
+    method: str = "bilinear",
+    antialias: bool = False,
+    align_corners: bool = False,
+) -> Float[np.ndarray, "target source"]:
+    """Builds the matrix that resizes one axis; its rows sum to one.
+
+    Args:
+        source: Length of the axis now.
+        target: Length wanted.
+        method: As for `resize`, like the two switches.
+        antialias: As for `resize`.
+        align_corners: As for `resize`.
+
+    Returns:
+        Read-only float64 weights.
+
+    Raises:
+        ValueError: As for `resize`.
+    """
+    _check(source, target, method, antialias, align_corners)
+    if method == "nearest":
+        matrix = _nearest_matrix(source, target)
+    elif antialias:
+        matrix = _antialiased_matrix(source, target, method)
+    else:
+        matrix = _sampled_matrix(source, target, method, align_corners)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _check(source: int, target: int, method: str, antialias: bool, align_corners: bool) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
+    if source < 1 or target < 1:
+        raise ValueError(f"cannot resize an axis of {source} to {target}; both must be at least 1")
+    if method == "nearest" and (antialias or align_corners):
+        raise ValueError("method='nearest' takes neither antialias nor align_corners")
+    if antialias and align_corners:
+        raise ValueError("antialias and align_corners do not combine; choose one")
+
+
+def _nearest_matrix(source: int, target: int) -> np.ndarray:
+    # float32, as torch computes it: in float64 other pixels win where the product is near whole.
+    scale = np.float32(source) / np.float32(target)
+    chosen = np.floor(np.arange(target, dtype=np.float32) * scale).astype(np.int64)
+    return np.eye(source)[np.minimum(chosen, source - 1)]
+
+
+def _sampled_matrix(source: int, target: int, method: str, align_corners: bool) -> np.ndarray:
+    """Weights of the 2 or 4 pixels around each sampled position; the border pixel repeats."""
+    if align_corners:
+        position = np.arange(target) * ((source - 1) / (target - 1) if target > 1 else 0.0)
+    else:
+        position = (np.arange(target) + 0.5) * (source / target) - 0.5
+    if method == "bilinear":
+        position = np.maximum(position, 0)
+    kernel, reach = _triangle if method == "bilinear" else _cubic(-0.75), 2
+    first = np.floor(position).astype(np.int64) - (reach - 1)
+    matrix = np.zeros((target, source))
+    for tap in range(2 * reach):
+        weight = kernel(position - (first + tap))
+        np.add.at(matrix, (np.arange(target), np.clip(first + tap, 0, source - 1)), weight)
+    return matrix
+
+
+def _antialiased_matrix(source: int, target: int, method: str) -> np.ndarray:
+    """The filter stretched by the shrink factor, cut at the border and normalised."""
+    kernel, reach = (_triangle, 1) if method == "bilinear" else (_cubic(-0.5), 2)
+    scale = source / target
+    stretch = max(scale, 1.0)
+    centre = scale * (np.arange(target)[:, None] + 0.5)
+    pixel = np.arange(source)[None]
+    start = np.maximum(np.trunc(centre - reach * stretch + 0.5), 0)
+    stop = np.minimum(np.trunc(centre + reach * stretch + 0.5), source)
+    weight = kernel((pixel + 0.5 - centre) / stretch) * ((pixel >= start) & (pixel < stop))
+    return weight / weight.sum(1, keepdims=True)
+
+
+def _triangle(distance: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - np.abs(distance), 0)
+
+
+def _cubic(a: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Keys' cubic convolution kernel with slope `a` at distance one."""
+
+    def kernel(distance: np.ndarray) -> np.ndarray:
+        x = np.abs(distance)
+        inner = ((a + 2) * x - (a + 3)) * x * x + 1
+        outer = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+        return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
+
+    return kernel

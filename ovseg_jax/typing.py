@@ -1,0 +1,165 @@
+"""The nouns that flow through the pipeline, and the dimension letters used everywhere.
+
+    Batch ─► Features ─► Proposals ─► Regions ─► Scores ─► Prediction
+
+Layout is always channels last. Dimension letters, one meaning each:
+
+    b  images in the batch        q  masks of one image           k  class slots (padded)
+    H W  image pixels             n  ground-truth masks (padded)  s  synonym rows (padded)
+    h w  feature cells            m  activation maps per mask     t  prompt templates
+    c  trunk channels             d  joint image-text embedding   l  tokens of a text
+
+Every struct is frozen and registered as a JAX tree, so it passes through `jit`, `vmap` and
+`eval_shape`. Annotations inform the reader; they are not checked here, because JAX rebuilds
+structs with leaves that are not arrays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+Params = dict[str, Any]
+"""A nested dict of arrays; paths such as `clip/visual/stem/conv/kernel` name its leaves."""
+
+_T = TypeVar("_T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def struct(cls: type[_T]) -> type[_T]:
+    """Makes `cls` a frozen keyword-only dataclass, a JAX tree of its fields, with `replace`."""
+    cls.replace = dataclasses.replace
+    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, kw_only=True)(cls))
+
+
+@struct
+class Batch:
+    """What the input pipeline hands to the device.
+
+    Ids travel instead of masks: `ovseg_jax.inputs.targets` expands `segment_ids` on the device.
+
+    Attributes:
+        images: Pixels in RGB, 0 to 255, not normalised.
+        sizes: Height and width of the part of each image that is picture, not padding, in pixels.
+        segment_ids: 0 for void, i for the i-th segment of the image.
+        labels: Class of each segment (entry i - 1 for id i); -1 fills unused slots.
+        captions: Token ids of one caption per image.
+        valid: False for images that only fill up a batch.
+    """
+
+    images: UInt8[Array, "b H W 3"]
+    sizes: Int[Array, "b 2"]
+    segment_ids: Int[Array, "b H W"] | None = None
+    labels: Int[Array, "b n"] | None = None
+    captions: Int[Array, "b l"] | None = None
+    valid: Bool[Array, " b"] | None = None
+
+
+@struct
+class Features:
+    """What an image alone says, free of masks and of words: computed once, then cached.
+
+    Attributes:
+        dense: Last trunk map before the head; this is what is pooled.
+        projected: The trunk map taken through norm and projection cell by cell, so that each
+            cell lies in the joint space; None where a method does not need it.
+        pyramid: Trunk maps at strides 4 to 32 by name ("res2" to "res5"), for generators.
+        images: Normalised pixels, kept by methods that crop.
+        cache: Whatever else one method needs, such as keys and values of blocks.
+        sizes: Height and width in pixels of the picture inside the padded frame.
+    """
+
+    dense: Float[Array, "b h w c"]
+    projected: Float[Array, "b h w d"] | None = None
+    pyramid: dict[str, Float[Array, "b _h _w _c"]] | None = None
+    images: Float[Array, "b H W 3"] | None = None
+    cache: Any = None
+    sizes: Int[Array, "b 2"] | None = None
+
+
+@struct
+class Proposals:
+    """Candidate masks of one batch, before any open-vocabulary decision.
+
+    Attributes:
+        masks: In the frame of the padded image, at any resolution. Boolean arrays are hard
+            masks; floating arrays are logits, positive inside.
+        valid: False for slots that hold no mask.
+        class_logits: Training-vocabulary logits, last column "no object"; None for sources
+            without a classifier (ground truth, files, SAM).
+        quality: How good the source believes each mask to be, 0 to 1; None where it does not say.
+    """
+
+    masks: Float[Array, "b q _H _W"] | Bool[Array, "b q _H _W"]
+    valid: Bool[Array, "b q"]
+    class_logits: Float[Array, "b q k1"] | None = None
+    quality: Float[Array, "b q"] | None = None
+
+
+@struct
+class Text:
+    """A vocabulary as embeddings, padded to a bucket so that another one compiles nothing.
+
+    Attributes:
+        embeddings: One row per synonym and template, each of unit length; zeros in padding.
+        classes: Class slot of each synonym row; padding rows point at slot k and are dropped.
+        valid: Class slots that hold a class.
+        seen: Class slots that share a name with the training vocabulary.
+        tokens: Token ids behind the embeddings, for methods that train the text tower.
+    """
+
+    embeddings: Float[Array, "s t d"]
+    classes: Int[Array, " s"]
+    valid: Bool[Array, " k"]
+    seen: Bool[Array, " k"]
+    tokens: Int[Array, "s t l"] | None = None
+
+
+@struct
+class Regions:
+    """One embedding per mask: the result of the arrow in which the methods differ.
+
+    Attributes:
+        embeddings: In the joint space, not normalised.
+        maps: Activation map logits that weighted the features; None where a method has none.
+    """
+
+    embeddings: Float[Array, "b q d"]
+    maps: Float[Array, "b q m h w"] | None = None
+
+
+@struct
+class Scores:
+    """How well each mask fits each class.
+
+    Attributes:
+        logits: Last column "void" (none of the classes); -inf in empty class slots.
+        masks: Masks that the method refined; None where it leaves them alone.
+        regions: The embeddings behind the logits; None for methods that never form them.
+    """
+
+    logits: Float[Array, "b q k1"]
+    masks: Float[Array, "b q _H _W"] | None = None
+    regions: Regions | None = None
+
+
+@struct
+class Prediction:
+    """The answer for one image, at its original size. Arrays may be NumPy.
+
+    Attributes:
+        labels: Class of every pixel; -1 where nothing is claimed.
+        segment_ids: 0 where nothing is claimed, i for the i-th segment.
+        classes: Class of each segment.
+        scores: Probability of each segment's class, 0 to 1.
+        masks: One hard mask per segment; instances may overlap.
+    """
+
+    labels: Int[Array, "H W"]
+    segment_ids: Int[Array, "H W"]
+    classes: Int[Array, " q"]
+    scores: Float[Array, " q"]
+    masks: Bool[Array, "q H W"]
