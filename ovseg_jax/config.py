@@ -67,6 +67,7 @@ class MaskAdapterConfig:
         width: Channels of the adapter's blocks.
         mask_width: Channels of the embedded mask.
         num_blocks: ConvNeXt blocks in the adapter.
+        layer_scale_init: First value of the blocks' layer scale.
         mask_threshold: Probability above which a predicted mask counts as inside.
         chunk: Masks adapted at once; bounds the memory.
         num_truth: Ground-truth masks in the loss (32 in the warm-up, 16 in mixed training).
@@ -87,6 +88,7 @@ class MaskAdapterConfig:
     width: int = 768
     mask_width: int = 16
     num_blocks: int = 3
+    layer_scale_init: float = 1e-6
     mask_threshold: float = 0.5
     chunk: int = 32
     num_truth: int = 32
@@ -245,7 +247,11 @@ class OptimizerConfig:
     warmup_steps: int = 0
     milestones: tuple[int, ...] = ()
     weight_decay: float = 0.05
-    no_decay: tuple[str, ...] = (r".*/(bias|scale)", r".*embedding")
+    no_decay: tuple[str, ...] = (
+        r".*/(bias|scale|layer_scale)",
+        r"(.*/)?[a-z_]*embedding",
+        r".*logit_scale",
+    )
     beta1: float = 0.9
     beta2: float = 0.999
     clip_norm: float = 1.0

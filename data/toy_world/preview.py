@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data.toy_world import scenes, shapes, world
+from data.toy_world import scenes, shapes, textures, things, world
 
 CELL = 112
 CAPTION_HEIGHT = 16
@@ -24,10 +24,10 @@ def thing_picture(thing: int, size: int = 96) -> np.ndarray:
     rng = np.random.default_rng([7, thing])
     look = world.APPEARANCES[thing]
     pixels = _stuff_pixels(rng, look.home, size)
-    pose = scenes.Pose(size / 2, size / 2, 0.32 * size, 0.0, 1.0)
-    window, u, v = scenes.window(pose, size)
+    pose = things.Pose(size / 2, size / 2, 0.32 * size, 0.0, 1.0)
+    window, u, v = things.window(pose, size)
     distance = shapes.SILHOUETTE_FUNCTIONS[look.silhouette](u, v)
-    patch = scenes.painted(rng, look, look.hue, pose, (u, v, distance))
+    patch = things.painted(rng, look, look.hue, pose, (u, v, distance))
     alpha = shapes.coverage(distance, pose.radius)[..., None]
     pixels[window] += (patch - pixels[window]) * alpha
     return scenes.lit(rng, pixels)
@@ -35,7 +35,7 @@ def thing_picture(thing: int, size: int = 96) -> np.ndarray:
 
 def _stuff_pixels(rng: np.random.Generator, stuff: int, size: int) -> np.ndarray:
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(96 / size)
-    return scenes.textures.TEXTURE_FUNCTIONS[stuff](rng, x, y).astype(np.float32)
+    return textures.TEXTURE_FUNCTIONS[stuff](rng, x, y).astype(np.float32)
 
 
 def _segment_colors(segment_ids: np.ndarray) -> np.ndarray:

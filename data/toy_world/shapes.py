@@ -13,8 +13,8 @@ import numpy as np
 
 ShapeFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-EXTENT = 1.35
-"""No silhouette reaches further from its centre than this many radii (aspect up to 1.2)."""
+EXTENT = 1.42
+"""No silhouette reaches further from its centre than this many radii (aspect up to 1.15)."""
 
 
 def disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.ops.vectors import unit
 
 
 def masked_cross_entropy(
@@ -14,12 +16,15 @@ def masked_cross_entropy(
 
     Matches `F.cross_entropy(..., ignore_index=-1)` in the Mask-Adapter training code, which
     multiplies the logits by zero where every label is ignored. Columns of -inf (empty class
-    slots) take no part.
+    slots, a missing void) take no part: they get probability zero and gradient zero.
     """
     labelled = labels >= 0
-    log_probabilities = jax.nn.log_softmax(logits, axis=-1)
-    picked = jnp.take_along_axis(log_probabilities, jnp.maximum(labels, 0)[..., None], axis=-1)
-    total = -jnp.where(labelled, picked[..., 0], 0.0).sum()
+    columns = jnp.arange(logits.shape[-1])
+    # Ignored rows are replaced before the softmax: their gradient is then zero, never 0 * inf.
+    safe = jnp.where(labelled[..., None], logits, 0.0).astype(jnp.float32)
+    log_probabilities = jax.nn.log_softmax(safe, axis=-1)
+    own = (columns == labels[..., None]) & labelled[..., None]
+    total = -jnp.where(own, log_probabilities, 0.0).sum()
     return total / jnp.maximum(labelled.sum(), 1)
 
 
@@ -31,6 +36,20 @@ def cosine_consistency(
     Padded pairs count in the mean, as in the reference code: hand in equal vectors for them and
     they add nothing while the divisor stays.
     """
-    norms = jnp.linalg.norm(embeddings, axis=-1) * jnp.linalg.norm(targets, axis=-1)
-    cosine = (embeddings * targets).sum(-1) / jnp.maximum(norms, 1e-8)
-    return 1.0 - cosine.mean()
+    return 1.0 - (unit(embeddings) * unit(targets)).sum(-1).mean()
+
+
+def contrastive_loss(
+    logits: Float[Array, "b b"], same: Bool[Array, "b b"] | None = None
+) -> Float[Array, ""]:
+    """CLIP's symmetric cross-entropy: image i belongs to text i, and the other way round.
+
+    Args:
+        logits: Similarity times temperature of every image (rows) and every text (columns).
+        same: Pairs of texts that are equal. Off the diagonal they are neither right nor wrong, so
+            they leave the softmax; None treats them as wrong, as CLIP does.
+    """
+    if same is not None:
+        logits = jnp.where(same & ~jnp.eye(len(logits), dtype=bool), -jnp.inf, logits)
+    own = jnp.arange(len(logits))
+    return (masked_cross_entropy(logits, own) + masked_cross_entropy(logits.T, own)) / 2

@@ -7,9 +7,18 @@ Masks and words enter at different depths in different papers, so the contract d
 * `score(features, proposals, text) -> Scores` does the rest. `Text` keeps its template axis and
   the validity of its padding.
 
-`embed` is the common way to write `score`; a method that mixes text in earlier overrides `score`
-itself (MaskCLIP++'s alignment, FISA's class tokens, MAFT+'s transferred text). Training uses the
-same two functions and adds `loss`.
+`embed` and `words` are the common way to write `score`, each open to be replaced alone:
+
+| method | replaces |
+|---|---|
+| mask pooling, Mask-Adapter | `embed` |
+| cropping, OVSeg | `encode` (keeps the pixels), `embed` |
+| MAFT+ | `words`: the rows depend on the image |
+| MaskCLIP++ | `embed`, and `score` where it aligns per template; `loss` |
+| FISA | `score`: words enter between the blocks, masks come out refined; `loss` |
+
+Training adds `loss`. Every function reads its parameters only; stochastic layers act where the
+caller of `apply` hands them an rng stream of their name.
 """
 
 from typing import Any
@@ -20,19 +29,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses.classification import masked_cross_entropy
-from ovseg_jax.ops.masks import masks_from_ids, sample_slots
+from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
+from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 
 Metrics = dict[str, Array]
 
 
 class Method(nn.Module):
-    """Base class: a CLIP model, and pooling-independent scoring by text.
+    """Base class: a CLIP model, and scoring by text.
 
     Attributes:
         clip: The image and text towers (`ovseg_jax.models.clip.clip.Clip`).
         has_void: Whether the method learns a "none of these" text row (`void_embedding`,
-            FC-CLIP 0.6); without it the void column is -inf.
+            systems 0.6); without it the void column is -inf.
         tune_text: Whether the vocabulary is embedded anew in each training step, because the
             text tower is being trained.
         num_truth: Ground-truth masks that enter the loss per image; more are sampled down.
@@ -45,10 +55,10 @@ class Method(nn.Module):
 
     def setup(self):
         if self.has_void:
-            width = self.clip.embedding_dim
-            self.void_embedding = self.param(
-                "void_embedding", nn.initializers.normal(1.0), (1, width)
-            )
+            normal = nn.initializers.normal(1.0)  # torch's default for an embedding
+            self.void_embedding = self.param("void_embedding", normal, (1, self.clip.embedding_dim))
+
+    # ---- the contract --------------------------------------------------------------------
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Computes what depends on the image alone.
@@ -63,13 +73,27 @@ class Method(nn.Module):
         """Computes one embedding per mask. Subclasses implement this or override `score`."""
         raise NotImplementedError(f"{type(self).__name__} defines neither embed nor score")
 
+    def words(self, features: Features, text: Text) -> Float[Array, "*b s1 d"]:
+        """Returns the rows that embeddings are compared with: synonyms, and void last if any.
+
+        Here they are the vocabulary's and the same for all images. A method that lets the image
+        change the words returns rows per image.
+        """
+        return self.text_rows(text)
+
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
-        """Compares every mask with every class (FC-CLIP 0.6: cosine, temperature, synonym max)."""
+        """Compares every mask with every class: cosine, temperature, best synonym."""
         regions = self.embed(features, proposals)
-        return Scores(logits=self.classify(regions.embeddings, text), regions=regions)
+        logits = self.compare(regions.embeddings, self.words(features, text), text)
+        return Scores(logits=logits, regions=regions)
 
     def loss(
-        self, batch: Batch, proposals: Proposals, text: Text, rng: Array
+        self,
+        batch: Batch,
+        proposals: Proposals,
+        text: Text,
+        rng: Array,
+        features: Features | None = None,
     ) -> tuple[Float[Array, ""], Metrics]:
         """Cross-entropy of ground-truth masks; methods with another objective override this.
 
@@ -78,25 +102,31 @@ class Method(nn.Module):
             proposals: Masks of the configured source; unused here.
             text: The training vocabulary.
             rng: Key of this step.
+            features: What `encode` gave for these images, if the mask source needed it already.
+
+        Returns:
+            The loss, and scalars to report.
         """
         truth, labels = self.sample_truth(batch, rng)
-        features = self.encode(batch.images.astype(jnp.float32), batch.sizes)
+        features = self.encode_batch(batch, features)
         logits = self.score(features, truth, self.current_text(text)).logits
         loss = masked_cross_entropy(logits, labels)
         return loss, {"loss": loss, "mask_accuracy": mask_accuracy(logits, labels)}
 
     def __call__(
-        self,
-        batch: Batch,
-        proposals: Proposals,
-        text: Text,
-        tokens: Int[Array, "r l"],
+        self, batch: Batch, proposals: Proposals, text: Text, tokens: Int[Array, "r l"]
     ) -> Any:
         """Touches every parameter once; used to initialise and to evaluate shapes."""
-        features = self.encode(batch.images.astype(jnp.float32), batch.sizes)
+        features = self.encode_batch(batch)
         return self.score(features, proposals, text), self.clip.encode_text(tokens)
 
-    # ---- shared pieces -------------------------------------------------------------------
+    # ---- shared pieces: images ------------------------------------------------------------
+
+    def encode_batch(self, batch: Batch, features: Features | None = None) -> Features:
+        """Encodes the images of a batch, unless that has been done."""
+        if features is not None:
+            return features
+        return self.encode(batch.images.astype(jnp.float32), batch.sizes)
 
     def normalise(
         self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]
@@ -108,23 +138,37 @@ class Method(nn.Module):
         inside = (rows & columns)[..., None]
         return jnp.where(inside, (images - mean) / std, 0.0)
 
-    def classify(
-        self, embeddings: Float[Array, "b q d"], text: Text
+    # ---- shared pieces: words -------------------------------------------------------------
+
+    def text_rows(self, text: Text) -> Float[Array, "s1 d"]:
+        """Averages the templates of every synonym and appends the learned void row, if any."""
+        rows = average_templates(text.embeddings)
+        return jnp.concatenate([rows, unit(self.void_embedding)]) if self.has_void else rows
+
+    def compare(
+        self,
+        embeddings: Float[Array, "b q d"],
+        rows: Float[Array, "s1 d"] | Float[Array, "b s1 d"],
+        text: Text,
     ) -> Float[Array, "b q k1"]:
         """Returns logits per class, the maximum over its synonyms, with void last.
 
-        Matches `get_classification_logits` of bytedance/fc-clip.
-        """
-        unit = embeddings / (jnp.linalg.norm(embeddings, axis=-1, keepdims=True) + 1e-12)
-        rows = unit @ average_templates(text.embeddings).T * self.clip.temperature()
-        return jnp.concatenate([synonym_max(rows, text), self.void_logits(unit)], axis=-1)
+        Matches `get_classification_logits` of bytedance/fc-clip. The rows are taken as they are:
+        those of MAFT+ are not of unit length.
 
-    def void_logits(self, unit: Float[Array, "b q d"]) -> Float[Array, "b q 1"]:
-        """Returns the last column: similarity to the learned void row, or -inf without one."""
+        Args:
+            embeddings: One vector per mask, of any length.
+            rows: What `words` returned.
+            text: Says which row belongs to which class.
+        """
+        axes = "bqd,bsd->bqs" if rows.ndim == 3 else "bqd,sd->bqs"
+        similarity = jnp.einsum(axes, unit(embeddings).astype(jnp.float32), rows)
+        similarity = similarity * self.clip.temperature()
+        synonyms = text.classes.shape[0]
+        void = similarity[..., synonyms:]
         if not self.has_void:
-            return jnp.full((*unit.shape[:-1], 1), -jnp.inf, unit.dtype)
-        void = self.void_embedding / jnp.linalg.norm(self.void_embedding, axis=-1, keepdims=True)
-        return unit @ void.T * self.clip.temperature()
+            void = jnp.full((*similarity.shape[:-1], 1), -jnp.inf, similarity.dtype)
+        return jnp.concatenate([synonym_max(similarity[..., :synonyms], text), void], axis=-1)
 
     def current_text(self, text: Text) -> Text:
         """Embeds the vocabulary with the present text tower if that tower is in training."""
@@ -133,24 +177,34 @@ class Method(nn.Module):
         if text.tokens is None:
             raise ValueError("tune_text needs Text.tokens: build the text bank with keep_tokens")
         rows, templates, length = text.tokens.shape
-        embedded = self.clip.encode_text(text.tokens.reshape(-1, length))
-        embedded = embedded / (jnp.linalg.norm(embedded, axis=-1, keepdims=True) + 1e-12)
+        embedded = unit(self.clip.encode_text(text.tokens.reshape(-1, length)))
         return text.replace(embeddings=embedded.reshape(rows, templates, -1))
 
-    def sample_truth(self, batch: Batch, rng: Array) -> tuple[Proposals, Int[Array, "b n"]]:
-        """Draws up to `num_truth` non-empty ground-truth masks per image, with their labels."""
-        masks = masks_from_ids(batch.segment_ids, batch.labels.shape[1])
-        present = masks.any((-2, -1)) & (batch.labels >= 0)
+    # ---- shared pieces: ground truth ------------------------------------------------------
+
+    def sample_truth_ids(
+        self, batch: Batch, rng: Array
+    ) -> tuple[Int[Array, "b n"], Int[Array, "b n"]]:
+        """Draws up to `num_truth` segments per image that have pixels and a label.
+
+        Returns:
+            Their ids, `NO_ID` in unused slots; and their labels, -1 there.
+        """
+        present = ids_present(batch.segment_ids, batch.labels.shape[1]) & (batch.labels >= 0)
         slots, valid = sample_slots(rng, present, self.num_truth)
-        labels = jnp.where(valid, jnp.take_along_axis(batch.labels, slots, axis=1), -1)
-        picked = jnp.take_along_axis(masks, slots[..., None, None], axis=1)
-        return Proposals(masks=picked & valid[..., None, None], valid=valid), labels
+        labels = jnp.take_along_axis(batch.labels, slots, axis=1)
+        return jnp.where(valid, slots + 1, NO_ID), jnp.where(valid, labels, -1)
+
+    def sample_truth(self, batch: Batch, rng: Array) -> tuple[Proposals, Int[Array, "b n"]]:
+        """Draws segments as `sample_truth_ids` does and expands them to hard masks."""
+        ids, labels = self.sample_truth_ids(batch, rng)
+        masks = masks_of_ids(batch.segment_ids, ids)
+        return Proposals(masks=masks, valid=ids != NO_ID), labels
 
 
 def average_templates(embeddings: Float[Array, "s t d"]) -> Float[Array, "s d"]:
     """Means unit template embeddings and normalises again; zero rows stay zero (systems 0.5)."""
-    mean = embeddings.mean(axis=1)
-    return mean / jnp.maximum(jnp.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
+    return unit(embeddings.mean(axis=1))
 
 
 def synonym_max(rows: Float[Array, "b q s"], text: Text) -> Float[Array, "b q k"]:

@@ -7,12 +7,20 @@ form brings its own derivative.
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
 FORMS = ("grouped", "shift")
+TILE = 4
+"""Side of the square tile of the kernel gradient, in pixels.
+
+With fewer than 16 pixels XLA on CPU (jax 0.10.2) computes the slices anew for each of them and
+is ten times slower; with 16 it is three to eight times faster than a scan over the offsets.
+"""
 
 
 def depthwise_conv(
@@ -91,19 +99,31 @@ def _backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, A
 def _kernel_gradient(x: Array, kernel: Array, gradient: Array) -> Array:
     """Correlates input and output gradient at every offset of the kernel.
 
-    A scan, since unrolled reductions are each compiled and run apart and come out slower.
+    One small tile of the image at a time, its pixels unrolled: each step multiplies the window
+    around every pixel of the tile with the gradient there and adds up arrays of the kernel's
+    size, which stay in the cache.
     """
-    padded = _pad(x, kernel)
-    gradient = gradient.astype(padded.dtype)
-    rows, columns = jnp.divmod(jnp.arange(kernel.shape[0] * kernel.shape[1]), kernel.shape[1])
+    rows, columns = kernel.shape[:2]
+    batch, height, width, channels = gradient.shape
+    down, across = -(-height // TILE), -(-width // TILE)
+    fill = ((0, 0), (0, down * TILE - height), (0, across * TILE - width), (0, 0))
+    padded = jnp.pad(_pad(x, kernel), fill)
+    gradient = jnp.pad(gradient, fill).astype(padded.dtype)
 
-    def correlate(carry: None, offset: tuple[Array, Array]) -> tuple[None, Array]:
-        start = (0, offset[0], offset[1], 0)
-        window = lax.dynamic_slice(padded, start, gradient.shape)
-        return carry, jnp.einsum("bhwc,bhwc->c", window, gradient)
+    def add_tile(tile: Array, total: Array) -> Array:
+        image, place = jnp.divmod(tile, down * across)
+        start = (image, place // across * TILE, place % across * TILE, 0)
+        seen = (1, TILE + rows - 1, TILE + columns - 1, channels)
+        window = lax.dynamic_slice(padded, start, seen)[0]
+        weights = lax.dynamic_slice(gradient, start, (1, TILE, TILE, channels))[0]
+        for row, column in itertools.product(range(TILE), repeat=2):
+            part = window[row : row + rows, column : column + columns]
+            total = total + part * weights[row, column]
+        return total
 
-    _, sums = lax.scan(correlate, None, (rows, columns))
-    return sums.reshape(kernel.shape).astype(kernel.dtype)
+    zeros = jnp.zeros((rows, columns, channels), padded.dtype)
+    total = lax.fori_loop(0, batch * down * across, add_tile, zeros)
+    return total[:, :, None].astype(kernel.dtype)
 
 
 _convolve_by_shifts.defvjp(_forward, _backward)

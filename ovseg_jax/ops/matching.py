@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import no_type_check
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from ovseg_jax.typing import struct
 RULES = ("one_per_truth", "every_pair")
 
 
+@no_type_check  # JAX rebuilds it with leaves that are not arrays
 @struct
 class Matches:
     """Pairs of a predicted and a true mask, padded to a fixed number.
@@ -52,7 +54,7 @@ def binarise_logits(
     return logits >= math.log(probability / (1 - probability))
 
 
-def match_by_iou(
+def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three numbers of the rule)
     ious: Float[Array, "q n"],
     *,
     gt_valid: Bool[Array, " n"],

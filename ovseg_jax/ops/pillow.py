@@ -2,8 +2,12 @@
 
 Test-time images must be resized exactly as the reference systems did, whose detectron2 calls
 Pillow. Pillow computes in integers: weights with 22 fractional bits, each of the two passes
-rounded to 8 bits. Products of those integers stay far below 2**53, so double precision matrix
-products give them exactly, at the speed of the linear algebra library.
+rounded to 8 bits. Sums of those integers stay far below 2**53, so matrix products in double
+precision give them exactly, at the speed of the linear algebra library.
+
+The width is resized first, as in every Pillow before 13 and so in every published result. From 13
+on, Pillow begins with the height where that is cheaper, which moves a bilinear result by at most
+one grey level.
 """
 
 from __future__ import annotations
@@ -59,7 +63,7 @@ def fit_longest(height: int, width: int, long: int) -> tuple[int, int]:
 def resize_image(
     image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int], *, method: str = "bilinear"
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Resizes as `PIL.Image.resize` does, to the bit.
+    """Resizes as `PIL.Image.resize` does: equal to the bit, width first (see above).
 
     Args:
         image: RGB pixels.
@@ -154,5 +158,3 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     inner = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
     outer = (((x - 5) * x + 8) * x - 4) * a
     return np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
-
-

@@ -73,7 +73,7 @@ def _softmax_of_log_sigmoid(maps: Array) -> Array:
 
 
 def _normalised_sigmoid(maps: Array) -> Array:
-    """sigmoid / sum of sigmoids, also where every sigmoid of a map underflows.
+    """Sigmoid over sum of sigmoids, also where every sigmoid of a map underflows.
 
     With s = max(0, -largest logit) and u = exp(s - |a|), sigmoid(a) is a common factor exp(-s)
     times u / (1 + u exp(-s)) for a < 0; the common factor cancels and the largest u is 1. Where
@@ -96,9 +96,7 @@ def _sum_under(weights: Array, features: Array) -> Array:
     return sums.reshape(*weights.shape[:-2], channels)
 
 
-def map_chunks(
-    function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis: int = 0
-) -> Any:
+def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis: int = 0) -> Any:
     """Applies a function to the masks a chunk at a time, one chunk after the other.
 
     Equal to `function(arrays)` wherever the function treats masks independently, with its

@@ -1,0 +1,62 @@
+"""Builds a data set: `python -m data.build NAME [--config C] [--manual-dir DIR] [--data-dir DIR]`.
+
+Does what `tfds build` does for these folders, without Apache Beam, which that command imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from data.manual_files import ManualFileError
+
+NAMES = ("coco_panoptic", "coco_stuff", "toy_world")
+
+
+def make_builder(
+    name: str, config: str | None = None, data_dir: str | Path | None = None
+) -> tfds.core.GeneratorBasedBuilder:
+    """Returns the builder of a data set of this folder.
+
+    Args:
+        name: One of `NAMES`.
+        config: Name of a builder config; the first one when None.
+        data_dir: Where prepared data lies or will lie; TFDS's default when None.
+
+    Raises:
+        ValueError: If there is no such data set.
+    """
+    if name not in NAMES:
+        raise ValueError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
+    module = importlib.import_module(f"data.{name}.{name}_dataset_builder")
+    return module.Builder(config=config, data_dir=None if data_dir is None else str(data_dir))
+
+
+def main() -> None:
+    """Parses the command line, prepares the data set and prints where it lies."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--config", help="builder config (default: the first one)")
+    parser.add_argument("--manual-dir", type=Path, help="folder with the publisher's files")
+    parser.add_argument("--data-dir", type=Path, help="where to write (default: TFDS's)")
+    options = parser.parse_args()
+    builder = make_builder(options.name, options.config, options.data_dir)
+    needed = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if needed and not (options.manual_dir and options.manual_dir.is_dir()):
+        parser.error(f"--manual-dir: {options.manual_dir} is not a folder. {needed}")
+    manual = str(options.manual_dir) if options.manual_dir else None
+    download_config = tfds.download.DownloadConfig(manual_dir=manual)
+    try:
+        builder.download_and_prepare(download_config=download_config)
+    except ManualFileError as error:
+        parser.exit(1, f"error: {error}\n")
+    for name, split in builder.info.splits.items():
+        print(f"{name}: {split.num_examples} examples")
+    print(f"in {builder.data_path}")
+
+
+if __name__ == "__main__":
+    main()

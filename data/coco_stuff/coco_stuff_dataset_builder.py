@@ -1,0 +1,91 @@
+"""TFDS builder of COCO-Stuff 164k from the publisher's files.
+
+A segment is everything of one class in a photo. The pixel maps hold the category id minus one: 182
+values with gaps, of which 171 are classes; categories are positions in the preset `coco_stuff171`.
+255 and the values of the gaps are void. Photos without a labelled pixel are left out, as in the
+preparation scripts of Mask-Adapter and OVSeg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data.features import segmentation_example, segmentation_features
+from data.manual_files import ManualFileError, read_picture, read_png, require_folder
+from ovseg_jax.vocabulary.classes import load_preset
+
+SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
+VOID = -1
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """COCO 2017 photos with class regions of 171 things and stuff."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name="full", description="train2017 and val2017."),
+        tfds.core.BuilderConfig(name="validation", description="val2017 only."),
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Give the COCO folder as manual_dir. It should hold train2017/ and val2017/ (photos), and "
+        "stuffthingmaps/train2017/ and stuffthingmaps/val2017/ (pixel maps). "
+        "See data/coco_stuff/README.md."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(features=segmentation_features())
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        root = epath.Path(dl_manager.manual_dir)
+        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
+        return {split: self._generate_examples(root, SPLIT_FOLDERS[split]) for split in wanted}
+
+    def _generate_examples(
+        self, root: epath.Path, folder: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        pictures = require_folder(root / folder, "the photos")
+        maps = require_folder(root / "stuffthingmaps" / folder, "the pixel maps")
+        paths = sorted(maps.glob("*.png"))
+        if not paths:
+            raise ManualFileError(f"no pixel map found; expected files {maps}/*.png")
+        table = raw_to_index()
+        for path in paths:
+            segment_ids, categories = decode_regions(read_png(path, "L", "the pixel map"), table)
+            if categories:
+                photo = f"{path.stem}.jpg"
+                content = read_picture(pictures / photo, segment_ids.shape)
+                yield path.stem, segmentation_example(content, segment_ids, categories, (), photo)
+
+
+def raw_to_index() -> np.ndarray:
+    """Returns int32 [256]: the class index of each pixel value, `VOID` where there is none."""
+    table = np.full(256, VOID, np.int32)
+    for index, entry in enumerate(load_preset("coco_stuff171").classes):
+        if entry.original_id is not None:
+            table[entry.original_id - 1] = index
+    return table
+
+
+def decode_regions(raw: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Turns a pixel map into an id map.
+
+    Args:
+        raw: uint8 [H, W], category id minus one, 255 for unlabelled.
+        table: See `raw_to_index`.
+
+    Returns:
+        int32 [H, W] with 0 for void and i for the region of the i-th class that is present, and the
+        class indices, ascending.
+    """
+    classes = table[raw]
+    present = np.unique(classes)
+    present = present[present != VOID]
+    numbers = np.zeros(table.max() + 2, np.int32)
+    numbers[present] = np.arange(1, len(present) + 1)
+    return numbers[classes], present.tolist()

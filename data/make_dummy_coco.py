@@ -1,0 +1,135 @@
+"""Draws the dummy data of both COCO builders in the publisher's layout.
+
+`python -m data.make_dummy_coco [FOLDER]` writes FOLDER/coco_panoptic/dummy_data and
+FOLDER/coco_stuff/dummy_data (FOLDER is this one by default). The photos are toy scenes whose
+classes are given COCO ids; among them are a grey photo, a crowd segment, void pixels, ids from the
+gaps of COCO's numbering, and a map without any label.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data.toy_world.scenes import Scene, make_scene
+from ovseg_jax.vocabulary.classes import ClassList, load_preset
+
+HEIGHT, WIDTH = 64, 80
+PHOTOS = {"train2017": 6, "val2017": 3}
+GAP_ID = 12
+"""COCO's numbering skips this id ("street sign")."""
+
+UNLABELLED = 255
+
+
+def _scene(folder: str, index: int) -> Scene:
+    seed = [23, list(PHOTOS).index(folder), index]
+    scene = make_scene(np.random.default_rng(seed), "scene")
+    return Scene(
+        scene.image[:HEIGHT, :WIDTH],
+        scene.segment_ids[:HEIGHT, :WIDTH],
+        scene.categories,
+        scene.captions,
+    )
+
+
+def _write_photo(path: Path, image: np.ndarray, grey: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    photo = Image.fromarray(image)
+    (photo.convert("L") if grey else photo).save(path, quality=85)
+
+
+def _coco_id(toy_class: int, classes: ClassList) -> int:
+    """Toy things become COCO things, toy stuff becomes COCO stuff."""
+    entry = classes.classes[2 * toy_class]
+    assert entry.original_id is not None
+    return entry.original_id
+
+
+def _write_panoptic(root: Path) -> None:
+    classes = load_preset("coco_panoptic133")
+    for folder, count in PHOTOS.items():
+        annotations = []
+        for index in range(count):
+            scene, stem = _scene(folder, index), f"{index + 1:012d}"
+            _write_photo(root / folder / f"{stem}.jpg", scene.image, grey=index == 1)
+            ids = _segment_numbers(scene)
+            raw = np.where(scene.segment_ids > 0, ids[scene.segment_ids], 0)
+            raw[:4, :10] = 0
+            colors = np.stack([raw % 256, raw // 256 % 256, raw // 65536], axis=-1)
+            path = root / f"panoptic_{folder}" / f"{stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(colors.astype(np.uint8)).save(path)
+            annotations.append(_annotation(scene, index, raw, ids, classes))
+        path = root / "annotations" / f"panoptic_{folder}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(_panoptic_file(annotations, classes), indent=1) + "\n")
+
+
+def _segment_numbers(scene: Scene) -> np.ndarray:
+    """Ids with all three bytes in use, as COCO's are."""
+    return np.arange(len(scene.categories) + 1) * 70001 + 300
+
+
+def _annotation(
+    scene: Scene, index: int, raw: np.ndarray, ids: np.ndarray, classes: ClassList
+) -> dict[str, Any]:
+    """The first photo's last segment is a crowd."""
+    last = len(scene.categories)
+    segments = [
+        {
+            "id": int(ids[number]),
+            "category_id": _coco_id(int(scene.categories[number - 1]), classes),
+            "iscrowd": int(index == 0 and number == last),
+            "area": int((raw == ids[number]).sum()),
+        }
+        for number in range(1, last + 1)
+        if (raw == ids[number]).any()
+    ]
+    name = f"{index + 1:012d}.png"
+    return {"image_id": index + 1, "file_name": name, "segments_info": segments}
+
+
+def _panoptic_file(annotations: list[dict[str, Any]], classes: ClassList) -> dict[str, Any]:
+    images = [
+        {"id": a["image_id"], "file_name": a["file_name"].replace(".png", ".jpg")}
+        | {"height": HEIGHT, "width": WIDTH}
+        for a in annotations
+    ]
+    categories = [
+        {"id": entry.original_id, "name": entry.name, "isthing": int(entry.is_thing)}
+        for entry in classes.classes
+    ]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _write_stuff(root: Path) -> None:
+    classes = load_preset("coco_stuff171")
+    for folder, count in PHOTOS.items():
+        for index in range(count):
+            scene, stem = _scene(folder, index), f"{index + 1:012d}"
+            _write_photo(root / folder / f"{stem}.jpg", scene.image, grey=index == 1)
+            values = [UNLABELLED] + [_coco_id(int(c), classes) - 1 for c in scene.categories]
+            raw = np.asarray(values, np.uint8)[scene.segment_ids]
+            raw[:4, :10] = GAP_ID - 1
+            raw[:4, 10:20] = UNLABELLED
+            if folder == "train2017" and index == count - 1:
+                raw[:] = UNLABELLED
+            path = root / "stuffthingmaps" / folder / f"{stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(raw).save(path)
+
+
+def main(folder: Path) -> None:
+    """Writes both trees below `folder`."""
+    _write_panoptic(folder / "coco_panoptic" / "dummy_data")
+    _write_stuff(folder / "coco_stuff" / "dummy_data")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

@@ -1,0 +1,143 @@
+"""From descriptions to things: the only place where names become classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ovseg_jax.config import DataConfig, MaskSourceConfig, ModelConfig
+from ovseg_jax.methods.contrastive import ContrastiveClip
+from ovseg_jax.methods.mask_adapter import MaskAdapter
+from ovseg_jax.methods.mask_cropping import MaskCropping
+from ovseg_jax.methods.mask_pooling import MaskPooling
+from ovseg_jax.methods.method import Method
+from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
+from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
+from ovseg_jax.models.generators.perturbed import PerturbedMasks
+from ovseg_jax.typing import Batch, Params, Proposals, Text
+from ovseg_jax.vocabulary.classes import (
+    ClassList,
+    available_presets,
+    load_class_file,
+    load_preset,
+    seen_mask,
+)
+from ovseg_jax.vocabulary.prompts import TEMPLATES
+from ovseg_jax.vocabulary.text_bank import build_text
+
+METHODS: dict[str, type[Method]] = {
+    "mask_pooling": MaskPooling,
+    "mask_cropping": MaskCropping,
+    "mask_adapter": MaskAdapter,
+    "contrastive": ContrastiveClip,
+}
+
+
+def method(config: ModelConfig) -> Method:
+    """Builds the method's module around its CLIP towers; parameters come separately."""
+    fields = dataclasses.asdict(config.method)
+    clip = build_clip(config.clip.variant, dtype=jnp.dtype(config.clip.compute_dtype))
+    return METHODS[fields.pop("kind")](clip=clip, **fields)
+
+
+def tokenizer(config: ModelConfig) -> Any:
+    """Builds the tokenizer that the text tower was made for."""
+    return build_tokenizer(config.clip.variant)
+
+
+def mask_source(config: MaskSourceConfig) -> Any:
+    """Builds the source of masks for training and evaluation."""
+    if config.kind == "perturbed":
+        return PerturbedMasks(iou=config.iou, copies=config.copies)
+    return GroundTruthMasks()
+
+
+def vocabulary(name: str) -> ClassList:
+    """Loads a class list: a preset by name, or a file."""
+    return load_preset(name) if name in available_presets() else load_class_file(name)
+
+
+def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
+    """Returns the indices of the classes that training keeps; None for all.
+
+    Raises:
+        ValueError: A kept name is not in the vocabulary.
+    """
+    if not data.classes:
+        return None
+    if unknown := sorted(set(data.classes) - set(classes.names)):
+        raise ValueError(f"data.classes: {unknown} are not in {data.vocabulary}")
+    return [index for index, name in enumerate(classes.names) if name in data.classes]
+
+
+def parameter_shapes(module: Method) -> Params:
+    """Returns the tree of parameter shapes without computing anything."""
+    return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+
+
+def initial_parameters(module: Method, key: jax.Array) -> Params:
+    """Returns freshly drawn parameters; call it under `jax.jit`."""
+    return module.init(key, *_examples(module))["params"]
+
+
+def text(
+    config: ModelConfig,
+    module: Method,
+    params: Params,
+    classes: ClassList,
+    *,
+    keep_tokens: bool = False,
+    cache: Any = None,
+) -> Text:
+    """Embeds a vocabulary with the text tower of `params`.
+
+    Args:
+        config: Names the templates and the training vocabulary.
+        module: The method whose CLIP embeds.
+        params: All its parameters.
+        classes: What to embed.
+        keep_tokens: Keep token ids for methods that train the text tower.
+        cache: Text cache; None computes anew.
+    """
+    encode = jax.jit(
+        lambda tokens: module.apply(
+            {"params": params}, tokens, method=lambda bound, ids: bound.clip.encode_text(ids)
+        )
+    )
+    seen = None
+    if config.train_vocabulary:
+        seen = np.asarray(seen_mask(classes, vocabulary(config.train_vocabulary)))
+    return build_text(
+        classes,
+        TEMPLATES[config.templates],
+        lambda ids: np.asarray(encode(ids)),
+        tokenizer(config),
+        seen=seen,
+        cache=cache,
+        keep_tokens=keep_tokens,
+    )
+
+
+def _examples(module: Method) -> tuple:
+    """The smallest inputs that touch every parameter."""
+    width, side = module.clip.embedding_dim, 64
+    batch = Batch(
+        images=jnp.zeros((1, side, side, 3), jnp.uint8),
+        sizes=jnp.full((1, 2), side, jnp.int32),
+        segment_ids=jnp.ones((1, side, side), jnp.int32),
+        labels=jnp.zeros((1, 1), jnp.int32),
+    )
+    proposals = Proposals(
+        masks=jnp.ones((1, 1, side, side), jnp.bool_), valid=jnp.ones((1, 1), jnp.bool_)
+    )
+    words = Text(
+        embeddings=jnp.ones((1, 1, width)),
+        classes=jnp.zeros((1,), jnp.int32),
+        valid=jnp.ones((1,), jnp.bool_),
+        seen=jnp.zeros((1,), jnp.bool_),
+    )
+    return batch, proposals, words, jnp.zeros((1, module.clip.text.context_length), jnp.int32)

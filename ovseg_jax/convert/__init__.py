@@ -1,0 +1,1 @@
+"""Published PyTorch checkpoints to weights directories, without torch."""

@@ -1,0 +1,210 @@
+"""Conversion as a table: which tensor of a file becomes which parameter, strict in both directions.
+
+Every tensor must match exactly one row, every parameter must be filled exactly once with the right
+shape, and all problems come in one message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ovseg_jax import trees
+from ovseg_jax.typing import Params
+
+Transform = Callable[[np.ndarray], np.ndarray | tuple[np.ndarray, ...]]
+Tensors = Mapping[str, np.ndarray]
+
+
+class ConversionError(ValueError):
+    """A file and a table do not fit each other; the message lists every problem."""
+
+
+def same(array: np.ndarray) -> np.ndarray:
+    """Keeps a tensor as it is."""
+    return array
+
+
+def scalar(array: np.ndarray) -> np.ndarray:
+    """Drops the axis of a one-element tensor."""
+    return array.reshape(())
+
+
+def linear(array: np.ndarray) -> np.ndarray:
+    """Turns torch's [out, in] into [in, out]; trailing 1 x 1 axes of a convolution are dropped."""
+    return array.reshape(array.shape[:2]).T
+
+
+def conv(array: np.ndarray) -> np.ndarray:
+    """Turns torch's [out, in, height, width] into [height, width, in, out].
+
+    A depthwise kernel [channels, 1, height, width] becomes [height, width, 1, channels].
+    """
+    return array.transpose(2, 3, 1, 0)
+
+
+def split_linear(array: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Splits a fused query-key-value weight [3 * out, in] into three [in, out]."""
+    return tuple(part.T for part in _thirds(array))
+
+
+def split_bias(array: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Splits a fused query-key-value bias [3 * out] into three."""
+    return _thirds(array)
+
+
+def _thirds(array: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(np.split(array, 3, axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    r"""A row that converts.
+
+    Attributes:
+        source: Pattern of the tensor's whole name.
+        target: Parameter path, or several where the transform splits; `\1` refers to groups.
+        transform: What happens to the values.
+    """
+
+    source: str
+    target: str | tuple[str, ...]
+    transform: Transform = same
+
+
+@dataclasses.dataclass(frozen=True)
+class Skip:
+    """A row for tensors that have no place in the model.
+
+    Attributes:
+        source: Pattern of the tensor's whole name.
+        because: Why, for the report.
+    """
+
+    source: str
+    because: str
+
+
+Table = Sequence[Rule | Skip]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What happened to every tensor of a file.
+
+    Attributes:
+        used: Paths that each tensor filled.
+        skipped: Reason for each tensor left out.
+    """
+
+    used: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def prefixed(table: Table, source: str, target: str) -> tuple[Rule | Skip, ...]:
+    """Returns the table with a prefix in front of all names.
+
+    Args:
+        table: Rows to copy.
+        source: Prefix of the tensors' names, as plain text.
+        target: Prefix of the paths.
+    """
+    escaped = re.escape(source)
+    return tuple(
+        dataclasses.replace(row, source=f"{escaped}(?:{row.source})")
+        if isinstance(row, Skip)
+        else Rule(escaped + row.source, tuple(target + t for t in _targets(row)), row.transform)
+        for row in table
+    )
+
+
+def apply(
+    table: Table, tensors: Tensors, expected: Mapping[str, Any], where: str
+) -> tuple[Params, Report]:
+    """Converts all tensors of a file.
+
+    Values are views of the source wherever NumPy allows it; nothing is copied up front.
+
+    Args:
+        table: Rows; the order does not matter, since exactly one must match each tensor.
+        tensors: The file's content by name.
+        expected: Parameters, or their shapes, as the model wants them (a nested dict).
+        where: Name of the file, for messages.
+
+    Returns:
+        The nested parameters and what was used.
+
+    Raises:
+        ConversionError: Lists every tensor that no row or several rows match, every parameter
+            that is missing, filled twice or unknown, and every wrong shape.
+    """
+    problems: list[str] = []
+    report, flat = Report(), {}
+    for name, array in tensors.items():
+        row = _matching_row(table, name, array, problems)
+        if isinstance(row, Skip):
+            report.skipped[name] = row.because
+        elif row is not None:
+            for path, value in _converted(row, name, array, problems):
+                if path in flat:
+                    problems.append(f"{name} fills {path} a second time")
+                flat[path] = value
+                report.used[name] = (*report.used.get(name, ()), path)
+    problems += _misfits(flat, trees.flatten(expected))
+    if problems:
+        raise ConversionError(_message(where, problems))
+    return trees.unflatten(flat), report
+
+
+def _matching_row(
+    table: Table, name: str, array: np.ndarray, problems: list[str]
+) -> Rule | Skip | None:
+    rows = [row for row in table if re.fullmatch(row.source, name)]
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        problems.append(f"no rule for the tensor {name} {array.shape}")
+    else:
+        problems.append(f"{len(rows)} rules match the tensor {name}: {[r.source for r in rows]}")
+    return None
+
+
+def _converted(
+    rule: Rule, name: str, array: np.ndarray, problems: list[str]
+) -> list[tuple[str, np.ndarray]]:
+    paths = [re.fullmatch(rule.source, name).expand(target) for target in _targets(rule)]
+    try:
+        values = rule.transform(array)
+    except ValueError as error:
+        action = rule.transform.__name__
+        problems.append(f"{name} {array.shape} cannot be converted by {action!r}: {error}")
+        return []
+    return list(zip(paths, values if isinstance(values, tuple) else (values,), strict=True))
+
+
+def _targets(rule: Rule) -> tuple[str, ...]:
+    return (rule.target,) if isinstance(rule.target, str) else rule.target
+
+
+def _misfits(found: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f"no tensor fills the parameter {path} {tuple(expected[path].shape)}"
+        for path in sorted(expected.keys() - found.keys())
+    ]
+    for path, array in found.items():
+        if path not in expected:
+            problems.append(f"the model has no parameter {path} {array.shape}")
+        elif array.shape != tuple(expected[path].shape):
+            want = tuple(expected[path].shape)
+            problems.append(f"{path} comes out as {array.shape}, the model expects {want}")
+    return problems
+
+
+def _message(where: str, problems: list[str], limit: int = 60) -> str:
+    more = [f"... and {len(problems) - limit} more"] if len(problems) > limit else []
+    title = f"{where} cannot be converted, {len(problems)} problems:"
+    return "\n  ".join([title, *problems[:limit], *more])

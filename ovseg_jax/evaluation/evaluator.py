@@ -1,0 +1,138 @@
+"""The evaluation pass: three small functions per evaluator, additive states, one loop.
+
+An evaluator is `init() -> state`, `update(state, outcome) -> state` and `result(state) -> table`.
+States are sums over images, so the states of several hosts or shards can be added with
+`add_states`, and images that only fill up a batch (`Batch.valid` false) add nothing. Whatever is
+heavy in `update` is jitted; the sums themselves are kept in NumPy with 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.typing import Batch, Proposals, struct
+
+State = Any
+Table = dict[str, float]
+
+
+@struct
+class Outcome:
+    """What a method made of one batch, beside the truth.
+
+    Attributes:
+        batch: Images with `segment_ids` and `labels`.
+        proposals: The masks that were classified, in the frame of the batch's images.
+        log_probs: Log probability of each class for each mask, void last.
+        mask_labels: True class of each mask; -1 where it has none.
+    """
+
+    batch: Batch
+    proposals: Proposals
+    log_probs: Float[Array, "b q k1"]
+    mask_labels: Int[Array, "b q"]
+
+
+class Evaluator(Protocol):
+    """One kind of score over one split."""
+
+    def init(self) -> State:
+        """Returns the state before the first batch."""
+
+    def update(self, state: State, outcome: Outcome) -> State:
+        """Returns the state with one batch added."""
+
+    def result(self, state: State) -> Table:
+        """Returns the scores, as fractions, by name."""
+
+
+def evaluate(
+    evaluators: Mapping[str, Evaluator],
+    judge: Callable[[Batch], Outcome],
+    batches: Iterable[Batch],
+    *,
+    max_images: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[Table, int]:
+    """Runs all evaluators in one pass.
+
+    Args:
+        evaluators: By the prefix of their scores; an empty prefix adds nothing.
+        judge: Proposes and classifies; compile it outside.
+        batches: All of one shape, the last one filled up with images whose `valid` is false.
+        max_images: Stop once this many valid images were seen; 0 takes all. The batch in which
+            the limit falls is cut to it.
+        on_batch: Called with the number of images so far, for progress bars.
+
+    Returns:
+        The scores of all evaluators as "prefix/name", and the number of images.
+    """
+    states = {name: evaluator.init() for name, evaluator in evaluators.items()}
+    seen = 0
+    for batch in batches:
+        batch, count = _limit(batch, max_images - seen if max_images else None)
+        outcome = judge(batch)
+        for name, evaluator in evaluators.items():
+            states[name] = evaluator.update(states[name], outcome)
+        seen += count
+        if on_batch is not None:
+            on_batch(seen)
+        if max_images and seen >= max_images:
+            break
+    table: Table = {}
+    for name, evaluator in evaluators.items():
+        scores = evaluator.result(states[name])
+        table |= {f"{name}/{key}" if name else key: value for key, value in scores.items()}
+    return table, seen
+
+
+def add_states(*states: State) -> State:
+    """Adds states of several shards, leaf by leaf."""
+    return jax.tree.map(lambda *leaves: sum(leaves[1:], leaves[0]), *states)
+
+
+def valid_images(batch: Batch) -> Bool[Array, " b"]:
+    """Which images count; all where the batch does not say."""
+    if batch.valid is not None:
+        return jnp.asarray(batch.valid)
+    return jnp.ones(batch.images.shape[0], bool)
+
+
+def truth_map(batch: Batch) -> Int[Array, "b H W"]:
+    """Class of every pixel of the ground truth; -1 for void, padding and invalid images."""
+    slots = jnp.pad(batch.labels, ((0, 0), (1, 0)), constant_values=-1)  # id 0 is void
+    flat = batch.segment_ids.reshape(slots.shape[0], -1)
+    labels = jnp.take_along_axis(slots, flat, axis=1).reshape(batch.segment_ids.shape)
+    return jnp.where(valid_images(batch)[:, None, None], labels, -1)
+
+
+def class_groups(
+    seen: Bool[np.ndarray, " k"], is_thing: Bool[np.ndarray, " k"]
+) -> dict[str, Bool[np.ndarray, " k"]]:
+    """The groups of classes that every table keeps apart; groups without a class are left out."""
+    seen, is_thing = np.asarray(seen, bool), np.asarray(is_thing, bool)
+    groups = {
+        "seen": seen,
+        "unseen": ~seen,
+        "things": is_thing,
+        "stuff": ~is_thing,
+        "things_seen": is_thing & seen,
+        "things_unseen": is_thing & ~seen,
+        "stuff_seen": ~is_thing & seen,
+        "stuff_unseen": ~is_thing & ~seen,
+    }
+    return {name: members for name, members in groups.items() if members.any()}
+
+
+def _limit(batch: Batch, most: int | None) -> tuple[Batch, int]:
+    valid = np.asarray(valid_images(batch))
+    if most is not None and valid.sum() > most:
+        valid = valid & (np.cumsum(valid) <= most)
+        batch = batch.replace(valid=jnp.asarray(valid))
+    return batch, int(valid.sum())

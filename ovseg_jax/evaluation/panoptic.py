@@ -1,0 +1,220 @@
+"""Panoptic quality (arXiv 1801.00868), with the crowd and void rules of panopticapi.
+
+Plain numpy per image, with additive counts per class. The rules, in the order they apply:
+
+1. A predicted and a true segment of one class match when their IoU exceeds 0.5. Predicted pixels
+   on void ground truth do not enlarge the union. Crowds never match.
+2. True segments without a match are misses, except crowds.
+3. Predicted segments without a match are false alarms, unless more than half of one lies on void
+   or on a crowd of its class. With several crowds of a class in one image, the last one counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
+from ovseg_jax.inference.frame import Frame, as_logits
+from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.typing import Batch
+
+VOID = 0
+"""Id of pixels without a segment, in ground truth and prediction."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PanopticCounts:
+    """Additive per-class counts.
+
+    Attributes:
+        iou: Sum of the IoU of matched pairs.
+        matched: Matched pairs.
+        false_alarms: Predicted segments without a match.
+        misses: True segments without a match.
+    """
+
+    iou: Float[np.ndarray, " k"]
+    matched: Int[np.ndarray, " k"]
+    false_alarms: Int[np.ndarray, " k"]
+    misses: Int[np.ndarray, " k"]
+
+    @classmethod
+    def zeros(cls, num_classes: int) -> PanopticCounts:
+        """Counts of nothing."""
+        return cls(np.zeros(num_classes), *np.zeros((3, num_classes), np.int64))
+
+    def __add__(self, other: PanopticCounts) -> PanopticCounts:
+        """Adds counts of other images or other hosts."""
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return PanopticCounts(*(a + b for a, b in pairs))
+
+
+def count_image(
+    predicted_ids: Int[np.ndarray, "H W"],
+    predicted_classes: Mapping[int, int],
+    true_ids: Int[np.ndarray, "H W"],
+    true_classes: Mapping[int, int],
+    num_classes: int,
+    crowds: frozenset[int] = frozenset(),
+) -> PanopticCounts:
+    """Counts one image.
+
+    Args:
+        predicted_ids: Segment of each pixel, 0 for void.
+        predicted_classes: Class of each predicted segment id; ids without pixels are dropped.
+        true_ids: Segment of each pixel, 0 for void.
+        true_classes: Class of each true segment id; one without pixels is a miss, as there.
+        num_classes: Number of classes.
+        crowds: True segment ids that are crowds.
+
+    Raises:
+        ValueError: If a predicted pixel carries an id that has no class.
+    """
+    overlap = _overlaps(true_ids, predicted_ids)
+    areas = dict(zip(*_unique(predicted_ids), strict=True))
+    true_areas = dict(zip(*_unique(true_ids), strict=True))
+    if unknown := sorted(areas.keys() - predicted_classes.keys() - {VOID}):
+        raise ValueError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
+    counts = PanopticCounts.zeros(num_classes)
+    pairs = {}
+    for (true, predicted), pixels in overlap.items():
+        if not _may_match(true, predicted, true_classes, predicted_classes, crowds):
+            continue
+        on_void = overlap.get((VOID, predicted), 0)
+        iou = pixels / (areas[predicted] + true_areas[true] - pixels - on_void)
+        if iou > 0.5:
+            pairs[true] = predicted
+            counts.iou[true_classes[true]] += iou
+            counts.matched[true_classes[true]] += 1
+    for true, label in true_classes.items():
+        if true not in pairs and true not in crowds:
+            counts.misses[label] += 1
+    last_crowd = {true_classes[c]: c for c in true_classes if c in crowds}
+    for predicted in set(predicted_classes) & set(areas) - set(pairs.values()):
+        label = predicted_classes[predicted]
+        excused = overlap.get((VOID, predicted), 0)
+        excused += overlap.get((last_crowd.get(label), predicted), 0)
+        counts.false_alarms[label] += excused / areas[predicted] <= 0.5
+    return counts
+
+
+def _may_match(true, predicted, true_classes, predicted_classes, crowds) -> bool:
+    known = true in true_classes and predicted in predicted_classes
+    return known and true not in crowds and true_classes[true] == predicted_classes[predicted]
+
+
+def _unique(ids: np.ndarray) -> tuple[list[int], list[int]]:
+    values, counts = np.unique(ids, return_counts=True)
+    return values.tolist(), counts.tolist()
+
+
+def _overlaps(true_ids: np.ndarray, predicted_ids: np.ndarray) -> dict[tuple[int, int], int]:
+    """Pixels of every pair (true id, predicted id) that occurs."""
+    span = int(predicted_ids.max(initial=0)) + 1
+    values, counts = _unique(true_ids.astype(np.int64) * span + predicted_ids)
+    return {divmod(value, span): count for value, count in zip(values, counts, strict=True)}
+
+
+@dataclasses.dataclass(frozen=True)
+class PanopticQuality:
+    """Means over the classes that occur, as fractions."""
+
+    quality: float
+    segmentation: float
+    recognition: float
+    num_classes: int
+
+
+def per_class(counts: PanopticCounts) -> Float[np.ndarray, "k 3"]:
+    """PQ, SQ and RQ of each class; zeros for classes that occur nowhere."""
+    halves = counts.matched + 0.5 * (counts.false_alarms + counts.misses)
+    quality = counts.iou / np.maximum(halves, 0.5)
+    segmentation = counts.iou / np.maximum(counts.matched, 1)
+    recognition = counts.matched / np.maximum(halves, 0.5)
+    return np.stack([quality, segmentation, recognition], axis=-1)
+
+
+def average(counts: PanopticCounts, among: Bool[np.ndarray, " k"] | None = None) -> PanopticQuality:
+    """Averages over the classes of `among` that have a true or predicted segment."""
+    occurs = counts.matched + counts.false_alarms + counts.misses > 0
+    chosen = occurs if among is None else occurs & among
+    if not chosen.any():
+        return PanopticQuality(0.0, 0.0, 0.0, 0)
+    return PanopticQuality(*per_class(counts)[chosen].mean(0).tolist(), int(chosen.sum()))
+
+
+def summarise(
+    counts: PanopticCounts, groups: dict[str, Bool[np.ndarray, " k"]]
+) -> dict[str, float]:
+    """Returns the flat table: PQ, SQ, RQ over all classes and in each group."""
+    table = {}
+    for name, among in {"": None, **groups}.items():
+        mean, suffix = average(counts, among), f"/{name}" if name else ""
+        table |= {f"PQ{suffix}": mean.quality, f"SQ{suffix}": mean.segmentation}
+        table |= {f"RQ{suffix}": mean.recognition}
+    return table
+
+
+@dataclasses.dataclass(frozen=True)
+class PanopticEvaluator:
+    """PQ of the panoptic task, at the size of the batch's images.
+
+    True stuff segments of one class count as one, as panoptic ground truth defines them.
+
+    Attributes:
+        seen: Classes that share a name with the training vocabulary.
+        is_thing: Classes that are things.
+        object_threshold: Masks at or below this probability do not compete.
+        overlap_threshold: Masks that keep less than this fraction of their pixels are dropped.
+    """
+
+    seen: Bool[np.ndarray, " k"]
+    is_thing: Bool[np.ndarray, " k"]
+    object_threshold: float = 0.0
+    overlap_threshold: float = 0.8
+
+    def init(self) -> PanopticCounts:
+        """Counts of nothing."""
+        return PanopticCounts.zeros(len(self.seen))
+
+    def update(self, state: PanopticCounts, outcome: Outcome) -> PanopticCounts:
+        """Adds the segments of one batch, image by image."""
+        for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
+            state = state + self._count(jax.tree.map(lambda leaf, i=index: leaf[i], outcome))
+        return state
+
+    def result(self, state: PanopticCounts) -> Table:
+        """PQ, SQ and RQ over all classes and per group."""
+        return summarise(state, class_groups(self.seen, self.is_thing))
+
+    def _count(self, outcome: Outcome) -> PanopticCounts:
+        true_ids, true_classes = self._truth(outcome.batch)
+        slots = outcome.log_probs.shape[-1] - 1
+        is_thing = np.pad(self.is_thing, (0, slots - len(self.is_thing)))
+        found = panoptic_segments(
+            outcome.log_probs,
+            as_logits(outcome.proposals.masks),
+            Frame.plain(*outcome.batch.images.shape[:2]),
+            PanopticRules(is_thing, self.object_threshold, self.overlap_threshold),
+            valid=np.asarray(outcome.proposals.valid),
+        )
+        predicted = {int(number): int(label) for number, _, label in found.info}
+        ids = found.segment_ids
+        return count_image(ids, predicted, true_ids, true_classes, len(self.seen))
+
+    def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int]]:
+        ids, labels = np.asarray(batch.segment_ids), np.asarray(batch.labels)
+        numbers = np.zeros(len(labels) + 1, np.int64)
+        first: dict[int, int] = {}  # the segment that gathers a stuff class
+        for slot, label in enumerate(labels.tolist(), start=1):
+            if label >= 0:
+                alone = self.is_thing[label]
+                numbers[slot] = slot if alone else first.setdefault(label, slot)
+        merged = numbers[ids]
+        present = [number for number in np.unique(merged).tolist() if number != VOID]
+        return merged, {number: int(labels[number - 1]) for number in present}

@@ -1,0 +1,119 @@
+"""The protocol card: how a score came about, stored beside it.
+
+A number without its protocol cannot be compared: sizes, ensemble weights, templates, the class
+file and the mIoU convention each move it by points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ovseg_jax.config import InferenceConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProtocolCard:
+    """Everything that has to be equal for two scores to be comparable.
+
+    Attributes:
+        dataset: Data set, configuration and split.
+        images: Images that were scored.
+        resize: How images were brought to the network's size, in words.
+        mask_source: Where the masks came from.
+        method: Kind of method.
+        ensemble: Exponents (alpha, beta) of the geometric ensemble, or "none".
+        templates: Name of the prompt set.
+        num_templates: Prompts per name.
+        class_file: Name of the class list.
+        class_file_hash: `vocabulary.classes.class_file_hash` of it.
+        num_classes: Classes scored.
+        num_names: Names including synonyms.
+        num_seen: Classes that share a name with the training vocabulary.
+        train_vocabulary: The class list that decides "seen".
+        miou: Convention of the number called mIoU.
+        thresholds: Object and overlap threshold of the panoptic task.
+        weights: Key of the weights.
+        dtype: Type of activations.
+        version: Version of this package.
+    """
+
+    dataset: str
+    images: int
+    resize: str
+    mask_source: str
+    method: str
+    ensemble: str
+    templates: str
+    num_templates: int
+    class_file: str
+    class_file_hash: str
+    num_classes: int
+    num_names: int
+    num_seen: int
+    train_vocabulary: str
+    miou: str
+    thresholds: str
+    weights: str
+    dtype: str
+    version: str
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Returns (field, value) in reading order."""
+        return [(name.replace("_", " "), str(value)) for name, value in vars(self).items()]
+
+    def table(self) -> str:
+        """Renders the card as aligned text."""
+        return _align(self.rows())
+
+
+def describe_resize(config: InferenceConfig, fixed: Sequence[int] = ()) -> str:
+    """Says in words how images reach the network's size.
+
+    Args:
+        config: Its `short_side` and `long_side`.
+        fixed: Height and width of the frame that the data stream makes, where it does.
+    """
+    if fixed:
+        return f"fitted into {fixed[0]} x {fixed[1]}, scored at that size"
+    if not config.short_side:
+        return "not resized, padded to a multiple of 32"
+    sides = f"short side {config.short_side}, long side at most {config.long_side}"
+    return f"{sides}, Pillow bilinear, padded to a multiple of 32"
+
+
+def describe_ensemble(config: InferenceConfig, has_class_logits: bool) -> str:
+    """Says which exponents were in force; masks without a classifier have none."""
+    if not has_class_logits:
+        return "none (the masks bring no classifier)"
+    return f"alpha {config.ensemble.alpha:g} (seen), beta {config.ensemble.beta:g} (unseen)"
+
+
+def score_table(scores: Mapping[str, float]) -> str:
+    """Renders scores as percentages; counts and NaN as they are."""
+    return _align([(name, _number(name, value)) for name, value in scores.items()])
+
+
+def report(card: ProtocolCard, scores: Mapping[str, float]) -> str:
+    """Renders scores with their card below, for the terminal."""
+    return f"{score_table(scores)}\n\nprotocol\n{card.table()}"
+
+
+def to_json(card: ProtocolCard, scores: Mapping[str, float]) -> str:
+    """Writes scores and card as one JSON object; NaN becomes null."""
+    clean: dict[str, Any] = {n: None if math.isnan(v) else v for n, v in scores.items()}
+    return json.dumps({"scores": clean, "protocol": dataclasses.asdict(card)}, indent=1)
+
+
+def _number(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if name.rsplit("/", 1)[-1] == "masks" else f"{100 * value:.2f}"
+
+
+def _align(rows: Sequence[tuple[str, str]]) -> str:
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)

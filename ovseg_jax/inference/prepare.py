@@ -1,0 +1,47 @@
+"""A photo as the network sees it: test-time size, and padding to a bounded set of shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ovseg_jax.ops.pillow import resize_image, test_size
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A photo as the network sees it.
+
+    Attributes:
+        frame: RGB, resized and padded with zeros to the right and below.
+        size: Height and width of the picture inside the frame.
+    """
+
+    frame: UInt8[np.ndarray, "H W 3"]
+    size: tuple[int, int]
+
+
+def prepare(
+    pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int, *, multiple: int = 32
+) -> Prepared:
+    """Resizes a photo to its test size and pads it to a multiple.
+
+    Resizing is Pillow's, to the bit, and sizes are detectron2's, so that official weights see
+    what they were tested on. The sides of frames are multiples, so few shapes occur and each
+    compiles once.
+
+    Args:
+        pixels: RGB.
+        short: Wanted length of the shorter side; 0 keeps the photo's size.
+        long: Limit of the longer side.
+        multiple: What the sides of the frame are divisible by.
+    """
+    height, width = pixels.shape[:2]
+    size = (height, width)
+    if short:
+        size = tuple(max(1, side) for side in test_size(height, width, short, long))
+    frame = np.zeros((*(-(-side // multiple) * multiple for side in size), 3), np.uint8)
+    frame[: size[0], : size[1]] = pixels if size == (height, width) else resize_image(pixels, size)
+    return Prepared(frame, size)

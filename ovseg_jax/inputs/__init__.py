@@ -1,0 +1,1 @@
+"""Where pixels come from: photos for inference, streams for training."""

@@ -1,0 +1,95 @@
+"""Finding, preparing and opening the TFDS builders of the top-level `data/` folder.
+
+Records are prepared as ArrayRecord files, so that any example can be read by its number: the
+training stream needs that to be a pure function of (seed, step).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ovseg_jax.config import DataConfig
+
+
+class DataError(ValueError):
+    """A data set is missing or is not what its config says."""
+
+
+def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
+    """Opens a split for random access, preparing the data set the first time.
+
+    Returns:
+        A sequence of examples: "image" and "segment_ids" as encoded bytes, "categories" int64
+        [segments], "captions" [texts] as bytes, "file_name" bytes.
+
+    Raises:
+        DataError: The data set or the split does not exist, or the split is empty.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = load_builder(data)
+    skip = {"image": tfds.decode.SkipDecoding(), "segment_ids": tfds.decode.SkipDecoding()}
+    try:
+        source = builder.as_data_source(split=data.split, decoders=skip)
+    except ValueError as error:
+        known = ", ".join(builder.info.splits)
+        raise DataError(f"data.split: {data.split!r} of {data.name}: {error}; known: {known}") from None
+    if not len(source):
+        raise DataError(f"data.split: {data.split!r} of {data.name} holds no example")
+    return source
+
+
+def load_builder(data: DataConfig) -> Any:
+    """Returns the prepared builder of `data.name`.
+
+    Raises:
+        DataError: There is no such builder.
+    """
+    import tensorflow_datasets as tfds
+
+    module_name = f"data.{data.name}.{data.name}_dataset_builder"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not module_name.startswith(str(error.name)):
+            raise
+        raise DataError(
+            f"data.name: no builder {module_name}; run from a checkout of the repository, whose "
+            "data/ folder holds one folder per data set"
+        ) from None
+    arguments = {"file_format": "array_record"}
+    if data.prepared:
+        arguments["data_dir"] = data.prepared
+    if data.config:
+        arguments["config"] = data.config
+    builder = module.Builder(**arguments)
+    download = tfds.download.DownloadConfig(manual_dir=data.root or None)
+    builder.download_and_prepare(download_config=download, file_format="array_record")
+    return builder
+
+
+def decode(example: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Decodes one record on the host, for evaluation.
+
+    Returns:
+        "image" uint8 [H, W, 3], "segment_ids" int32 [H, W], "categories" int32 [segments],
+        "file_name" str.
+    """
+    import io
+
+    from PIL import Image
+
+    def pixels(key: str, mode: str | None = None) -> np.ndarray:
+        picture = Image.open(io.BytesIO(example[key]))
+        return np.asarray(picture.convert(mode) if mode else picture)
+
+    return {
+        "image": pixels("image", "RGB"),
+        "segment_ids": pixels("segment_ids").astype(np.int32),
+        "categories": np.asarray(example["categories"], np.int32),
+        "file_name": bytes(example["file_name"]).decode(),
+    }

@@ -1,0 +1,1 @@
+"""Flax Linen modules: the CLIP towers and the learned parts of methods."""

@@ -1,0 +1,1 @@
+"""CLIP: image towers, text tower, tokenizers, and one table row per published model."""

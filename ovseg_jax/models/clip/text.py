@@ -1,0 +1,92 @@
+"""CLIP's text tower: a causal transformer read out at the end-of-text token."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.nn.initializers import normal
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int
+
+from ovseg_jax.models.layers import MLP, LayerNorm, SelfAttention, gelu, quick_gelu
+
+
+class TextTower(nn.Module):
+    """Token and position embeddings, pre-norm causal blocks, final norm, projection.
+
+    Matches `TextTransformer` of open_clip and the text half of openai/CLIP. The read-out position
+    is that of the largest token id, which is the end-of-text token in every vocabulary used here.
+
+    Attributes:
+        vocabulary: Number of token ids.
+        context: Largest number of tokens.
+        width: Channels.
+        heads: Attention heads.
+        layers: Blocks.
+        embedding_dim: Width of the joint space.
+        quick: OpenAI's QuickGELU in place of the exact one.
+    """
+
+    vocabulary: int
+    context: int
+    width: int
+    heads: int
+    layers: int
+    embedding_dim: int
+    quick: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "r l"]) -> Float[Array, "r d"]:
+        """Embeds tokenised texts; not normalised.
+
+        Args:
+            tokens: Ids, zero-padded; `l` may be shorter than the context.
+        """
+        table = self.param("token_embedding", normal(0.02), (self.vocabulary, self.width))
+        positions = self.param("position_embedding", normal(0.01), (self.context, self.width))
+        x = (table[tokens] + positions[: tokens.shape[1]]).astype(self.dtype)
+        for index in range(self.layers):
+            x = TextBlock(self.heads, self.layers, self.quick, self.dtype, name=f"block{index}")(x)
+        last = jnp.take_along_axis(x, tokens.argmax(-1)[:, None, None], axis=1)[:, 0]
+        projection = nn.Dense(
+            self.embedding_dim,
+            use_bias=False,
+            kernel_init=normal(self.width**-0.5),
+            dtype=self.dtype,
+            name="projection",
+        )
+        return projection(LayerNorm(1e-5, name="final_norm")(last))
+
+
+class TextBlock(nn.Module):
+    """Pre-norm attention and MLP, initialised as CLIP does (spread shrinks with the depth).
+
+    Attributes:
+        heads: Attention heads.
+        layers: Blocks of the whole tower.
+        quick: QuickGELU in place of the exact one.
+    """
+
+    heads: int
+    layers: int
+    quick: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b l c"]) -> Float[Array, "b l c"]:
+        """Adds attention, then the MLP, to each token."""
+        width = x.shape[-1]
+        residual = normal(width**-0.5 * (2 * self.layers) ** -0.5)
+        attention = SelfAttention(
+            self.heads, normal(width**-0.5), residual, self.dtype, name="attention"
+        )
+        mlp = MLP(
+            4 * width,
+            width,
+            quick_gelu if self.quick else gelu,
+            normal((2 * width) ** -0.5),
+            residual,
+            self.dtype,
+            name="mlp",
+        )
+        x = x + attention(LayerNorm(1e-5, name="attention_norm")(x), causal=True)
+        return x + mlp(LayerNorm(1e-5, name="mlp_norm")(x))

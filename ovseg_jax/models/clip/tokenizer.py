@@ -1,0 +1,124 @@
+"""Texts to token ids: CLIP's byte-pair encoding, and a hash of words for toy towers."""
+
+from __future__ import annotations
+
+import gzip
+import html
+import re
+import zlib
+from collections.abc import Sequence
+from importlib import resources
+
+import ftfy
+import numpy as np
+from jaxtyping import Int
+from tokenizers import AddedToken, Regex, models, pre_tokenizers
+from tokenizers import Tokenizer as FastTokenizer
+
+_START, _END = "<start_of_text>", "<end_of_text>"
+_NUM_MERGES = 49152 - 256 - 2
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+class BpeTokenizer:
+    """CLIP's lower-cased byte-pair encoding; the ids equal those of open_clip.
+
+    Attributes:
+        context_length: Ids per text; longer texts are cut and still end with end-of-text.
+        vocab_size: 49408: bytes, bytes at word ends, merges, start and end of text.
+        key: What identifies the encoding in caches.
+    """
+
+    def __init__(self, context_length: int = 77):
+        self.context_length = context_length
+        merges = _read_merges()
+        symbols = list(_byte_symbols().values())
+        pieces = [*symbols, *(f"{s}</w>" for s in symbols), *("".join(m) for m in merges)]
+        vocabulary = {piece: index for index, piece in enumerate([*pieces, _START, _END])}
+        self.vocab_size = len(vocabulary)
+        self.key = f"clip_bpe:{context_length}"
+        self._start, self._end = vocabulary[_START], vocabulary[_END]
+        self._encoder = _fast_tokenizer(vocabulary, merges)
+
+    def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
+        """Returns the ids of each text, zero-padded to the context length."""
+        encoded = self._encoder.encode_batch([clean(text) for text in texts])
+        return _frame([e.ids for e in encoded], self._start, self._end, self.context_length)
+
+
+class HashTokenizer:
+    """Gives every word an id by a salted checksum: no vocabulary file, no unknown word.
+
+    Two words may share an id; the default salt keeps all words of the toy world, of the 80 COCO
+    things and of the prompt templates apart at the default size.
+
+    Attributes:
+        context_length: Ids per text; longer texts are cut and still end with end-of-text.
+        vocab_size: Number of ids: 0 pads, the last two start and end texts.
+        key: What identifies the encoding in caches.
+    """
+
+    def __init__(self, vocab_size: int = 4096, context_length: int = 32, salt: str = "18:"):
+        self.vocab_size = vocab_size
+        self.context_length = context_length
+        self.key = f"hash:{vocab_size}:{context_length}:{salt}"
+        self._salt = zlib.crc32(salt.encode())
+
+    def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
+        """Returns the ids of each text, zero-padded to the context length."""
+        rows = [[self.word_id(word) for word in re.findall(r"\w+", clean(t))] for t in texts]
+        return _frame(rows, self.vocab_size - 2, self.vocab_size - 1, self.context_length)
+
+    def word_id(self, word: str) -> int:
+        """Returns the id of one lower-case word."""
+        return 1 + zlib.crc32(word.encode(), self._salt) % (self.vocab_size - 3)
+
+
+Tokenizer = BpeTokenizer | HashTokenizer
+
+
+def clean(text: str) -> str:
+    """Repairs broken Unicode and HTML entities, joins white space, lowers the case."""
+    repaired = html.unescape(html.unescape(ftfy.fix_text(text)))
+    return " ".join(repaired.split()).lower()
+
+
+def _frame(rows: Sequence[list[int]], start: int, end: int, length: int) -> np.ndarray:
+    framed = np.zeros((len(rows), length), np.int32)
+    for target, row in zip(framed, rows, strict=True):
+        ids = [start, *row[: length - 2], end]
+        target[: len(ids)] = ids
+    return framed
+
+
+def _fast_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> FastTokenizer:
+    bpe = models.BPE(
+        vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", continuing_subword_prefix=""
+    )
+    encoder = FastTokenizer(bpe)
+    encoder.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    encoder.add_special_tokens([AddedToken(_START), AddedToken(_END)])
+    return encoder
+
+
+def _read_merges() -> list[tuple[str, str]]:
+    packed = resources.files("ovseg_jax") / "assets" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
+    lines = gzip.decompress(packed.read_bytes()).decode("utf-8").split("\n")
+    return [tuple(line.split()) for line in lines[1 : _NUM_MERGES + 1]]
+
+
+def _byte_symbols() -> dict[int, str]:
+    """Returns a visible character per byte, in the order that fixes the first 256 ids.
+
+    Printable Latin-1 characters stand for themselves and come first; the other bytes follow as
+    characters from 256 on.
+    """
+    own = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
+    rest = [byte for byte in range(256) if byte not in own]
+    symbols = {byte: chr(byte) for byte in own}
+    return symbols | {byte: chr(256 + index) for index, byte in enumerate(rest)}

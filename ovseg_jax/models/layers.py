@@ -1,0 +1,171 @@
+"""Blocks that two or more models share. Parameters are float32; `dtype` is the compute type."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer, lecun_normal
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from ovseg_jax.ops.depthwise import depthwise_conv
+from ovseg_jax.ops.norm import layer_norm
+
+Activation = Callable[[Array], Array]
+
+
+def gelu(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """Returns the exact, erf-based GELU; the tanh form differs by up to 5e-4."""
+    return jax.nn.gelu(x, approximate=False)
+
+
+def quick_gelu(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """Returns x * sigmoid(1.702 x), the activation of OpenAI's CLIP weights."""
+    return x * jax.nn.sigmoid(1.702 * x)
+
+
+class LayerNorm(nn.Module):
+    """Normalises the last axis, then scales and shifts; statistics in float32.
+
+    Attributes:
+        eps: Added to the variance. timm's ConvNeXt uses 1e-6, torch's default is 1e-5.
+    """
+
+    eps: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes c"]:
+        """Normalises each vector."""
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        return layer_norm(x, scale, bias, self.eps)
+
+
+class DepthwiseConv(nn.Module):
+    """Convolves every channel with its own square kernel, stride 1, size kept, with bias.
+
+    Attributes:
+        kernel: Side of the kernel in cells; odd.
+    """
+
+    kernel: int = 7
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        """Convolves and adds the bias."""
+        shape = (self.kernel, self.kernel, 1, x.shape[-1])
+        kernel = self.param("kernel", lecun_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        return depthwise_conv(x, kernel) + bias.astype(x.dtype)
+
+
+class DropPath(nn.Module):
+    """Drops the residual branch of whole samples (stochastic depth) and rescales the others.
+
+    It acts only where the caller passes an rng named "stochastic_depth"; a frozen tower gets none,
+    so it stays deterministic in training too.
+
+    Attributes:
+        rate: Probability of dropping a sample's branch.
+    """
+
+    rate: float = 0.0
+
+    @nn.compact
+    def __call__(self, branch: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+        """Returns the branch, zero for the samples drawn."""
+        if self.rate == 0 or not self.has_rng("stochastic_depth"):
+            return branch
+        shape = (branch.shape[0],) + (1,) * (branch.ndim - 1)
+        keep = jax.random.bernoulli(self.make_rng("stochastic_depth"), 1 - self.rate, shape)
+        return jnp.where(keep, branch / (1 - self.rate), 0)
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution, norm, and a four times wider MLP, added to the input.
+
+    Matches `ConvNeXtBlock` of timm and `ConvNextBlock` of hustvl/MaskAdapter.
+
+    Attributes:
+        dim: Channels.
+        kernel: Side of the depthwise kernel.
+        eps: Epsilon of the norm.
+        layer_scale_init: Start value of the factor per channel on the branch.
+        drop_rate: Probability of dropping the branch; see `DropPath`.
+    """
+
+    dim: int
+    kernel: int = 7
+    eps: float = 1e-6
+    layer_scale_init: float = 1e-6
+    drop_rate: float = 0.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        """Returns the input plus the scaled branch."""
+        branch = DepthwiseConv(self.kernel, name="depthwise")(x)
+        branch = LayerNorm(self.eps, name="norm")(branch)
+        branch = gelu(nn.Dense(4 * self.dim, dtype=self.dtype, name="expand")(branch))
+        branch = nn.Dense(self.dim, dtype=self.dtype, name="reduce")(branch)
+        start = nn.initializers.constant(self.layer_scale_init)
+        scale = self.param("layer_scale", start, (self.dim,))
+        return x + DropPath(self.drop_rate)(branch * scale.astype(branch.dtype))
+
+
+class MLP(nn.Module):
+    """Linear, activation, linear.
+
+    Attributes:
+        hidden: Width between the two.
+        out: Width after them.
+        activation: Function between the two.
+        expand_init: Initialiser of the first kernel.
+        reduce_init: Initialiser of the second kernel.
+    """
+
+    hidden: int
+    out: int
+    activation: Activation = gelu
+    expand_init: Initializer = lecun_normal()
+    reduce_init: Initializer = lecun_normal()
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes out"]:
+        """Maps each vector on its own."""
+        expand = nn.Dense(
+            self.hidden, kernel_init=self.expand_init, dtype=self.dtype, name="expand"
+        )
+        reduce = nn.Dense(self.out, kernel_init=self.reduce_init, dtype=self.dtype, name="reduce")
+        return reduce(self.activation(expand(x)))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with separate query, key and value projections, all with bias.
+
+    Attributes:
+        heads: Number of heads; must divide the width.
+        input_init: Initialiser of the query, key and value kernels.
+        output_init: Initialiser of the output kernel.
+    """
+
+    heads: int
+    input_init: Initializer = lecun_normal()
+    output_init: Initializer = lecun_normal()
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b l c"], causal: bool = False) -> Float[Array, "b l c"]:
+        """Mixes the tokens; with `causal`, each sees itself and earlier ones only."""
+        width = x.shape[-1]
+
+        def project(name: str) -> Array:
+            dense = nn.Dense(width, kernel_init=self.input_init, dtype=self.dtype, name=name)
+            return dense(x).reshape(*x.shape[:-1], self.heads, width // self.heads)
+
+        query, key, value = project("query"), project("key"), project("value")
+        mixed = jax.nn.dot_product_attention(query, key, value, is_causal=causal)
+        output = nn.Dense(width, kernel_init=self.output_init, dtype=self.dtype, name="output")
+        return output(mixed.reshape(x.shape))

@@ -1,0 +1,197 @@
+"""The Mask-Adapter head: one CLIP map and many masks in, K activation maps per mask out."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import lecun_normal
+from jax.typing import DTypeLike
+from jaxtyping import Array, Bool, Float
+
+from ovseg_jax.models.layers import ConvNeXtBlock, LayerNorm, gelu
+from ovseg_jax.ops.pooling import map_chunks
+from ovseg_jax.ops.resize import resize_masks
+
+MASK_SCALE = 4
+"""Masks enter at this multiple of the feature grid; two convolutions of stride 2 undo it."""
+
+
+class MaskAdapterHead(nn.Module):
+    """Looks at an image's projected CLIP map together with each mask (arXiv 2412.04533, 3.2).
+
+    Matches `MASKAdapterHead` of hustvl/MaskAdapter, in two forms with the same parameters:
+    `reference` is its computation step by step, with the CLIP map repeated for every mask;
+    calling the module is exact too but fuses the CLIP map once per image, folds the mask
+    embedding's last convolution into `fuse`, and takes `chunk` masks at a time.
+
+    Attributes:
+        feature_dim: Channels of the projected CLIP map (d).
+        width: Channels of the blocks.
+        mask_width: Channels of the embedded mask.
+        num_blocks: ConvNeXt blocks.
+        num_maps: Activation maps per mask (m).
+        chunk: Masks of each image computed at once. It bounds the memory, also of the backward
+            pass, where chunks are computed again instead of kept.
+        layer_scale_init: Start value of the blocks' residual factors.
+        dtype: Compute type; parameters and norm statistics stay float32.
+    """
+
+    feature_dim: int
+    width: int = 768
+    mask_width: int = 16
+    num_blocks: int = 3
+    num_maps: int = 16
+    chunk: int = 32
+    layer_scale_init: float = 1e-6
+    dtype: DTypeLike = jnp.float32
+
+    def setup(self):
+        self.mask_embedding = MaskEmbedding(self.mask_width, self.feature_dim, dtype=self.dtype)
+        self.fuse = Linear(self.feature_dim, self.width, dtype=self.dtype)
+        self.blocks = [
+            ConvNeXtBlock(
+                self.width,
+                layer_scale_init=self.layer_scale_init,
+                dtype=self.dtype,
+                name=f"block{index}",
+            )
+            for index in range(self.num_blocks)
+        ]
+        self.norm = LayerNorm(eps=1e-5)  # torch's default; every other norm here has 1e-6
+        self.maps = Linear(self.width, self.num_maps, dtype=self.dtype)
+
+    def __call__(
+        self,
+        features: Float[Array, "b h w d"],
+        masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"],
+    ) -> Float[Array, "b q m h w"]:
+        """Computes activation map logits.
+
+        Args:
+            features: Projected CLIP map.
+            masks: Masks of the same frame at any resolution, as zeros and ones or as coverage
+                between 0 and 1.
+
+        Returns:
+            Logits in float32; a mask's weights are their sigmoids, normalised over the cells.
+        """
+        shared = self.prepare(features)
+        if self.is_initializing() or masks.shape[1] <= self.chunk:
+            return self.adapt(*shared, masks)
+        head, variables = self.clone(parent=None), self.variables
+
+        @jax.checkpoint
+        def adapt(part: Array) -> Array:
+            return head.apply(variables, *shared, part, method="adapt")
+
+        return map_chunks(adapt, masks, self.chunk, axis=1)
+
+    def prepare(
+        self, features: Float[Array, "b h w d"]
+    ) -> tuple[Float[Array, "b h w width"], Float[Array, "c width"]]:
+        """Computes what all masks share, once per image.
+
+        With W_6 and b_6 of the mask embedding's last map and W_f and b_f of `fuse`,
+
+            fuse(features + project(x)) = [features W_f + b_6 W_f + b_f] + x [W_6 W_f].
+
+        Returns:
+            The two brackets: the fused CLIP map, and the map from embedded masks to it.
+        """
+        project, fuse = self.mask_embedding.project, self.fuse
+        bias = project.bias @ fuse.kernel + fuse.bias
+        kernel = fuse.kernel.astype(self.dtype)
+        context = features.astype(self.dtype) @ kernel + bias.astype(self.dtype)
+        return context, (project.kernel @ fuse.kernel).astype(self.dtype)
+
+    def adapt(
+        self,
+        context: Float[Array, "b h w width"],
+        folded: Float[Array, "c width"],
+        masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"],
+    ) -> Float[Array, "b q m h w"]:
+        """Computes the maps of some masks from the result of `prepare`."""
+        batch, height, width = context.shape[:3]
+        embedded = self.mask_embedding.convolve(_as_images(masks, height, width))
+        mixed = (embedded @ folded).reshape(batch, -1, *context.shape[1:])
+        x = (mixed + context[:, None]).reshape(-1, *context.shape[1:])
+        return self._maps_of(x, batch)
+
+    def reference(
+        self,
+        features: Float[Array, "b h w d"],
+        masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"],
+    ) -> Float[Array, "b q m h w"]:
+        """Computes the same as a call, as the paper's code writes it; memory grows with q."""
+        batch, height, width, _ = features.shape
+        embedded = self.mask_embedding(_as_images(masks, height, width))
+        repeated = jnp.repeat(features.astype(self.dtype), masks.shape[1], axis=0)
+        return self._maps_of(self.fuse(repeated + embedded), batch)
+
+    def _maps_of(self, x: Float[Array, "r h w width"], batch: int) -> Float[Array, "b q m h w"]:
+        for block in self.blocks:
+            x = block(x)
+        maps = self.maps(self.norm(x)).astype(jnp.float32)
+        return jnp.moveaxis(maps, -1, 1).reshape(batch, -1, self.num_maps, *x.shape[1:3])
+
+
+class MaskEmbedding(nn.Module):
+    """Two convolutions of stride 2 and a linear map: a mask becomes a map of CLIP's width.
+
+    Matches `mask_downscaling` of `MASKAdapterHead`.
+
+    Attributes:
+        width: Channels after the second convolution; a quarter of it after the first.
+        feature_dim: Channels of the result.
+    """
+
+    width: int
+    feature_dim: int
+    dtype: DTypeLike = jnp.float32
+
+    def setup(self):
+        self.conv1 = self._convolution(max(self.width // 4, 1))
+        self.norm1 = LayerNorm()
+        self.conv2 = self._convolution(self.width)
+        self.norm2 = LayerNorm()
+        self.project = Linear(self.width, self.feature_dim, dtype=self.dtype)
+
+    def _convolution(self, channels: int) -> nn.Conv:
+        padding = ((1, 1), (1, 1))
+        return nn.Conv(channels, (3, 3), strides=(2, 2), padding=padding, dtype=self.dtype)
+
+    def convolve(self, masks: Float[Array, "r h4 w4 1"]) -> Float[Array, "r h w c"]:
+        """Computes everything before the last linear map."""
+        x = gelu(self.norm1(self.conv1(masks.astype(self.dtype))))
+        return gelu(self.norm2(self.conv2(x)))
+
+    def __call__(self, masks: Float[Array, "r h4 w4 1"]) -> Float[Array, "r h w d"]:
+        """Embeds masks given at four times the feature grid."""
+        return self.project(self.convolve(masks))
+
+
+class Linear(nn.Module):
+    """A linear map whose kernel and bias other modules may read, so that maps can be folded.
+
+    Attributes:
+        inputs: Channels before.
+        outputs: Channels after.
+    """
+
+    inputs: int
+    outputs: int
+    dtype: DTypeLike = jnp.float32
+
+    def setup(self):
+        self.kernel = self.param("kernel", lecun_normal(), (self.inputs, self.outputs))
+        self.bias = self.param("bias", nn.initializers.zeros, (self.outputs,))
+
+    def __call__(self, x: Float[Array, "*r inputs"]) -> Float[Array, "*r outputs"]:
+        """Applies the map."""
+        return x.astype(self.dtype) @ self.kernel.astype(self.dtype) + self.bias.astype(self.dtype)
+
+
+def _as_images(masks: Array, height: int, width: int) -> Float[Array, "r h4 w4 1"]:
+    """Resizes masks to four times the feature grid and joins images and masks into one axis."""
+    size = (MASK_SCALE * height, MASK_SCALE * width)
+    resized = resize_masks(masks.astype(jnp.float32), size)
+    return resized.reshape(-1, *size, 1)

@@ -1,0 +1,1 @@
+"""Driving the pipeline: sharding, optimizer, state, step, checkpoints, reports, the loop."""

@@ -1,0 +1,61 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ovseg_jax import build, configs_io
+from ovseg_jax.config import Config
+from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.training import checkpoint, sharding, state, step
+from ovseg_jax.training.evaluations import Evaluations
+from ovseg_jax.training.report import Report
+
+
+def train(config: Config, workdir: Path) -> state.TrainState:
+    """Trains to `config.num_steps`, going on from the newest checkpoint in `workdir`.
+
+    Args:
+        config: The experiment.
+        workdir: Where checkpoints, numbers and the resolved config go; safe to kill at any time
+            and to call again.
+
+    Returns:
+        The final state.
+    """
+    mesh = sharding.make_mesh(config.mesh)
+    method = build.method(config.model)
+    source = build.mask_source(config.masks)
+    current, tx = state.create(config, method, mesh)
+
+    run = checkpoint.open_run(workdir, config.checkpoint, configs_io.to_dict(config))
+    configs_io.write(config, workdir / "config.json")
+    current, position = run.restore(current)
+
+    vocabulary = build.vocabulary(config.data.vocabulary)
+    text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
+    stream = train_stream(
+        config.data,
+        config.seed,
+        sharding=sharding.batch_sharding(mesh),
+        start=position,
+        tokenizer=build.tokenizer(config.model),
+        class_filter=build.class_filter(config.data, vocabulary),
+    )
+    report = Report(workdir, config.num_steps, int(current.step), config.log_every)
+    evaluations = Evaluations(config, method, workdir)
+
+    update = None
+    for number in range(int(current.step) + 1, config.num_steps + 1):
+        batch = next(stream)
+        if update is None:
+            raw = step.make_step(method, source, tx, config.seed)
+            update = step.compile_step(raw, current, batch, text)
+        current, metrics = update(current, batch, text)
+        report.scalars(number, metrics)
+        run.save_if_due(current, number, stream.position, last=number == config.num_steps)
+        for results in evaluations.run_if_due(number, current.params):
+            report.evaluation(number, results)
+    report.close()
+    run.wait()
+    return current

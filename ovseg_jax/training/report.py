@@ -1,0 +1,73 @@
+"""What a run says while it works: scalars on disk, one progress line on the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import rich.progress
+
+
+class Report:
+    """Writes scalars through clu on process 0 and shows progress when talking to a terminal."""
+
+    def __init__(self, workdir: Path, num_steps: int, first: int, every: int):
+        """Opens the writers of a run that starts after step `first`."""
+        from clu import metric_writers
+
+        self._writer = metric_writers.create_default_writer(
+            str(workdir), just_logging=jax.process_index() > 0, asynchronous=False
+        )
+        self._every, self._num_steps = every, num_steps
+        self._clock, self._clock_step = time.perf_counter(), first
+        self._waiting: tuple[int, dict[str, Any]] | None = None
+        columns = (
+            "[progress.description]{task.description}",
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[speed]}"),
+            rich.progress.TimeRemainingColumn(),
+        )
+        self._bar = rich.progress.Progress(*columns, disable=not sys.stderr.isatty())
+        self._bar.start()
+        self._task = self._bar.add_task("training", total=num_steps, completed=first, speed="")
+
+    def scalars(self, number: int, metrics: dict[str, Any]) -> None:
+        """Notes the metrics of a step; they are read one report later.
+
+        Reading a number waits for its step, so a step's numbers are fetched only after later
+        steps were dispatched, and the device never idles for them.
+        """
+        self._bar.update(self._task, completed=number)
+        if number % self._every and number != self._num_steps:
+            return
+        self._flush()
+        self._waiting = (number, metrics)
+
+    def evaluation(self, number: int, results: dict[str, float]) -> None:
+        """Writes the results of an evaluation."""
+        self._flush()
+        self._writer.write_scalars(number, results)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Writes what is left and ends the progress line."""
+        self._flush()
+        self._writer.flush()
+        self._bar.stop()
+
+    def _flush(self) -> None:
+        if self._waiting is None:
+            return
+        number, metrics = self._waiting
+        values = {f"train/{name}": float(value) for name, value in metrics.items()}
+        now = time.perf_counter()
+        if number > self._clock_step:
+            speed = (number - self._clock_step) / (now - self._clock)
+            values["train/steps_per_second"] = speed
+            self._bar.update(self._task, speed=f"{speed:.2f} steps/s")
+        self._clock, self._clock_step, self._waiting = now, number, None
+        self._writer.write_scalars(number, values)

@@ -1,0 +1,104 @@
+"""The training state and its creation: shapes, shardings, initial values, loaded weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Int
+
+from ovseg_jax import build, trees
+from ovseg_jax.config import Config
+from ovseg_jax.training.optimizer import make_optimizer
+from ovseg_jax.training.sharding import parameter_shardings, replicated
+from ovseg_jax.typing import Params, struct
+from ovseg_jax.weights import load_weights
+
+
+@struct
+class TrainState:
+    """Everything that a step changes, and the frozen parameters it reads.
+
+    Attributes:
+        step: Updates done so far.
+        trainable: Parameters under training.
+        frozen: All others; never differentiated.
+        optimizer: Moments of the trainable part.
+    """
+
+    step: Int[Array, ""]
+    trainable: Params
+    frozen: Params
+    optimizer: Any
+
+    @property
+    def params(self) -> Params:
+        """All parameters as one tree."""
+        return trees.merge(self.frozen, self.trainable)
+
+
+def create(
+    config: Config, method: Any, mesh: Mesh
+) -> tuple[TrainState, optax.GradientTransformation]:
+    """Makes the state of step 0.
+
+    The order matters: shapes first, shardings from shapes, then initial values born sharded, so
+    that no device ever holds the whole model; then loaded weights; the optimizer last, since it
+    starts from what was loaded.
+
+    Raises:
+        trees.TreeError: Loaded weights or patterns do not fit the model.
+    """
+    shapes = build.parameter_shapes(method)
+    shardings = parameter_shardings(shapes, mesh)
+    initialise = jax.jit(lambda key: build.initial_parameters(method, key), out_shardings=shardings)
+    params = initialise(jax.random.key(config.seed))
+    if config.init_from:
+        params = _load(params, shardings, config)
+    trainable, frozen = trees.split(params, config.optimizer.trainable)
+    tx = make_optimizer(config.optimizer, config.num_steps, trainable)
+    state = TrainState(
+        step=jax.device_put(jnp.zeros((), jnp.int32), replicated(mesh)),
+        trainable=trainable,
+        frozen=frozen,
+        optimizer=_initial_moments(tx, trainable, mesh),
+    )
+    return state, tx
+
+
+def _initial_moments(tx: optax.GradientTransformation, trainable: Params, mesh: Mesh) -> Any:
+    """Places moments like the parameters they belong to, counters on every device."""
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, trainable)
+    placed = optax.tree.map_params(
+        tx,
+        lambda _, sharding: sharding,
+        jax.eval_shape(tx.init, trainable),
+        shardings,
+        transform_non_params=lambda _: replicated(mesh),
+    )
+    return jax.jit(tx.init, out_shardings=placed)(trainable)
+
+
+def _load(params: Params, shardings: Params, config: Config) -> Params:
+    """Replaces initial values by the weights of `init_from`, except where they may be missing."""
+    _, loaded = load_weights(Path(config.init_from))
+    fresh = {
+        path: leaf
+        for path, leaf in trees.flatten(params).items()
+        if trees.first_match(path, config.init_missing)
+    }
+    found = trees.flatten(loaded)
+    wanted = trees.flatten(params)
+    kept = {path: found.get(path, fresh.get(path)) for path in {*found, *fresh} if path in wanted or path not in fresh}
+    complete = trees.unflatten(kept)
+    trees.compare(complete, params, config.init_from)
+    return jax.tree.map(
+        lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),
+        complete,
+        params,
+        shardings,
+    )

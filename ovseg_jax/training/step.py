@@ -1,0 +1,59 @@
+"""One optimizer update, compiled once with its shardings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+from ovseg_jax import trees
+from ovseg_jax.training.state import TrainState
+from ovseg_jax.typing import Batch, Text
+
+Metrics = dict[str, jax.Array]
+
+
+def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: int) -> Any:
+    """Returns (state, batch, text) -> (state, metrics), not yet compiled.
+
+    Args:
+        method: Module with `loss`.
+        source: Mask source with `propose(batch, rng)`.
+        tx: Optimizer of the trainable part.
+        seed: Seed of the run; each step draws from (seed, step), so a resumed run draws alike.
+    """
+
+    def step(state: TrainState, batch: Batch, text: Text) -> tuple[TrainState, Metrics]:
+        source_key, loss_key = jax.random.split(
+            jax.random.fold_in(jax.random.key(seed), state.step)
+        )
+        proposals = source.propose(batch, source_key)
+
+        def objective(trainable: dict) -> tuple[jax.Array, Metrics]:
+            variables = {"params": trees.merge(state.frozen, trainable)}
+            return method.apply(
+                variables, batch, proposals, text, loss_key, method=type(method).loss
+            )
+
+        gradients, metrics = jax.grad(objective, has_aux=True)(state.trainable)
+        updates, optimizer = tx.update(gradients, state.optimizer, state.trainable)
+        new = state.replace(
+            step=state.step + 1,
+            trainable=optax.apply_updates(state.trainable, updates),
+            optimizer=optimizer,
+        )
+        return new, metrics | {"gradient_norm": optax.global_norm(gradients)}
+
+    return step
+
+
+def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
+    """Compiles the step for exactly these shapes and shardings.
+
+    The compiled step refuses other shapes instead of compiling again. The old state's memory is
+    given to the new one.
+    """
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    return jitted.lower(state, batch, text).compile()

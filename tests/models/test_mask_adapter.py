@@ -1,0 +1,120 @@
+"""The Mask-Adapter head: both forms agree, in value and gradient, and memory follows the chunk."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ovseg_jax import trees
+from ovseg_jax.models.mask_adapter import MaskAdapterHead
+
+FEATURES = jax.random.normal(jax.random.key(0), (2, 5, 6, 12))
+MASKS = jax.random.bernoulli(jax.random.key(1), 0.4, (2, 5, 31, 45))
+
+
+def make_head(**fields) -> MaskAdapterHead:
+    defaults = dict(feature_dim=12, width=16, mask_width=8, num_blocks=2, num_maps=3, chunk=2)
+    return MaskAdapterHead(**(defaults | {"layer_scale_init": 0.5} | fields))
+
+
+def parameters(head: MaskAdapterHead) -> dict:
+    """Initial values with noise on top, so that no bias is zero."""
+    initial = head.init(jax.random.key(2), FEATURES, MASKS)
+    leaves, treedef = jax.tree.flatten(initial)
+    keys = jax.random.split(jax.random.key(3), len(leaves))
+    noisy = [x + 0.2 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(treedef, noisy)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 100])
+def test_the_fast_form_equals_the_reference(chunk):
+    head = make_head(chunk=chunk)
+    variables = parameters(head)
+    fast = jax.jit(head.apply)(variables, FEATURES, MASKS)
+    plain = head.apply(variables, FEATURES, MASKS, method="reference")
+    assert fast.shape == (2, 5, 3, 5, 6)
+    np.testing.assert_allclose(fast, plain, atol=2e-5, rtol=1e-5)
+
+
+def test_both_forms_have_equal_gradients():
+    head = make_head()
+    variables = parameters(head)
+
+    def loss(method, variables, features):
+        maps = head.apply(variables, features, MASKS, method=method)
+        return jnp.sin(maps).sum()
+
+    fast, plain = (
+        jax.jit(jax.grad(lambda v, f, m=method: loss(m, v, f), argnums=(0, 1)))(variables, FEATURES)
+        for method in ("__call__", "reference")
+    )
+    for got, want in zip(jax.tree.leaves(fast), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_allclose(got, want, atol=2e-4, rtol=2e-4)
+    assert all(np.abs(leaf).max() > 1e-3 for leaf in jax.tree.leaves(plain))
+
+
+def test_maps_do_not_depend_on_the_other_masks():
+    head = make_head(chunk=2)
+    variables = parameters(head)
+    alone = head.apply(variables, FEATURES, MASKS[:, 3:4])
+    together = head.apply(variables, FEATURES, MASKS)[:, 3:4]
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_empty_masks_share_their_maps():
+    head = make_head()
+    maps = head.apply(parameters(head), FEATURES, jnp.zeros((2, 4, 20, 24), bool))
+    np.testing.assert_allclose(maps, np.broadcast_to(maps[:, :1], maps.shape), atol=1e-6)
+
+
+def test_sizes_are_free():
+    head = make_head(num_blocks=0, width=4, mask_width=4, num_maps=1)
+    assert head.apply(parameters(head), FEATURES, MASKS).shape == (2, 5, 1, 5, 6)
+    head = make_head(num_blocks=3, width=20, mask_width=16, num_maps=7)
+    assert head.apply(parameters(head), FEATURES, MASKS).shape == (2, 5, 7, 5, 6)
+
+
+def test_the_published_head_has_its_published_size_and_names():
+    head = MaskAdapterHead(feature_dim=768)
+    shapes = jax.eval_shape(
+        head.init, jax.random.key(0), jnp.zeros((1, 2, 2, 768)), jnp.zeros((1, 1, 8, 8))
+    )["params"]
+    assert trees.count(shapes) == pytest.approx(14.9e6, rel=0.01)
+    assert set(shapes) == {"mask_embedding", "fuse", "block0", "block1", "block2", "norm", "maps"}
+    assert shapes["mask_embedding"]["project"]["kernel"].shape == (16, 768)
+    assert shapes["mask_embedding"]["conv1"]["kernel"].shape == (3, 3, 1, 4)
+
+
+def test_low_precision_stays_near_and_returns_float32():
+    head, half = make_head(), make_head(dtype=jnp.bfloat16)
+    variables = parameters(head)
+    got = half.apply(variables, FEATURES, MASKS)
+    want = head.apply(variables, FEATURES, MASKS)
+    assert got.dtype == jnp.float32
+    assert np.abs(got - want).mean() < 0.05 * np.abs(want).mean() + 0.05
+
+
+@pytest.mark.parametrize("differentiate", [False, True])
+def test_memory_is_bounded_by_the_chunk_not_by_the_number_of_masks(differentiate):
+    features = jnp.zeros((1, 8, 8, 12))
+    variables = make_head(width=64, num_blocks=1).init(
+        jax.random.key(0), features, jnp.zeros((1, 1, 8, 8), bool)
+    )
+
+    def temporaries(count, chunk):
+        head = make_head(width=64, num_blocks=1, chunk=chunk)
+
+        def total(variables, features, masks):
+            return head.apply(variables, features, masks).sum()
+
+        function = jax.grad(total) if differentiate else head.apply
+        masks = jax.ShapeDtypeStruct((1, count, 32, 32), jnp.bool_)
+        compiled = jax.jit(function).lower(variables, features, masks).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    small, large, whole = temporaries(64, 16), temporaries(256, 16), temporaries(256, 256)
+    # Only the masks themselves and their maps may grow with their number.
+    per_mask = 32 * 32 + 3 * 8 * 8 * 4
+    assert large - small <= 192 * 3 * per_mask
+    assert large < 1.5 * small
+    assert whole > 5 * large

@@ -1,0 +1,78 @@
+"""Imports point down the layer list, and heavy libraries stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "ovseg_jax"
+ROWS = (
+    ("typing", "config", "trees"),
+    ("ops",),
+    ("models", "vocabulary", "losses"),
+    ("methods",),
+    ("inference", "inputs"),
+    ("build", "configs_io", "weights", "evaluation"),
+    ("training", "convert"),
+    ("api", "cli"),
+)
+ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def imported_modules(path):
+    """Every absolute module name that a file imports, at any depth."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from names if node.module == "ovseg_jax" else [node.module]
+
+
+def room(module):
+    """The top-level name inside the package: `ovseg_jax.ops.resize` stands in `ops`."""
+    return module.split(".")[1]
+
+
+def home(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_room_stands_in_a_row():
+    assert {home(path) for path in FILES} == set(ROW_OF)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    for module in imported_modules(path):
+        if not module.startswith("ovseg_jax.") or room(module) == home(path):
+            continue
+        above = ROW_OF[room(module)] >= ROW_OF[home(path)]
+        same_row_file = ROW_OF[room(module)] == ROW_OF[home(path)] and not _is_folder(room(module))
+        assert not above or same_row_file, f"{path} imports {module} from a higher or equal row"
+
+
+def _is_folder(name):
+    return (ROOT / name).is_dir()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_stay_in_their_rooms(path):
+    allowed = {
+        "flax": {"models", "methods"},
+        "tensorflow": {"inputs"},
+        "tensorflow_datasets": {"inputs"},
+        "clu": {"training"},
+        "torch": set(),
+    }
+    for module in imported_modules(path):
+        library = module.split(".")[0]
+        assert home(path) in allowed.get(library, {home(path)}), f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("name", ["ops", "models", "vocabulary", "losses", "methods"])
+def test_what_computes_never_reads_the_config(name):
+    for path in (ROOT / name).rglob("*.py"):
+        assert "ovseg_jax.config" not in set(imported_modules(path)), path

@@ -1,0 +1,191 @@
+"""The text bank: rows, padding, buckets, and a cache that is never trusted blindly."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+from ovseg_jax.models.clip.tokenizer import HashTokenizer
+from ovseg_jax.vocabulary import text_bank
+from ovseg_jax.vocabulary.classes import parse_vocabulary
+from ovseg_jax.vocabulary.prompts import templates
+from ovseg_jax.vocabulary.text_bank import TextCache, bucket, build_text, embed_names
+
+TWO = ("a photo of a {}.", "{}")
+
+
+class CountingEncoder:
+    """Gives every text up to its end a random vector of its own; remembers what it was asked."""
+
+    def __init__(self, width=8):
+        self.width, self.shapes, self.texts = width, [], []
+
+    def __call__(self, tokens):
+        self.shapes.append(tokens.shape)
+        rows = [row[: row.argmax() + 1].tobytes() for row in np.asarray(tokens)]
+        self.texts += [row for row in rows if len(row) > 4]
+        return np.stack([self._vector(row) for row in rows])
+
+    def _vector(self, row):
+        return 3 * np.random.default_rng(zlib.crc32(row)).standard_normal(self.width)
+
+
+@pytest.fixture
+def encoder():
+    return CountingEncoder()
+
+
+@pytest.fixture
+def tokenizer():
+    return HashTokenizer(context_length=77)
+
+
+def test_bucket_grows_in_powers_of_two_and_then_by_512():
+    counts = (1, 16, 17, 100, 150, 512, 513, 847, 1204, 5000)
+    assert [bucket(n) for n in counts] == [16, 16, 32, 128, 256, 512, 1024, 1024, 1536, 5120]
+
+
+def test_rows_are_unit_vectors_and_padding_is_zero(encoder, tokenizer):
+    text = build_text([("cat", "kitten"), ("dog",)], TWO, encoder, tokenizer)
+    assert text.embeddings.shape == (16, 2, 8)
+    np.testing.assert_allclose(np.linalg.norm(text.embeddings[:3], axis=-1), 1, rtol=1e-6)
+    assert not np.any(text.embeddings[3:])
+
+
+def test_synonym_rows_point_at_their_class_and_padding_past_the_last_slot(encoder, tokenizer):
+    text = build_text([("cat", "kitten"), ("dog",)], TWO, encoder, tokenizer)
+    assert list(text.classes[:4]) == [0, 0, 1, 16] and set(text.classes[3:].tolist()) == {16}
+    assert text.valid.tolist() == [True, True] + [False] * 14
+
+
+def test_a_class_list_is_accepted_as_it_is(encoder, tokenizer):
+    classes = parse_vocabulary("cat, kitten; dog")
+    listed = build_text(classes, TWO, encoder, tokenizer)
+    plain = build_text([("cat", "kitten"), ("dog",)], TWO, encoder, tokenizer)
+    np.testing.assert_array_equal(listed.embeddings, plain.embeddings)
+    np.testing.assert_array_equal(listed.classes, plain.classes)
+
+
+def test_seen_is_padded_with_false(encoder, tokenizer):
+    text = build_text([("a",), ("b",)], TWO, encoder, tokenizer, seen=np.array([False, True]))
+    assert text.seen.tolist() == [False, True] + [False] * 14
+    with pytest.raises(ValueError, match="seen has 1 entries for 2 classes"):
+        build_text([("a",), ("b",)], TWO, encoder, tokenizer, seen=np.array([True]))
+
+
+def test_kept_tokens_are_those_behind_the_rows(encoder, tokenizer):
+    text = build_text([("cat",), ("dog",)], TWO, encoder, tokenizer, keep_tokens=True)
+    assert text.tokens.shape == (16, 2, 77)
+    np.testing.assert_array_equal(text.tokens[1], tokenizer(["a photo of a dog.", "dog"]))
+
+
+def test_many_names_are_encoded_in_batches_of_one_shape(encoder, tokenizer):
+    calls = []
+    embed_names(
+        [f"name {i}" for i in range(150)],
+        templates("single"),
+        encoder,
+        tokenizer,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert encoder.shapes == [(64, 16)] * 3
+    assert calls == [(64, 150), (128, 150), (150, 150)]
+
+
+def test_long_prompts_are_cut_at_their_own_length_bucket(encoder, tokenizer):
+    names = ["cat", "word " * 20, "word " * 70]
+    rows = embed_names(names, ("{}",), encoder, tokenizer)
+    assert sorted(shape[1] for shape in encoder.shapes) == [16, 32, 77]
+    alone = embed_names(names[1:2], ("{}",), encoder, tokenizer)
+    np.testing.assert_array_equal(rows[1], alone[0])
+
+
+def test_equal_names_are_embedded_once(encoder, tokenizer):
+    rows = embed_names(["cat", "cat"], TWO, encoder, tokenizer)
+    assert len(encoder.texts) == 2
+    np.testing.assert_array_equal(rows[0], rows[1])
+
+
+def test_one_more_word_embeds_one_more_word(encoder, tokenizer, tmp_path):
+    cache = TextCache(tmp_path, "weights")
+    first = embed_names(["cat", "dog"], TWO, encoder, tokenizer, cache=cache)
+    encoder.texts.clear()
+    second = embed_names(["dog", "cow", "cat"], TWO, encoder, tokenizer, cache=cache)
+    assert len(encoder.texts) == len(TWO)
+    np.testing.assert_array_equal(second[[2, 0]], first)
+
+
+@pytest.mark.parametrize("change", ["weights", "templates", "tokenizer"])
+def test_the_cache_depends_on_all_that_decides_an_embedding(change, tokenizer, tmp_path):
+    embed_names(["cat"], TWO, CountingEncoder(), tokenizer, cache=TextCache(tmp_path, "one"))
+    again = CountingEncoder()
+    embed_names(
+        ["cat"],
+        TWO[:1] if change == "templates" else TWO,
+        again,
+        HashTokenizer(context_length=20) if change == "tokenizer" else tokenizer,
+        cache=TextCache(tmp_path, "two" if change == "weights" else "one"),
+    )
+    assert again.texts
+
+
+def test_a_damaged_cache_file_is_computed_again(encoder, tokenizer, tmp_path):
+    cache = TextCache(tmp_path, "weights")
+    good = embed_names(["cat"], TWO, encoder, tokenizer, cache=cache)
+    path = cache.path("cat", TWO, tokenizer.key)
+    whole = path.read_bytes()
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, name=np.array("cat"), embeddings=np.array([{}], dtype=object))
+    for content in (b"", whole[:100], b"not a zip file", pickled.read_bytes()):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(
+            embed_names(["cat"], TWO, encoder, tokenizer, cache=cache), good
+        )
+        assert path.read_bytes() == whole
+
+
+def test_saving_leaves_no_partial_files(encoder, tokenizer, tmp_path):
+    embed_names(["cat", "dog"], TWO, encoder, tokenizer, cache=TextCache(tmp_path, "weights"))
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".npz"}
+
+
+def test_a_disk_that_refuses_costs_the_cache_and_not_the_answer(
+    encoder, tokenizer, tmp_path, monkeypatch
+):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(text_bank.os, "replace", refuse)
+    cache = TextCache(tmp_path, "weights")
+    with pytest.warns(UserWarning, match="not cached.*No space left"):
+        rows = embed_names(["cat"], TWO, encoder, tokenizer, cache=cache)
+    assert rows.shape == (1, 2, 8) and not list(tmp_path.rglob("*.part"))
+
+
+def test_names_may_be_of_any_script_and_hold_braces(encoder, tokenizer, tmp_path):
+    names = ["日本", "naïve café", "{0} {}", "a/b\\c"]
+    cache = TextCache(tmp_path, "weights")
+    first = embed_names(names, TWO, encoder, tokenizer, cache=cache)
+    encoder.texts.clear()
+    np.testing.assert_array_equal(embed_names(names, TWO, encoder, tokenizer, cache=cache), first)
+    assert not encoder.texts
+
+
+@pytest.mark.parametrize(
+    ("classes", "chosen", "message"),
+    [
+        ([], TWO, "vocabulary is empty"),
+        ([("cat",), ()], TWO, r"classes \[1\] .* have no name"),
+        ([("cat", " ")], TWO, r"names \[1\] .* are empty"),
+        ([("cat",)], ("a photo",), "exactly one {}"),
+        ([("cat",)], (), "no templates"),
+    ],
+)
+def test_unusable_vocabularies_say_what_is_wrong(classes, chosen, message, encoder, tokenizer):
+    with pytest.raises(ValueError, match=message):
+        build_text(classes, chosen, encoder, tokenizer)
+
+
+def test_five_thousand_classes_fit(encoder, tokenizer):
+    text = build_text([(f"class {i}",) for i in range(5000)], ("{}",), encoder, tokenizer)
+    assert text.embeddings.shape == (5120, 1, 8) and int(text.valid.sum()) == 5000
