@@ -283,6 +283,9 @@ class EvaluationConfig:
         metrics: Which evaluators run.
         every_steps: How often during training; 0 for the end only.
         max_images: Upper bound of images; 0 for all.
+        protocol: "frame" fits pictures into `data.image_size` and scores there; "photo" uses the
+            test size of the model's inference section and scores at the photo's own size.
+        miou: Whether classes that are predicted but absent count (older detectron2) or not.
     """
 
     name: str = "validation"
@@ -291,6 +294,8 @@ class EvaluationConfig:
     metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic"], ...] = ("mask_accuracy",)
     every_steps: int = 0
     max_images: int = 0
+    protocol: Literal["frame", "photo"] = "frame"
+    miou: Literal["absent_dropped", "absent_counted"] = "absent_dropped"
 
 
 @_schema

@@ -1,7 +1,7 @@
 """Draws one toy picture with exact segments and captions, from a numpy generator.
 
-Two styles: "web" pictures show one to three things of very different sizes, as pictures with
-captions on the web do; "scene" pictures show two to six things of medium size on one to three
+Two styles: "web" pictures show one to three things of very different sizes, or none, as pictures
+with captions on the web do; "scene" pictures show two to six things of medium size on one to three
 stuff regions, as segmentation data sets do.
 """
 
@@ -28,16 +28,21 @@ _REFERENCE_SIZE = 96
 
 @dataclass(frozen=True)
 class StyleParameters:
-    """What distinguishes the two styles; lengths in pixels of a 96-pixel picture."""
+    """What distinguishes the two styles; lengths in pixels of a 96-pixel picture.
+
+    Landscapes without a thing are part of the web style: without captions that are about stuff
+    alone, a CLIP learns no sentence that a stuff region fits.
+    """
 
     thing_counts: tuple[int, int]
     radii: tuple[float, float]
     region_shares: tuple[float, float, float]
+    empty_share: float
 
 
 STYLES: dict[str, StyleParameters] = {
-    "web": StyleParameters((1, 3), (15.0, 62.0), (0.6, 0.4, 0.0)),
-    "scene": StyleParameters((2, 6), (11.0, 22.0), (0.35, 0.45, 0.2)),
+    "web": StyleParameters((1, 3), (15.0, 62.0), (0.6, 0.4, 0.0), 0.2),
+    "scene": StyleParameters((2, 6), (11.0, 22.0), (0.35, 0.45, 0.2), 0.0),
 }
 
 
@@ -125,6 +130,8 @@ def _regions(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, count: int)
 
 def _radii(rng: np.random.Generator, parameters: StyleParameters, size: int) -> list[float]:
     """Log-uniform radii in pixels, the largest first so that it does not bury the others."""
+    if rng.random() < parameters.empty_share:
+        return []
     low, high = parameters.thing_counts
     logs = rng.uniform(*np.log(parameters.radii), rng.integers(low, high + 1))
     return sorted(np.exp(logs) * (size / _REFERENCE_SIZE), reverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -18,7 +18,9 @@ from ovseg_jax.convert.rules import (
     Tensors,
     apply,
     conv,
+    layer,
     linear,
+    norm,
     prefixed,
     scalar,
     split_bias,
@@ -32,52 +34,36 @@ _TEXT = r"transformer\.resblocks\.(\d+)\."
 _QKV = tuple(rf"text/block\1/attention/{part}/" for part in ("query", "key", "value"))
 
 
-def _pair(source: str, target: str, transform: Any = linear) -> tuple[Rule, Rule]:
-    """Returns the rows of a layer with kernel and bias."""
-    return (
-        Rule(rf"{source}\.weight", f"{target}/kernel", transform),
-        Rule(rf"{source}\.bias", f"{target}/bias"),
-    )
-
-
-def _norm(source: str, target: str) -> tuple[Rule, Rule]:
-    """Returns the rows of a norm."""
-    return (
-        Rule(rf"{source}\.weight", f"{target}/scale"),
-        Rule(rf"{source}\.bias", f"{target}/bias"),
-    )
-
-
 CONVNEXT_TABLE = (
-    *_pair(r"visual\.trunk\.stem\.0", "visual/stem/convolution", conv),
-    *_norm(r"visual\.trunk\.stem\.1", "visual/stem/norm"),
-    *_norm(r"visual\.trunk\.stages\.(\d+)\.downsample\.0", r"visual/stage\1/downsample/norm"),
-    *_pair(
+    *layer(r"visual\.trunk\.stem\.0", "visual/stem/convolution", conv),
+    *norm(r"visual\.trunk\.stem\.1", "visual/stem/norm"),
+    *norm(r"visual\.trunk\.stages\.(\d+)\.downsample\.0", r"visual/stage\1/downsample/norm"),
+    *layer(
         r"visual\.trunk\.stages\.(\d+)\.downsample\.1",
         r"visual/stage\1/downsample/convolution",
         conv,
     ),
     Rule(_BLOCK + "gamma", r"visual/stage\1/block\2/layer_scale"),
-    *_pair(_BLOCK + "conv_dw", r"visual/stage\1/block\2/depthwise", conv),
-    *_norm(_BLOCK + "norm", r"visual/stage\1/block\2/norm"),
-    *_pair(_BLOCK + r"mlp\.fc1", r"visual/stage\1/block\2/expand"),
-    *_pair(_BLOCK + r"mlp\.fc2", r"visual/stage\1/block\2/reduce"),
-    *_norm(r"visual\.trunk\.head\.norm", "visual/head_norm"),
+    *layer(_BLOCK + "conv_dw", r"visual/stage\1/block\2/depthwise", conv),
+    *norm(_BLOCK + "norm", r"visual/stage\1/block\2/norm"),
+    *layer(_BLOCK + r"mlp\.fc1", r"visual/stage\1/block\2/expand"),
+    *layer(_BLOCK + r"mlp\.fc2", r"visual/stage\1/block\2/reduce"),
+    *norm(r"visual\.trunk\.head\.norm", "visual/head_norm"),
     Rule(r"visual\.head\.(?:proj|mlp\.fc2)\.weight", "visual/projection/reduce/kernel", linear),
-    *_pair(r"visual\.head\.mlp\.fc1", "visual/projection/expand"),
+    *layer(r"visual\.head\.mlp\.fc1", "visual/projection/expand"),
 )
 
 TEXT_TABLE = (
     Rule(r"token_embedding\.weight", "text/token_embedding"),
     Rule(r"positional_embedding", "text/position_embedding"),
-    *_norm(_TEXT + "ln_1", r"text/block\1/attention_norm"),
+    *norm(_TEXT + "ln_1", r"text/block\1/attention_norm"),
     Rule(_TEXT + r"attn\.in_proj_weight", tuple(f"{t}kernel" for t in _QKV), split_linear),
     Rule(_TEXT + r"attn\.in_proj_bias", tuple(f"{t}bias" for t in _QKV), split_bias),
-    *_pair(_TEXT + r"attn\.out_proj", r"text/block\1/attention/output"),
-    *_norm(_TEXT + "ln_2", r"text/block\1/mlp_norm"),
-    *_pair(_TEXT + r"mlp\.c_fc", r"text/block\1/mlp/expand"),
-    *_pair(_TEXT + r"mlp\.c_proj", r"text/block\1/mlp/reduce"),
-    *_norm("ln_final", "text/final_norm"),
+    *layer(_TEXT + r"attn\.out_proj", r"text/block\1/attention/output"),
+    *norm(_TEXT + "ln_2", r"text/block\1/mlp_norm"),
+    *layer(_TEXT + r"mlp\.c_fc", r"text/block\1/mlp/expand"),
+    *layer(_TEXT + r"mlp\.c_proj", r"text/block\1/mlp/reduce"),
+    *norm("ln_final", "text/final_norm"),
     Rule("text_projection", "text/projection/kernel"),
     Rule("logit_scale", "logit_scale", scalar),
     Skip("attn_mask", because="the causal mask is a constant"),
@@ -143,7 +129,7 @@ def _fields(row: Variant, fields: Mapping[str, Any]) -> dict[str, Any]:
 def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """Reads the fields of `Variant` that tensors show; absent tensors give zeros."""
     trunk = r"visual\.trunk\.stages\.{}\.blocks\.\d+\.conv_dw\.weight"
-    stages = _count(shapes, r"visual\.trunk\.stages\.(\d+)\..*")
+    stages = count(shapes, r"visual\.trunk\.stages\.(\d+)\..*")
     blocks = [[n for n in shapes if re.fullmatch(trunk.format(i), n)] for i in range(stages)]
     has_mlp = "visual.head.mlp.fc1.weight" in shapes
     projection = "visual.head.mlp.fc2.weight" if has_mlp else "visual.head.proj.weight"
@@ -154,11 +140,11 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "head": "mlp" if has_mlp else "linear",
         "embedding_dim": shapes.get(projection, (0,))[0],
         "text_width": width,
-        "text_layers": _count(shapes, _TEXT + r".*"),
-        "vocabulary": vocabulary,
+        "text_layers": count(shapes, _TEXT + r".*"),
+        "vocab_size": vocabulary,
     }
 
 
-def _count(names: Mapping[str, Any], pattern: str) -> int:
+def count(names: Iterable[str], pattern: str) -> int:
     """Returns how many different first groups the names that match have."""
     return len({m.group(1) for name in names if (m := re.fullmatch(pattern, name))})

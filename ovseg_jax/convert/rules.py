@@ -76,6 +76,22 @@ class Rule:
     transform: Transform = same
 
 
+def layer(source: str, target: str, transform: Transform = linear) -> tuple[Rule, Rule]:
+    """Returns the rows of a layer: weight becomes kernel, bias stays bias."""
+    return (
+        Rule(rf"{source}\.weight", f"{target}/kernel", transform),
+        Rule(rf"{source}\.bias", f"{target}/bias"),
+    )
+
+
+def norm(source: str, target: str) -> tuple[Rule, Rule]:
+    """Returns the rows of a norm: weight becomes scale, bias stays bias."""
+    return (
+        Rule(rf"{source}\.weight", f"{target}/scale"),
+        Rule(rf"{source}\.bias", f"{target}/bias"),
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Skip:
     """A row for tensors that have no place in the model.
@@ -206,5 +222,6 @@ def _misfits(found: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> li
 
 def _message(where: str, problems: list[str], limit: int = 60) -> str:
     more = [f"... and {len(problems) - limit} more"] if len(problems) > limit else []
-    title = f"{where} cannot be converted, {len(problems)} problems:"
+    number = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    title = f"{where} cannot be converted, {number}:"
     return "\n  ".join([title, *problems[:limit], *more])

@@ -169,14 +169,12 @@ class PanopticEvaluator:
     Attributes:
         seen: Classes that share a name with the training vocabulary.
         is_thing: Classes that are things.
-        object_threshold: Masks at or below this probability do not compete.
-        overlap_threshold: Masks that keep less than this fraction of their pixels are dropped.
+        rules: Thresholds of the task.
     """
 
     seen: Bool[np.ndarray, " k"]
     is_thing: Bool[np.ndarray, " k"]
-    object_threshold: float = 0.0
-    overlap_threshold: float = 0.8
+    rules: PanopticRules = PanopticRules()
 
     def init(self) -> PanopticCounts:
         """Counts of nothing."""
@@ -200,7 +198,8 @@ class PanopticEvaluator:
             outcome.log_probs,
             as_logits(outcome.proposals.masks),
             Frame.plain(*outcome.batch.images.shape[:2]),
-            PanopticRules(is_thing, self.object_threshold, self.overlap_threshold),
+            is_thing,
+            self.rules,
             valid=np.asarray(outcome.proposals.valid),
         )
         predicted = {int(number): int(label) for number, _, label in found.info}

@@ -17,7 +17,6 @@ PROBABILITY_FLOOR = 1e-8
 def geometric_ensemble(
     class_logits: Float[Array, "b q k1"],
     method_logits: Float[Array, "b q k1"],
-    *,
     seen: Bool[Array, " k"],
     valid: Bool[Array, " k"],
     alpha: float,
@@ -52,7 +51,7 @@ def geometric_ensemble(
 
 
 def log_probabilities(
-    method_logits: Float[Array, "b q k1"], *, valid: Bool[Array, " k"]
+    method_logits: Float[Array, "b q k1"], valid: Bool[Array, " k"]
 ) -> Float[Array, "b q k1"]:
     """Normalises the method's own logits, void included: for masks that come without a classifier.
 

@@ -126,5 +126,7 @@ def resize_both(
     columns: Float[np.ndarray, "_W _w"],
 ) -> Float[Array, "q _H _W"]:
     """Multiplies the last axis by `columns`, then the one before by `rows`."""
-    wide = jnp.einsum("qhw,Ww->qhW", masks, jnp.float32(columns), precision="highest")
+    wide = masks
+    if columns.shape[0] != columns.shape[1] or not np.array_equal(columns, np.eye(len(columns))):
+        wide = jnp.einsum("qhw,Ww->qhW", masks, jnp.float32(columns), precision="highest")
     return jnp.einsum("Hh,qhW->qHW", jnp.float32(rows), wide, precision="highest")

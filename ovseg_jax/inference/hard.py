@@ -34,6 +34,9 @@ class Patterns:
 def find_patterns(masks: Bool[np.ndarray, "q H W"]) -> Patterns:
     """Groups the pixels by the set of masks that they lie in."""
     count, height, width = masks.shape
+    if not count:
+        one_set = np.array([height * width])
+        return Patterns(np.zeros((height, width), np.int32), np.zeros((1, 0), bool), one_set)
     bits = np.packbits(masks.reshape(count, -1), axis=0).T  # [pixels, bytes]
     # Neighbours mostly agree: only the first pixel of each run has to be sorted.
     starts = np.flatnonzero(np.r_[True, (bits[1:] != bits[:-1]).any(1)])
@@ -71,7 +74,8 @@ def claim_pixels(scores: Float[np.ndarray, " q"], patterns: Patterns) -> Claims:
     areas = (members * patterns.counts[:, None]).sum(0)
     rank = np.empty(len(scores), np.int64)
     rank[np.lexsort((areas, -scores))] = np.arange(len(scores), 0, -1)
-    owner = np.where(members, rank, 0).argmax(1).astype(np.int32)
+    ranks = np.where(members, rank, 0)
+    owner = ranks.argmax(1).astype(np.int32) if len(scores) else np.zeros(len(members), np.int32)
     solid = members.any(1)
     return Claims(owner[patterns.index], solid[patterns.index], areas)
 

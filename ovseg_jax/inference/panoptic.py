@@ -24,15 +24,13 @@ INSIDE = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class PanopticRules:
-    """Which masks compete, which survive, and which are merged.
+    """Which masks compete and which survive.
 
     Attributes:
-        is_thing: Class slots whose segments stay apart; stuff of one class is merged.
         object_threshold: Masks whose best probability is not above this do not compete.
         overlap_threshold: Masks that win less than this fraction of their pixels are dropped.
     """
 
-    is_thing: Bool[np.ndarray, " k"]
     object_threshold: float = 0.0
     overlap_threshold: float = 0.8
 
@@ -71,6 +69,7 @@ def panoptic_segments(
     log_probs: Float[Array, "q k1"],
     mask_logits: Float[Array, "q _h _w"],
     frame: Frame,
+    is_thing: Bool[np.ndarray, " k"],
     rules: PanopticRules,
     *,
     valid: Bool[np.ndarray, " q"] | None = None,
@@ -81,7 +80,8 @@ def panoptic_segments(
         log_probs: Class logits or log probabilities of each mask, void last.
         mask_logits: Masks over the padded input, at any resolution, positive inside.
         frame: Sizes of the padded input, of the picture in it, and of the answer.
-        rules: Thresholds, and which classes are things.
+        is_thing: Class slots whose segments stay apart; stuff of one class is merged.
+        rules: Thresholds.
         valid: False for slots that hold no mask.
 
     Returns:
@@ -95,7 +95,7 @@ def panoptic_segments(
     strength = jnp.asarray(np.pad(scores, (0, slots - len(kept))))
     owner, solid, areas = _claim(mask_logits[padded], strength, frame)
     claims = Claims(np.asarray(owner), np.asarray(solid), np.asarray(areas)[: len(kept)])
-    return assemble(claims, labels, scores, rules)
+    return assemble(claims, labels, scores, is_thing, rules)
 
 
 def keep_masks(
@@ -155,6 +155,7 @@ def assemble(
     claims: Claims,
     labels: Int[np.ndarray, " q"],
     scores: Float[np.ndarray, " q"],
+    is_thing: Bool[np.ndarray, " k"],
     rules: PanopticRules,
 ) -> Panoptic:
     """Numbers the segments: a mask that lost too much is dropped, stuff of one class is merged."""
@@ -172,9 +173,9 @@ def assemble(
             strength[stuff[label] - 1] = max(strength[stuff[label] - 1], float(scores[mask]))
             continue
         numbers[mask] = len(info) + 1
-        info.append((len(info) + 1, int(rules.is_thing[label]), label))
+        info.append((len(info) + 1, int(is_thing[label]), label))
         strength.append(float(scores[mask]))
-        if not rules.is_thing[label]:
+        if not is_thing[label]:
             stuff[label] = len(info)
     ids = np.where(claims.solid, numbers[claims.owner], 0).astype(np.int32)
     rows = np.array(info, np.int64).reshape(-1, 3)

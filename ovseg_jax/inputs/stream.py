@@ -139,7 +139,7 @@ def _record_number(number: Any, size: int, seed: int, shuffle: bool) -> Any:
     epoch, index = number // size, number % size
     if not shuffle:
         return index
-    key = tf.cast(tf.stack([epoch % 2**31, seed, size % 2**31]), tf.int32)
+    key = tf.cast(tf.stack([epoch % 2**31, seed % 2**31]), tf.int32)
     return tf.random.experimental.index_shuffle(index, key, tf.constant(size - 1, tf.int64))
 
 
@@ -170,9 +170,9 @@ def _decode_ids(encoded: Any) -> Any:
 
     ids = tf.io.decode_png(encoded, 1, dtype=tf.uint16)
     # TensorFlow scales 8-bit files up by 257 when asked for 16 bits; the header says which it is.
-    depth = tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8)[0]
+    depth = tf.reshape(tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8), [])
     ids = tf.cast(ids[..., 0], tf.int32)
-    return tf.where(depth == 8, ids // 257, ids)
+    return tf.ensure_shape(tf.where(depth == 8, ids // 257, ids), [None, None])
 
 
 def _pack_segments(example: dict, seed: Any, data: DataConfig, keep: Any) -> tuple[Any, Any]:

@@ -69,8 +69,8 @@ class ContrastiveClip(MaskPooling):
         whole = jax.random.uniform(choose, (len(limits),)) >= self.region_probability
         start, stop = random_rectangles(draw, limits, self.region_cells)
         start, stop = jnp.where(whole[:, None], 0, start), jnp.where(whole[:, None], limits, stop)
-        rows = _between(grid[0], features.dense.shape[1], start[:, 0], stop[:, 0])
-        columns = _between(grid[1], features.dense.shape[2], start[:, 1], stop[:, 1])
+        rows = _between(features.dense.shape[1], start[:, 0], stop[:, 0])
+        columns = _between(features.dense.shape[2], start[:, 1], stop[:, 1])
         return rows[:, :, None] & columns[:, None, :]
 
 
@@ -89,6 +89,6 @@ def random_rectangles(
     return start, start + side
 
 
-def _between(size: Array, count: int, start: Array, stop: Array) -> Bool[Array, "b n"]:
+def _between(count: int, start: Array, stop: Array) -> Bool[Array, "b n"]:
     cells = jnp.arange(count)[None]
     return (cells >= start[:, None]) & (cells < stop[:, None])

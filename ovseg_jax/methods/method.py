@@ -54,6 +54,7 @@ class Method(nn.Module):
     num_truth: int = 32
 
     def setup(self):
+        """Declares the void row; subclasses that declare more call this first."""
         if self.has_void:
             normal = nn.initializers.normal(1.0)  # torch's default for an embedding
             self.void_embedding = self.param("void_embedding", normal, (1, self.clip.embedding_dim))

@@ -45,6 +45,7 @@ class MaskAdapterHead(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
+        """Declares the layers under the names that checkpoints use."""
         self.mask_embedding = MaskEmbedding(self.mask_width, self.feature_dim, dtype=self.dtype)
         self.fuse = Linear(self.feature_dim, self.width, dtype=self.dtype)
         self.blocks = [
@@ -149,6 +150,7 @@ class MaskEmbedding(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
+        """Declares two convolutions with norms, and the linear map."""
         self.conv1 = self._convolution(max(self.width // 4, 1))
         self.norm1 = LayerNorm()
         self.conv2 = self._convolution(self.width)
@@ -182,6 +184,7 @@ class Linear(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
+        """Declares kernel and bias at once: the input width is known."""
         self.kernel = self.param("kernel", lecun_normal(), (self.inputs, self.outputs))
         self.bias = self.param("bias", nn.initializers.zeros, (self.outputs,))
 

@@ -99,9 +99,10 @@ def _backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, A
 def _kernel_gradient(x: Array, kernel: Array, gradient: Array) -> Array:
     """Correlates input and output gradient at every offset of the kernel.
 
-    One small tile of the image at a time, its pixels unrolled: each step multiplies the window
+    One small tile of every image at a time, its pixels unrolled: each step multiplies the window
     around every pixel of the tile with the gradient there and adds up arrays of the kernel's
-    size, which stay in the cache.
+    size, which stay in the cache. Images are summed last, so that a batch spread over devices
+    stays where it is.
     """
     rows, columns = kernel.shape[:2]
     batch, height, width, channels = gradient.shape
@@ -111,19 +112,18 @@ def _kernel_gradient(x: Array, kernel: Array, gradient: Array) -> Array:
     gradient = jnp.pad(gradient, fill).astype(padded.dtype)
 
     def add_tile(tile: Array, total: Array) -> Array:
-        image, place = jnp.divmod(tile, down * across)
-        start = (image, place // across * TILE, place % across * TILE, 0)
-        seen = (1, TILE + rows - 1, TILE + columns - 1, channels)
-        window = lax.dynamic_slice(padded, start, seen)[0]
-        weights = lax.dynamic_slice(gradient, start, (1, TILE, TILE, channels))[0]
+        start = (0, tile // across * TILE, tile % across * TILE, 0)
+        seen = (batch, TILE + rows - 1, TILE + columns - 1, channels)
+        window = lax.dynamic_slice(padded, start, seen)
+        weights = lax.dynamic_slice(gradient, start, (batch, TILE, TILE, channels))
         for row, column in itertools.product(range(TILE), repeat=2):
-            part = window[row : row + rows, column : column + columns]
-            total = total + part * weights[row, column]
+            part = window[:, row : row + rows, column : column + columns]
+            total = total + part * weights[:, row : row + 1, column : column + 1]
         return total
 
-    zeros = jnp.zeros((rows, columns, channels), padded.dtype)
-    total = lax.fori_loop(0, batch * down * across, add_tile, zeros)
-    return total[:, :, None].astype(kernel.dtype)
+    zeros = jnp.zeros((batch, rows, columns, channels), padded.dtype)
+    total = lax.fori_loop(0, down * across, add_tile, zeros)
+    return jnp.sum(total, 0)[:, :, None].astype(kernel.dtype)
 
 
 _convolve_by_shifts.defvjp(_forward, _backward)

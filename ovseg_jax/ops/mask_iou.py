@@ -98,7 +98,7 @@ def _count_by_product(first: Array, second: Array) -> Array:
     """Counts shared pixels exactly: in integers on CPU, in bfloat16 with float32 sums elsewhere."""
     if jax.default_backend() == "cpu":
         left, right = first.astype(jnp.int8), second.astype(jnp.int8)
-        return jnp.matmul(left, right.T, preferred_element_type=jnp.int32)
+        return jnp.einsum("np,mp->nm", left, right, preferred_element_type=jnp.int32)
     return _count_by_float_product(first, second)
 
 
@@ -108,7 +108,7 @@ def _count_by_float_product(first: Array, second: Array) -> Array:
     for start in range(0, first.shape[1], EXACT_IN_FLOAT32):
         chunk = slice(start, start + EXACT_IN_FLOAT32)
         left, right = first[:, chunk].astype(jnp.bfloat16), second[:, chunk].astype(jnp.bfloat16)
-        product = jnp.matmul(left, right.T, preferred_element_type=jnp.float32)
+        product = jnp.einsum("np,mp->nm", left, right, preferred_element_type=jnp.float32)
         total = total + product.astype(jnp.int32)
     return total
 

@@ -84,7 +84,9 @@ def resize_via(
     columns = _composed(masks.shape[-1], via[1], size[1])
     exact = lax.Precision.HIGHEST
     resized = jnp.einsum("Hh,...hw->...Hw", jnp.asarray(rows, jnp.float32), masks, precision=exact)
-    return jnp.einsum("Ww,...hw->...hW", jnp.asarray(columns, jnp.float32), resized, precision=exact)
+    return jnp.einsum(
+        "Ww,...hw->...hW", jnp.asarray(columns, jnp.float32), resized, precision=exact
+    )
 
 
 def _composed(source: int, between: int, target: int) -> np.ndarray:

@@ -1,20 +1,23 @@
-"""Resizing with PyTorch's pixel conventions, as one small matrix per image axis.
+"""Resizing with PyTorch's pixel conventions, one image axis after the other.
 
-Both passes of a separable resize are products with matrices that depend on the sizes alone, so
-they are built in numpy while tracing and cost nothing at run time.
+The weights depend on the sizes alone, so they are built in numpy while tracing and cost nothing at
+run time. Along an axis they are applied as a matrix product, which accelerators like, or by
+gathering the few inputs that each output needs, which is 2 to 40 times faster on CPU.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-METHODS = ("nearest", "bilinear", "bicubic")
+from ovseg_jax.ops.interpolation import interpolation_matrix
+
+FORMS = ("matmul", "gather")
+MOST_TAPS = 16
+"""Gathering was faster on CPU up to this many inputs per output; more are not unrolled."""
 
 
 def resize(
@@ -43,7 +46,7 @@ def resize(
     options = (method, antialias, align_corners)
     rows = interpolation_matrix(x.shape[1], size[0], *options)
     columns = interpolation_matrix(x.shape[2], size[1], *options)
-    return _contract("bhwc", x, rows, columns)
+    return _resample(x, rows, columns, axes=(1, 2))
 
 
 def resize_masks(
@@ -70,124 +73,86 @@ def resize_masks(
     options = (method, False, align_corners)
     rows = interpolation_matrix(masks.shape[-2], size[0], *options)
     columns = interpolation_matrix(masks.shape[-1], size[1], *options)
-    return _contract("...hw", masks, rows, columns)
+    return resample_masks(masks, rows, columns)
 
 
-def _contract(axes: str, x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Multiplies axis h by `rows` [H, h] and axis w by `columns` [W, w], cheaper one first."""
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    passes = [("h", "H", rows), ("w", "W", columns)]
+def resample_masks(
+    masks: Float[Array, "*b h w"],
+    rows: Float[np.ndarray, "H h"],
+    columns: Float[np.ndarray, "W w"],
+    *,
+    form: str | None = None,
+) -> Float[Array, "*b H W"]:
+    """Computes rows x mask x columns^T of every mask; its gradient is the transpose.
+
+    Args:
+        masks: Masks of one size. Low precision is computed in float32.
+        rows: Weights along the height, such as a product of interpolation matrices.
+        columns: Weights along the width.
+        form: "matmul" (the plain reference), "gather" (only the nonzero weights), or None for the
+            faster one on the default backend.
+
+    Returns:
+        The results, in the dtype of `masks`.
+
+    Raises:
+        ValueError: If the form is unknown.
+    """
+    if form not in (None, *FORMS):
+        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+    return _resample(masks, rows, columns, axes=(masks.ndim - 2, masks.ndim - 1), form=form)
+
+
+def _resample(
+    x: Array,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    axes: tuple[int, int],
+    form: str | None = None,
+) -> Array:
+    passes = [(rows, axes[0]), (columns, axes[1])]
     if rows.shape[0] * columns.shape[1] > columns.shape[0] * rows.shape[1]:
-        passes.reverse()
-    result = x.astype(dtype)
-    for source, target, matrix in passes:
-        if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
-            axes = axes.replace(source, target)
-            continue
-        into = axes.replace(source, target)
-        result = jnp.einsum(
-            f"{target}{source},{axes}->{into}",
-            jnp.asarray(matrix, dtype),
-            result,
-            precision=lax.Precision.HIGHEST,
-        )
-        axes = into
+        passes.reverse()  # the smaller array between
+    result = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    for matrix, axis in passes:
+        if matrix.shape[0] != matrix.shape[1] or np.any(matrix != np.eye(len(matrix))):
+            result = _along(result, matrix, axis, form)
     return result.astype(x.dtype)
 
 
-@functools.lru_cache(maxsize=256)
-def interpolation_matrix(
-    source: int,
-    target: int,
-    method: str = "bilinear",
-    antialias: bool = False,
-    align_corners: bool = False,
-) -> Float[np.ndarray, "target source"]:
-    """Builds the matrix that resizes one axis; its rows sum to one.
+def _along(x: Array, matrix: np.ndarray, axis: int, form: str | None) -> Array:
+    """Multiplies one axis by a constant matrix, forward and, transposed, backward."""
 
-    Args:
-        source: Length of the axis now.
-        target: Length wanted.
-        method: As for `resize`, like the two switches.
-        antialias: As for `resize`.
-        align_corners: As for `resize`.
+    @jax.custom_vjp
+    def multiply(x: Array) -> Array:
+        return _multiply(x, matrix, axis, form)
 
-    Returns:
-        Read-only float64 weights.
+    def backward(_: None, gradient: Array) -> tuple[Array]:
+        return (_along(gradient, matrix.T, axis, form),)
 
-    Raises:
-        ValueError: As for `resize`.
-    """
-    _check(source, target, method, antialias, align_corners)
-    if method == "nearest":
-        matrix = _nearest_matrix(source, target)
-    elif antialias:
-        matrix = _antialiased_matrix(source, target, method)
-    else:
-        matrix = _sampled_matrix(source, target, method, align_corners)
-    matrix.setflags(write=False)
-    return matrix
+    multiply.defvjp(lambda x: (multiply(x), None), backward)
+    return multiply(x)
 
 
-def _check(source: int, target: int, method: str, antialias: bool, align_corners: bool) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
-    if source < 1 or target < 1:
-        raise ValueError(f"cannot resize an axis of {source} to {target}; both must be at least 1")
-    if method == "nearest" and (antialias or align_corners):
-        raise ValueError("method='nearest' takes neither antialias nor align_corners")
-    if antialias and align_corners:
-        raise ValueError("antialias and align_corners do not combine; choose one")
+def _multiply(x: Array, matrix: np.ndarray, axis: int, form: str | None) -> Array:
+    taps = int(np.max(np.count_nonzero(matrix, axis=1)))
+    if form is None:
+        cheap = jax.default_backend() == "cpu" and taps <= MOST_TAPS
+        form = "gather" if cheap else "matmul"
+    if form == "gather":
+        return _gather(x, matrix, axis, taps)
+    weights = jnp.asarray(matrix, x.dtype)
+    product = jnp.tensordot(weights, x, axes=(1, axis), precision=lax.Precision.HIGHEST)
+    return jnp.moveaxis(product, 0, axis)
 
 
-def _nearest_matrix(source: int, target: int) -> np.ndarray:
-    # float32, as torch computes it: in float64 other pixels win where the product is near whole.
-    scale = np.float32(source) / np.float32(target)
-    chosen = np.floor(np.arange(target, dtype=np.float32) * scale).astype(np.int64)
-    return np.eye(source)[np.minimum(chosen, source - 1)]
-
-
-def _sampled_matrix(source: int, target: int, method: str, align_corners: bool) -> np.ndarray:
-    """Weights of the 2 or 4 pixels around each sampled position; the border pixel repeats."""
-    if align_corners:
-        position = np.arange(target) * ((source - 1) / (target - 1) if target > 1 else 0.0)
-    else:
-        position = (np.arange(target) + 0.5) * (source / target) - 0.5
-    if method == "bilinear":
-        position = np.maximum(position, 0)
-    kernel, reach = _triangle if method == "bilinear" else _cubic(-0.75), 2
-    first = np.floor(position).astype(np.int64) - (reach - 1)
-    matrix = np.zeros((target, source))
-    for tap in range(2 * reach):
-        weight = kernel(position - (first + tap))
-        np.add.at(matrix, (np.arange(target), np.clip(first + tap, 0, source - 1)), weight)
-    return matrix
-
-
-def _antialiased_matrix(source: int, target: int, method: str) -> np.ndarray:
-    """The filter stretched by the shrink factor, cut at the border and normalised."""
-    kernel, reach = (_triangle, 1) if method == "bilinear" else (_cubic(-0.5), 2)
-    scale = source / target
-    stretch = max(scale, 1.0)
-    centre = scale * (np.arange(target)[:, None] + 0.5)
-    pixel = np.arange(source)[None]
-    start = np.maximum(np.trunc(centre - reach * stretch + 0.5), 0)
-    stop = np.minimum(np.trunc(centre + reach * stretch + 0.5), source)
-    weight = kernel((pixel + 0.5 - centre) / stretch) * ((pixel >= start) & (pixel < stop))
-    return weight / weight.sum(1, keepdims=True)
-
-
-def _triangle(distance: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - np.abs(distance), 0)
-
-
-def _cubic(a: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Keys' cubic convolution kernel with slope `a` at distance one."""
-
-    def kernel(distance: np.ndarray) -> np.ndarray:
-        x = np.abs(distance)
-        inner = ((a + 2) * x - (a + 3)) * x * x + 1
-        outer = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-        return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
-
-    return kernel
+def _gather(x: Array, matrix: np.ndarray, axis: int, taps: int) -> Array:
+    """Adds up the inputs with nonzero weight; outputs with fewer than `taps` add zeros."""
+    columns = np.argsort(matrix == 0, axis=1, kind="stable")[:, :taps]
+    weights = np.take_along_axis(matrix, columns, axis=1)
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    total = jnp.zeros((), x.dtype)
+    for tap in range(taps):
+        weight = jnp.asarray(weights[:, tap], x.dtype).reshape(shape)
+        total = total + jnp.take(x, columns[:, tap], axis=axis, mode="clip") * weight
+    return total

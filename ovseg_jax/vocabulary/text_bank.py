@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import jax.numpy as jnp
@@ -16,6 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.typing import Text
+from ovseg_jax.vocabulary.text_cache import TextCache, default_directory
+
+__all__ = ["TextCache", "bucket", "build_text", "default_directory", "embed_names"]
 
 BATCH_SIZE = 64
 """Texts embedded at once; the last batch is filled up so that nothing compiles anew."""
@@ -31,59 +28,6 @@ class Tokenizer(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns zero-padded ids; the largest of a row is the end of the text."""
-
-
-class TextCache:
-    """Embeddings of single names on disk, so that one more word costs one more word.
-
-    A file holds all templates of one name. Its path depends on everything that decides its
-    content: weights, templates, tokenizer and name. Files appear whole or not at all, and a
-    damaged one counts as absent.
-
-    Attributes:
-        directory: Where the files lie; created on the first save.
-        weights_key: Identifies the text tower's parameters (`ovseg_jax.weights.fingerprint`).
-    """
-
-    def __init__(self, directory: Path | str, weights_key: str):
-        self.directory = Path(directory)
-        self.weights_key = weights_key
-
-    def path(self, name: str, templates: Sequence[str], tokenizer_key: str) -> Path:
-        """Returns the file of one name."""
-        bank = _sha256([self.weights_key, tokenizer_key, *templates])
-        return self.directory / bank[:16] / f"{_sha256([name])[:32]}.npz"
-
-    def load(
-        self, name: str, templates: Sequence[str], tokenizer_key: str
-    ) -> Float[np.ndarray, "t d"] | None:
-        """Returns the rows of a name, or None where they have to be computed."""
-        try:
-            with np.load(self.path(name, templates, tokenizer_key), allow_pickle=False) as file:
-                rows, stored = file["embeddings"], str(file["name"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-        fits = rows.ndim == 2 and rows.shape[0] == len(templates) and np.isfinite(rows).all()
-        return rows if stored == name and fits else None
-
-    def save(
-        self,
-        name: str,
-        templates: Sequence[str],
-        tokenizer_key: str,
-        rows: Float[np.ndarray, "t d"],
-    ) -> None:
-        """Writes the rows of a name."""
-        path = self.path(name, templates, tokenizer_key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, name=np.array(name), embeddings=rows)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
 
 def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fourth
@@ -154,17 +98,14 @@ def embed_names(
         progress: Called with (texts embedded, texts in all).
     """
     _check(names, templates)
-    known: dict[str, np.ndarray] = {}
-    for name in dict.fromkeys(names):
-        rows = cache.load(name, templates, tokenizer.key) if cache else None
-        if rows is not None:
-            known[name] = rows
-    wanted = [name for name in dict.fromkeys(names) if name not in known]
-    tokens = _tokens(wanted, templates, tokenizer).reshape(len(wanted) * len(templates), -1)
-    fresh = _embed_tokens(tokens, encode, progress)
-    for index, name in enumerate(wanted):
-        known[name] = fresh[index * len(templates) : (index + 1) * len(templates)]
-    _save(cache, {name: known[name] for name in wanted}, templates, tokenizer.key)
+    known = cache.load_all(names, templates, tokenizer.key) if cache else {}
+    if wanted := [name for name in dict.fromkeys(names) if name not in known]:
+        tokens = _tokens(wanted, templates, tokenizer)
+        rows = _embed_tokens(tokens.reshape(-1, tokens.shape[-1]), encode, progress)
+        fresh = dict(zip(wanted, rows.reshape(*tokens.shape[:2], -1), strict=True))
+        if cache:
+            cache.save_all(fresh, templates, tokenizer.key)
+        known |= fresh
     return np.stack([known[name] for name in names])
 
 
@@ -173,23 +114,6 @@ def bucket(count: int) -> int:
     if count > 512:
         return -(-count // 512) * 512
     return max(16, 1 << (count - 1).bit_length())
-
-
-def default_directory() -> Path:
-    """Returns the user's cache folder for texts; `OVSEG_CACHE` overrides it."""
-    base = os.environ.get("OVSEG_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(base or Path.home() / ".cache") / "ovseg_jax" / "text"
-
-
-def _save(
-    cache: TextCache | None, fresh: dict[str, np.ndarray], templates: Sequence[str], key: str
-) -> None:
-    """Fills the cache; a full or read-only disk costs the cache, not the answer."""
-    try:
-        for name, rows in fresh.items() if cache else ():
-            cache.save(name, templates, key, rows)
-    except OSError as error:
-        warnings.warn(f"text embeddings are not cached: {error}", stacklevel=3)
 
 
 def _embed_tokens(
@@ -212,7 +136,7 @@ def _embed_tokens(
             parts.update(zip(chosen.tolist(), unit, strict=True))
             if progress:
                 progress(len(parts), len(tokens))
-    return np.stack([parts[i] for i in range(len(tokens))]) if parts else np.zeros((0, 0))
+    return np.stack([parts[i] for i in range(len(tokens))])
 
 
 def _length_bucket(row: Int[np.ndarray, " l"]) -> int:
@@ -226,7 +150,7 @@ def _tokens(
 ) -> Int[np.ndarray, "s t l"]:
     texts = [template.replace("{}", name) for name in names for template in templates]
     ids = np.asarray(tokenizer(texts), np.int32)
-    return ids.reshape(len(names), len(templates), -1 if texts else 0)
+    return ids.reshape(len(names), len(templates), -1)
 
 
 def _synonyms(classes: Iterable[Any]) -> list[tuple[str, ...]]:
@@ -253,12 +177,3 @@ def _pad(array: np.ndarray, size: int, value: int = 0) -> np.ndarray:
     """Extends the first axis."""
     filler = np.full((size - len(array), *array.shape[1:]), value, array.dtype)
     return np.concatenate([array, filler])
-
-
-def _sha256(parts: Iterable[str]) -> str:
-    """Hashes texts so that no two lists run together."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()

@@ -43,8 +43,8 @@ def three_tasks(log_probs, mask_logits, frame: Frame, config: dict) -> Outputs:
             "instances_keep_only_things", instances are things only.
     """
     is_thing = np.isin(np.arange(log_probs.shape[-1] - 1), config["thing_classes"])
-    rules = PanopticRules(is_thing, config["object_mask_threshold"], config["overlap_threshold"])
-    panoptic = panoptic_segments(log_probs, mask_logits, frame, rules)
+    rules = PanopticRules(config["object_mask_threshold"], config["overlap_threshold"])
+    panoptic = panoptic_segments(log_probs, mask_logits, frame, is_thing, rules)
     only_things = config.get("instances_keep_only_things", True)
     found = instances(
         log_probs,

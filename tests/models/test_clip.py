@@ -141,11 +141,14 @@ def test_unknown_variant_names_the_nearest():
 def test_every_variant_has_a_tokenizer_that_fits_its_text_tower():
     for name, row in VARIANTS.items():
         tokenizer = build_tokenizer(name)
-        assert (tokenizer.vocab_size, tokenizer.context_length) == (row.vocabulary, row.context)
+        assert (tokenizer.vocab_size, tokenizer.context_length) == (
+            row.vocab_size,
+            row.context_length,
+        )
 
 
 def test_quick_gelu_is_a_switch():
-    sizes = dict(vocabulary=20, context=5, width=8, heads=2, layers=1, embedding_dim=4)
+    sizes = dict(vocab_size=20, context_length=5, width=8, heads=2, layers=1, embedding_dim=4)
     tokens = jnp.array([[18, 3, 19, 0, 0]])
     params = TextTower(**sizes).init(jax.random.key(0), tokens)
     exact = TextTower(**sizes).apply(params, tokens)

@@ -17,7 +17,7 @@ def draw(*shape, seed=0):
     return jnp.asarray(np.random.default_rng(seed).normal(2.0, 3.0, shape), jnp.float32)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4, 16), (5, 8), (7,)])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 16), (7,)])
 def test_equals_the_plain_form_in_value_and_gradient(shape):
     x, scale, bias = draw(*shape), draw(shape[-1], seed=1), draw(shape[-1], seed=2)
     weigh = draw(*shape, seed=3)
@@ -25,7 +25,7 @@ def test_equals_the_plain_form_in_value_and_gradient(shape):
         layer_norm(x, scale, bias, 1e-6), plain(x, scale, bias, 1e-6), rtol=1e-5, atol=1e-5
     )
     gradients, expected = (
-        jax.grad(lambda *a, f=f: jnp.sum(weigh * f(*a, 1e-6)), (0, 1, 2))(x, scale, bias)
+        jax.jit(jax.grad(lambda *a, f=f: jnp.sum(weigh * f(*a, 1e-6)), (0, 1, 2)))(x, scale, bias)
         for f in (layer_norm, plain)
     )
     for got, want in zip(gradients, expected, strict=True):

@@ -29,7 +29,7 @@ def test_an_empty_mask_averages_to_zero_and_a_full_one_to_the_mean():
     np.testing.assert_allclose(result[1], features.mean((0, 1, 2)), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("shift", [0.0, 30.0, -30.0, -300.0])
+@pytest.mark.parametrize("shift", [0.0, 30.0, -300.0])
 def test_maps_average_alike_in_both_forms_in_value_and_gradient(shift):
     features, maps = draw(2, 3, 4, 5), draw(2, 3, 2, 3, 4, seed=1, scale=3) + shift
     weigh = draw(2, 3, 2, 5, seed=2)
@@ -40,7 +40,7 @@ def test_maps_average_alike_in_both_forms_in_value_and_gradient(shift):
     results = {
         form: (
             average_under_maps(features, maps, form=form),
-            *jax.grad(loss, (0, 1))(features, maps, form),
+            *jax.jit(jax.grad(loss, (0, 1)), static_argnums=2)(features, maps, form),
         )
         for form in ("softmax", "sigmoid")
     }
@@ -75,7 +75,7 @@ def test_low_precision_features_keep_their_dtype():
     np.testing.assert_allclose(result.astype(jnp.float32), exact, atol=0.02)
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 8, 11])
+@pytest.mark.parametrize("count", [1, 4, 11])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_chunks_change_no_result(count, axis):
     shape = (count, 3, 2) if axis == 0 else (3, count, 2)

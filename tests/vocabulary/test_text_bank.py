@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ovseg_jax.models.clip.tokenizer import HashTokenizer
-from ovseg_jax.vocabulary import text_bank
+from ovseg_jax.vocabulary import text_cache
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from ovseg_jax.vocabulary.prompts import templates
-from ovseg_jax.vocabulary.text_bank import TextCache, bucket, build_text, embed_names
+from ovseg_jax.vocabulary.text_bank import bucket, build_text, embed_names
+from ovseg_jax.vocabulary.text_cache import TextCache
 
 TWO = ("a photo of a {}.", "{}")
 
@@ -155,7 +156,7 @@ def test_a_disk_that_refuses_costs_the_cache_and_not_the_answer(
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(text_bank.os, "replace", refuse)
+    monkeypatch.setattr(text_cache.os, "replace", refuse)
     cache = TextCache(tmp_path, "weights")
     with pytest.warns(UserWarning, match="not cached.*No space left"):
         rows = embed_names(["cat"], TWO, encoder, tokenizer, cache=cache)

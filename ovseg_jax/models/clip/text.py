@@ -16,8 +16,8 @@ class TextTower(nn.Module):
     is that of the largest token id, which is the end-of-text token in every vocabulary used here.
 
     Attributes:
-        vocabulary: Number of token ids.
-        context: Largest number of tokens.
+        vocab_size: Number of token ids.
+        context_length: Largest number of tokens.
         width: Channels.
         heads: Attention heads.
         layers: Blocks.
@@ -25,8 +25,8 @@ class TextTower(nn.Module):
         quick: OpenAI's QuickGELU in place of the exact one.
     """
 
-    vocabulary: int
-    context: int
+    vocab_size: int
+    context_length: int
     width: int
     heads: int
     layers: int
@@ -41,8 +41,8 @@ class TextTower(nn.Module):
         Args:
             tokens: Ids, zero-padded; `l` may be shorter than the context.
         """
-        table = self.param("token_embedding", normal(0.02), (self.vocabulary, self.width))
-        positions = self.param("position_embedding", normal(0.01), (self.context, self.width))
+        table = self.param("token_embedding", normal(0.02), (self.vocab_size, self.width))
+        positions = self.param("position_embedding", normal(0.01), (self.context_length, self.width))
         x = (table[tokens] + positions[: tokens.shape[1]]).astype(self.dtype)
         for index in range(self.layers):
             x = TextBlock(self.heads, self.layers, self.quick, self.dtype, name=f"block{index}")(x)

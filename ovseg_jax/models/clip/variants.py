@@ -30,8 +30,8 @@ class Variant:
         eps: Epsilon of the image tower's norms.
         layer_scale_init: Start value of the residual factors.
         tokenizer: "bpe" (CLIP's) or "hash" (toy).
-        vocabulary: Number of token ids.
-        context: Tokens per text.
+        vocab_size: Number of token ids.
+        context_length: Tokens per text.
     """
 
     dims: tuple[int, ...]
@@ -45,8 +45,8 @@ class Variant:
     eps: float = 1e-6
     layer_scale_init: float = 1e-6
     tokenizer: Literal["bpe", "hash"] = "bpe"
-    vocabulary: int = 49408
-    context: int = 77
+    vocab_size: int = 49408
+    context_length: int = 77
 
 
 VARIANTS: dict[str, Variant] = {
@@ -88,8 +88,8 @@ VARIANTS: dict[str, Variant] = {
         text_heads=4,
         text_layers=2,
         tokenizer="hash",
-        vocabulary=4096,
-        context=32,
+        vocab_size=4096,
+        context_length=32,
     ),
 }
 
@@ -126,8 +126,8 @@ def build_clip(name: str, dtype: DTypeLike = "float32") -> Clip:
         dtype=dtype,
     )
     text = TextTower(
-        vocabulary=row.vocabulary,
-        context=row.context,
+        vocab_size=row.vocab_size,
+        context_length=row.context_length,
         width=row.text_width,
         heads=row.text_heads,
         layers=row.text_layers,
@@ -141,5 +141,5 @@ def build_tokenizer(name: str) -> Tokenizer:
     """Builds the tokenizer of a variant."""
     row = variant(name)
     if row.tokenizer == "hash":
-        return HashTokenizer(row.vocabulary, row.context)
-    return BpeTokenizer(row.context)
+        return HashTokenizer(row.vocab_size, row.context_length)
+    return BpeTokenizer(row.context_length)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ovseg_jax.inference.prepare import prepare
+from ovseg_jax.ops.frames import prepare
 
 
 @pytest.fixture

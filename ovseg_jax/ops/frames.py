@@ -10,6 +10,10 @@ from jaxtyping import UInt8
 from ovseg_jax.ops.pillow import resize_image, test_size
 
 
+MULTIPLE = 32
+"""Sides of frames are multiples of this, so that few shapes occur and each compiles once."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Prepared:
     """A photo as the network sees it.
@@ -23,25 +27,26 @@ class Prepared:
     size: tuple[int, int]
 
 
-def prepare(
-    pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int, *, multiple: int = 32
-) -> Prepared:
-    """Resizes a photo to its test size and pads it to a multiple.
+def frame_size(height: int, width: int) -> tuple[int, int]:
+    """Rounds both sides up to `MULTIPLE`."""
+    return -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
+
+
+def prepare(pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int) -> Prepared:
+    """Resizes a photo to its test size and pads it to a frame.
 
     Resizing is Pillow's, to the bit, and sizes are detectron2's, so that official weights see
-    what they were tested on. The sides of frames are multiples, so few shapes occur and each
-    compiles once.
+    what they were tested on.
 
     Args:
         pixels: RGB.
         short: Wanted length of the shorter side; 0 keeps the photo's size.
         long: Limit of the longer side.
-        multiple: What the sides of the frame are divisible by.
     """
     height, width = pixels.shape[:2]
     size = (height, width)
     if short:
         size = tuple(max(1, side) for side in test_size(height, width, short, long))
-    frame = np.zeros((*(-(-side // multiple) * multiple for side in size), 3), np.uint8)
+    frame = np.zeros((*frame_size(*size), 3), np.uint8)
     frame[: size[0], : size[1]] = pixels if size == (height, width) else resize_image(pixels, size)
     return Prepared(frame, size)

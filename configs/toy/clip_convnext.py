@@ -1,0 +1,43 @@
+"""The toy CLIP that is shipped: contrastive training on captions of the toy world.
+
+    python train.py configs/toy/clip_convnext.py --workdir runs/toy_clip --seed 0
+"""
+
+import dataclasses
+
+from configs import common
+from ovseg_jax.config import (
+    CheckpointConfig,
+    ClipConfig,
+    Config,
+    ContrastiveConfig,
+    InferenceConfig,
+    ModelConfig,
+    OptimizerConfig,
+)
+
+
+def get_config() -> Config:
+    """All parameters train; captions of pictures with few things and of whole scenes mix."""
+    data = common.toy_world("web+train", batch_size=64)
+    return Config(
+        model=ModelConfig(
+            clip=ClipConfig(variant="convnext_toy"),
+            method=ContrastiveConfig(region_probability=0.6, region_cells=(4, 11)),
+            inference=InferenceConfig(short_side=96, long_side=96),
+            templates="single",
+            train_vocabulary="toy_world_seen32",
+        ),
+        data=dataclasses.replace(data, captions=True),
+        optimizer=OptimizerConfig(
+            peak_lr=2.5e-3,
+            warmup_steps=100,
+            beta2=0.98,
+            weight_decay=0.05,
+            trainable=(".*",),
+        ),
+        checkpoint=CheckpointConfig(every_steps=400),
+        evaluations=(common.toy_evaluation("validation", every_steps=400),),
+        num_steps=1600,
+        log_every=50,
+    )

@@ -1,0 +1,150 @@
+"""What users import: a photo and any words in, named masks out.
+
+from ovseg_jax.api import load_segmenter
+
+segmenter = load_segmenter("weights/mask_adapter_large")
+segmenter.set_vocabulary("cat, kitten; sofa, couch; remote control")
+result = segmenter.segment("photo.jpg", masks="masks.json")
+result.save("out/")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from ovseg_jax import build
+from ovseg_jax.inference.engine import EncodedImage, ModelParts
+from ovseg_jax.inference.results import Classification, Segmentation, SegmenterError, Task
+from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inputs.images import LoadedImage, read_image
+from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.weights import find_weights, fingerprint, load_weights
+
+ASSETS = Path(__file__).parent / "assets"
+TOY = "toy"
+PREFERRED_TOY = "mask_adapter"
+
+Photo = str | Path | LoadedImage | UInt8[np.ndarray, "H W 3"] | EncodedImage
+Masks = str | Path | Bool[np.ndarray, "q H W"]
+
+
+class MasksError(ValueError):
+    """Masks that cannot be used with a photo; the message names the file and the remedy."""
+
+
+class PhotoSegmenter(Segmenter):
+    """A `Segmenter` that also takes photos and masks by the names of their files."""
+
+    def encode(self, image: Photo) -> EncodedImage:
+        """Runs the image tower on a photo, given as file or pixels.
+
+        Raises:
+            ovseg_jax.inputs.images.ImageError: The file cannot be used.
+        """
+        loaded = _load(image)
+        return super().encode(loaded if isinstance(loaded, EncodedImage) else _pixels(loaded))
+
+    def classify(
+        self, image: Photo, masks: Masks | None, *, with_maps: bool = False
+    ) -> Classification:
+        """Names each mask; photo and masks may be files. See `Segmenter.classify`."""
+        photo = _load(image)
+        masks = load_masks(masks, photo)
+        return super().classify(self.encode(photo), masks, with_maps=with_maps)
+
+    def segment(
+        self,
+        image: Photo,
+        masks: Masks | None,
+        task: Task = "semantic",
+        *,
+        min_score: float | None = None,
+        with_maps: bool = False,
+    ) -> Segmentation:
+        """Names each mask and paints the answer; photo and masks may be files.
+
+        Masks in a file are those of the photo as displayed, after any EXIF rotation. See
+        `Segmenter.segment`.
+        """
+        photo = _load(image)
+        masks = load_masks(masks, photo)
+        options = {"min_score": min_score, "with_maps": with_maps}
+        result = super().segment(self.encode(photo), masks, task, **options)
+        name = photo.path.name if isinstance(photo, LoadedImage) else ""
+        return dataclasses.replace(result, photo=name)
+
+
+def load_segmenter(
+    model: str | Path = TOY, *, cache_directory: Path | None = None
+) -> PhotoSegmenter:
+    """Loads a model with all that is needed to use it.
+
+    Args:
+        model: A weights directory, a run, or "toy" for the tiny model inside the package (which
+            knows the 48 things of its own drawn world, not photos).
+        cache_directory: Where embeddings of words are kept; None for the user's cache.
+
+    Raises:
+        ovseg_jax.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
+    """
+    folder = find_weights(resolve(model))
+    config, params = load_weights(folder)
+    train = build.vocabulary(config.train_vocabulary) if config.train_vocabulary else None
+    parts = ModelParts(
+        method=build.method(config),
+        params=params,
+        inference=config.inference,
+        tokenizer=build.tokenizer(config),
+        templates=config.templates,
+        train_classes=train,
+        weights_key=fingerprint(params["clip"]["text"]),
+        name=f"{model} ({config.method.kind}, {config.clip.variant})",
+    )
+    return PhotoSegmenter(parts, cache_directory)
+
+
+def resolve(model: str | Path) -> Path:
+    """Returns the directory that a model's name stands for: "toy" lies inside the package."""
+    if str(model) != TOY:
+        return Path(model)
+    found = sorted(path.parent for path in (ASSETS / TOY).glob("*/config.json"))
+    if not found:
+        raise SegmenterError("this installation holds no toy weights; give --model a directory")
+    return next((path for path in found if path.name.startswith(PREFERRED_TOY)), found[0])
+
+
+def load_masks(masks: Masks | None, image: Any) -> Bool[np.ndarray, "q H W"]:
+    """Reads the masks of a photo, unless they are arrays already.
+
+    Raises:
+        MasksError: There are none, or they cannot be used with this photo.
+    """
+    if masks is None:
+        raise MasksError(
+            "no masks: models with a mask generator of their own come with a later release, so "
+            "give masks (--masks): COCO JSON, panoptic PNG, .npz, or a folder of PNGs"
+        )
+    if isinstance(masks, np.ndarray):
+        return masks
+    height, width = _pixels(image).shape[:2]
+    name = image.path.name if isinstance(image, LoadedImage) else ""
+    try:
+        return read_masks(masks, name, height, width).masks
+    except ValueError as error:
+        turned = isinstance(image, LoadedImage) and image.turned
+        hint = " (after its EXIF rotation, which masks must follow)" if turned else ""
+        raise MasksError(f"{error}{hint}") from error
+
+
+def _load(image: Photo) -> LoadedImage | EncodedImage | np.ndarray:
+    return read_image(image) if isinstance(image, str | Path) else image
+
+
+def _pixels(image: LoadedImage | EncodedImage | np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
+    return image if isinstance(image, np.ndarray) else image.pixels

@@ -1,0 +1,58 @@
+"""Names the masks of photos: a table on the terminal, and <photo>_masks.json in --out.
+
+ovseg classify photo.jpg --masks masks.json --vocab-preset ade150
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    add_photos(parser)
+    parser.add_argument(
+        "--top", type=int, default=3, metavar="N", help="names per mask (default: 3)"
+    )
+    add_vocabulary(parser)
+    add_model(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classifies the masks of the photos; returns the exit status."""
+    from ovseg_jax.cli.photos import for_each_photo
+    from ovseg_jax.inference.files import write_atomically
+    from ovseg_jax.inference.output import describe_masks
+
+    top = max(1, arguments.top)
+
+    def handle(segmenter: Any, photo: Any, stem: str) -> str:
+        found = segmenter.classify(photo, arguments.masks)
+        entries = describe_masks(found, top)
+        record = {
+            "image": {"file": photo.path.name, "height": photo.height, "width": photo.width},
+            "model": segmenter.parts.name,
+            "vocabulary": [list(entry.synonyms) for entry in found.words.classes.classes],
+            "background": [list(entry.synonyms) for entry in found.words.background],
+            "masks": entries,
+        }
+        text = json.dumps(record, ensure_ascii=False, indent=1)
+        path = arguments.out / f"{stem}_masks.json"
+        write_atomically(path, lambda file: file.write(text.encode()))
+        return f"{photo.path.name} -> {path}\n{table(entries)}"
+
+    return for_each_photo(arguments, handle)
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """Renders one line per mask: number, area, then names with their probabilities."""
+    lines = []
+    for entry in entries:
+        names = "  ".join(f"{best['name']} {best['score']:.3f}" for best in entry["top"])
+        note = "  (background)" if entry["is_background"] else ""
+        lines.append(f"  {entry['index']:>4}  {entry['area']:>9} px  {names}{note}")
+    return "\n".join(lines) or "  no masks"

@@ -1,0 +1,52 @@
+"""Embeds a vocabulary: fills the cache, so that later runs start at once, and writes a file.
+
+The cache is keyed by weights, templates and names; OVSEG_CACHE moves it. --out writes an .npz with
+`embeddings` [names, templates, d], `names`, `classes` (class index of each name) and `templates`.
+
+  ovseg embed --vocab-file names.txt --model weights/clip_convnext_large
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="also write the embeddings")
+    add_vocabulary(parser)
+    add_model(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Embeds the words; returns the exit status."""
+    import numpy as np
+
+    from ovseg_jax.api import load_segmenter
+    from ovseg_jax.cli.progress import Progress
+    from ovseg_jax.inference.files import write_atomically
+    from ovseg_jax.vocabulary.prompts import templates as find_templates
+    from ovseg_jax.vocabulary.text_bank import default_directory
+
+    classes = read_vocabulary(arguments)
+    with Progress() as progress:
+        loading = progress.task("loading the model")
+        segmenter = load_segmenter(arguments.model)
+        loading(1, 1)
+        prompts = arguments.templates or segmenter.parts.templates
+        text = segmenter.embed(classes, prompts, progress.task("embedding words"))
+    names, owners = classes.synonym_rows
+    rows = np.asarray(text.embeddings)[: len(names)]
+    print(
+        f"{len(classes)} classes, {len(names)} names, {rows.shape[1]} templates ({prompts}), "
+        f"{rows.shape[2]} numbers each; cached in {default_directory()}"
+    )
+    if arguments.out:
+        arrays = {"embeddings": rows, "names": np.array(names), "classes": owners}
+        arrays["templates"] = np.array(find_templates(prompts))
+        write_atomically(arguments.out, lambda file: np.savez(file, **arrays))
+        print(f"written to {arguments.out}")
+    return 0

@@ -1,0 +1,113 @@
+"""Scores a run or weights, and prints the protocol behind every number.
+
+  ovseg evaluate runs/a
+  ovseg evaluate weights/mask_adapter_large --config configs/mask_adapter/evaluate_ade.py
+
+What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
+written as JSON. Every field of the config is an option, for example --model.templates vild14.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ovseg_jax.cli.errors import UsageError, guarded
+
+PASSES_ON = True
+"""Unknown options are fields of the config, `--help` after a model included."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    parser.add_argument("model", nargs="?", help="run, weights directory, or 'toy'")
+    parser.add_argument("--config", type=Path, help="config file whose evaluations are run")
+    parser.add_argument("--suite", help="run only the evaluation of this name")
+    parser.add_argument(
+        "--out", type=Path, help="folder for the JSON files (default: evaluations/ beside the run)"
+    )
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; with a model, all fields"
+    )
+    parser.set_defaults(parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates; returns the exit status."""
+    if arguments.model is None:
+        arguments.parser.print_help()
+        return 0 if arguments.help else 2
+    from ovseg_jax.api import resolve
+    from ovseg_jax.cli.experiment import override
+    from ovseg_jax.weights import load_weights
+
+    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
+    place = resolve(arguments.model)
+    model, params = load_weights(place)
+    config = dataclasses.replace(_experiment(place, arguments.config), model=model)
+    config = override(config, options, f"evaluate {arguments.model}")
+    chosen = _chosen(config, arguments.suite)
+    folder = arguments.out or place / "evaluations"
+    for item in chosen:
+        _evaluate(item, config.model, params, str(arguments.model), folder)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry of `evaluate.py`; ends the program with the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    add_arguments(parser)
+    arguments, arguments_rest = parser.parse_known_args(argv)
+    arguments.rest = arguments_rest
+    sys.exit(guarded(run, arguments))
+
+
+def _experiment(place: Path, file: Path | None) -> Any:
+    """Returns the config that says what to evaluate."""
+    from ovseg_jax.cli.experiment import load_config
+    from ovseg_jax.config import Config
+    from ovseg_jax.configs_io import read_json
+
+    if file is not None:
+        return load_config(file)
+    stored = place / "config.json"
+    if not (place / "weights").is_dir() or not stored.exists():
+        raise UsageError(
+            f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
+            "evaluations"
+        )
+    return read_json(Config, stored)
+
+
+def _chosen(config: Any, suite: str | None) -> list[Any]:
+    names = [item.name for item in config.evaluations]
+    if not names:
+        raise UsageError("the config has no evaluations; give --config FILE with some")
+    if suite is not None and suite not in names:
+        raise UsageError(f"there is no evaluation {suite!r}; the config has {', '.join(names)}")
+    return [item for item in config.evaluations if suite in (None, item.name)]
+
+
+def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:
+    from ovseg_jax import build
+    from ovseg_jax.cli.progress import Progress
+    from ovseg_jax.evaluation import protocol
+    from ovseg_jax.evaluation.suite import Suite
+    from ovseg_jax.inference.files import write_atomically
+
+    with Progress() as progress:
+        advance = progress.task(item.name)
+        suite = Suite(item, model, build.method(model))
+        table, card = suite.run(params, name, on_batch=lambda seen: advance(seen, item.max_images))
+    print(f"{item.name}\n{protocol.report(card, table)}\n")
+    text = protocol.to_json(card, table)
+    path = write_atomically(folder / f"{item.name}.json", lambda file: file.write(text.encode()))
+    print(f"written to {path}")

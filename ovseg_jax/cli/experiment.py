@@ -1,0 +1,68 @@
+"""Experiments from config files: a Python file with `get_config()`, and overrides by option."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ovseg_jax.cli.errors import UsageError
+
+
+def load_config(path: Path) -> Any:
+    """Runs a config file and returns its `Config`.
+
+    The folder above `configs/` comes to the import path, so that files can share
+    `configs.common`.
+
+    Raises:
+        UsageError: The file is missing, has no `get_config`, or returns something else.
+    """
+    from ovseg_jax.config import Config
+
+    if path.suffix != ".py" or not path.is_file():
+        raise UsageError(f"{path}: no such config file; give a .py file such as those in configs/")
+    root = str(_root(path.resolve()))
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    spec = importlib.util.spec_from_file_location(f"_config_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UsageError(f"{path}: defines no get_config(); see configs/README.md")
+    config = module.get_config()
+    if not isinstance(config, Config):
+        raise UsageError(f"{path}: get_config() returned a {type(config).__name__}, not a Config")
+    return config
+
+
+def override(config: Any, options: Sequence[str], program: str) -> Any:
+    """Applies options such as `--optimizer.peak-lr 2e-4`.
+
+    An unknown option ends the program with status 2 and the name that was probably meant.
+
+    Args:
+        config: The config to start from.
+        options: What stands on the command line after the program's own arguments.
+        program: What usage messages call the program.
+    """
+    if not options:
+        return config
+    import tyro
+
+    return tyro.cli(
+        type(config),
+        default=config,
+        args=list(options),
+        prog=program,
+        description="Fields of the experiment; the defaults are those of the config file.",
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+
+
+def _root(path: Path) -> Path:
+    """The folder that holds `configs/`, or the file's own folder outside of one."""
+    above = [folder.parent for folder in path.parents if folder.name == "configs"]
+    return above[-1] if above else path.parent

@@ -1,0 +1,48 @@
+"""`ovseg SUBCOMMAND ...`: photos to named masks, training, evaluation, conversion."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+
+from ovseg_jax import __version__
+from ovseg_jax.cli.errors import guarded
+
+COMMANDS = {
+    "segment": "name masks and paint them over photos",
+    "classify": "name masks, as a table",
+    "embed": "embed a vocabulary and fill the cache",
+    "convert": "turn a published checkpoint into a weights directory",
+    "train": "run an experiment from a config file",
+    "evaluate": "score a run or weights",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status (0 done, 1 refused by a check, 2 error)."""
+    parser = argparse.ArgumentParser(
+        prog="ovseg", description="Open-vocabulary image segmentation: any words, named masks."
+    )
+    parser.add_argument("--version", action="version", version=f"ovseg {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, help_text in COMMANDS.items():
+        module = importlib.import_module(f"ovseg_jax.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=help_text,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=not getattr(module, "PASSES_ON", False),
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run, passes_on=getattr(module, "PASSES_ON", False))
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and not arguments.passes_on:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    return guarded(arguments.run, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,77 @@
+"""Options that several subcommands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ovseg_jax.cli.errors import UsageError
+
+TEMPLATES = ("vild14", "single", "imagenet80", "plain")
+BACKGROUND_HELP = (
+    "words that compete for pixels but leave them unlabelled, written like --vocab; 'none' for "
+    "no such words. Default: with fewer than 10 classes, the stuff words of the model's training "
+    "vocabulary (grass, sky, wall, ...) that are not among yours; with more, none. Other things "
+    "in the photo still take the nearest of your words: name them here, or set --min-score"
+)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Adds --model and --templates."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        default="toy",
+        metavar="RUN_OR_WEIGHTS",
+        help="weights directory or run; 'toy' is the tiny model inside the package, which knows "
+        "a drawn world of 48 things, not photos (default: toy)",
+    )
+    group.add_argument(
+        "--templates", choices=TEMPLATES, help="prompt set (default: the model's own)"
+    )
+
+
+def add_vocabulary(parser: argparse.ArgumentParser) -> None:
+    """Adds the three ways to give words."""
+    group = parser.add_argument_group("words (one of)")
+    words = group.add_mutually_exclusive_group(required=True)
+    words.add_argument("--vocab", metavar="WORDS", help="'cat, kitten; sofa': ; parts classes")
+    words.add_argument("--vocab-file", type=Path, metavar="FILE", help="text or JSON class list")
+    words.add_argument(
+        "--vocab-preset",
+        metavar="NAME",
+        help="a list of the package: ade150, ade847, coco_panoptic133, coco_stuff171, "
+        "pascal_context59, ... (a wrong name lists all)",
+    )
+
+
+def add_photos(parser: argparse.ArgumentParser) -> None:
+    """Adds photos, masks, background and the output folder."""
+    parser.add_argument("photos", type=Path, metavar="PHOTO", help="a photo or a folder of photos")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE_OR_FOLDER",
+        help="masks of the photo as displayed (after EXIF rotation): COCO JSON, panoptic PNG, "
+        ".npz, or a folder of PNGs",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
+    parser.add_argument("--background", metavar="WORDS", help=BACKGROUND_HELP)
+
+
+def read_vocabulary(arguments: argparse.Namespace) -> Any:
+    """Returns the class list that was asked for."""
+    from ovseg_jax.vocabulary import classes
+
+    if arguments.vocab_preset:
+        return classes.load_preset(arguments.vocab_preset)
+    if arguments.vocab_file:
+        return classes.load_class_file(arguments.vocab_file)
+    return classes.parse_vocabulary(arguments.vocab, name="--vocab")
+
+
+def check_score(value: float | None) -> None:
+    """Refuses a score that is no probability."""
+    if value is not None and not 0 <= value <= 1:
+        raise UsageError(f"--min-score {value:g}: give a probability from 0 to 1")

@@ -1,0 +1,83 @@
+"""The loop over photos that `segment` and `classify` share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ovseg_jax.cli.errors import is_users, report
+from ovseg_jax.cli.options import read_vocabulary
+from ovseg_jax.cli.progress import Progress
+
+
+def for_each_photo(
+    arguments: argparse.Namespace, handle: Callable[[Any, Any, str], str | None]
+) -> int:
+    """Loads model and words, then handles photo after photo.
+
+    A photo that cannot be used is reported, and the others go on.
+
+    Args:
+        arguments: With the options of `add_photos`, `add_model` and `add_vocabulary`.
+        handle: Takes the segmenter, the photo and the stem of its output files; returns a line
+            to print.
+
+    Returns:
+        Exit status: 2 if a photo failed.
+    """
+    from ovseg_jax.inputs.images import list_images, read_image
+
+    photos = list_images(arguments.photos)
+    classes = read_vocabulary(arguments)
+    failed = 0
+    with Progress() as progress:
+        segmenter = _prepare(arguments, classes, progress)
+        advance = progress.task("photos")
+        for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
+            advance(number, len(photos))
+            try:
+                line = handle(segmenter, read_image(path), stem)
+            except Exception as error:
+                if not is_users(error) or len(photos) == 1 or _disk_is_full(error):
+                    raise
+                report(error)
+                failed += 1
+                continue
+            if line:
+                print(line, flush=True)
+    if failed:
+        print(f"ovseg: {failed} of {len(photos)} photos failed", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def stems(photos: list[Path]) -> list[str]:
+    """Returns one stem per photo; photos that differ in suffix only keep it in their stem."""
+    names = [photo.stem for photo in photos]
+    return [
+        photo.name.replace(".", "_") if names.count(photo.stem) > 1 else photo.stem
+        for photo in photos
+    ]
+
+
+def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:
+    from ovseg_jax.api import load_segmenter
+
+    loading = progress.task("loading the model")
+    segmenter = load_segmenter(arguments.model)
+    loading(1, 1)
+    segmenter.set_vocabulary(
+        classes,
+        arguments.background,
+        templates=arguments.templates or "",
+        progress=progress.task("embedding words"),
+    )
+    return segmenter
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    from ovseg_jax.inference.files import OutputError
+
+    return isinstance(error, OutputError)

@@ -1,0 +1,79 @@
+"""Progress on a terminal: silent when piped, and for the first two seconds of anything."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+DELAY = 2.0
+"""Seconds after which a bar appears."""
+
+
+class Progress:
+    """Bars on stderr, from two seconds on, where stderr is a terminal.
+
+    with Progress() as progress:
+        update = progress.task("embedding words")
+        update(done, total)
+    """
+
+    def __init__(self, delay: float = DELAY):
+        """Prepares; nothing is shown yet."""
+        self._delay = delay
+        self._display: Any = None
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Progress:
+        """Starts the clock."""
+        if sys.stderr.isatty():
+            self._display = _display()
+            self._timer = threading.Timer(self._delay, self._display.start)
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the bars."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+            self._display.stop()
+
+    def task(self, title: str) -> Callable[[int, int], None]:
+        """Adds a bar; returns what moves it: (done, total), a total of 0 being unknown."""
+        if self._display is None:
+            return lambda done, total: None
+        number = self._display.add_task(title, total=None)
+
+        def update(done: int, total: int) -> None:
+            finished = bool(total) and done >= total
+            self._display.update(number, completed=done, total=total or None, visible=not finished)
+
+        return update
+
+
+def _display() -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

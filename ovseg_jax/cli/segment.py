@@ -1,0 +1,71 @@
+"""Names the masks of photos and paints the answer.
+
+Writes for each photo, into --out:
+  <photo>_labels.png   0 = unlabelled, i = i-th class of the vocabulary; 16-bit above 255 classes
+  <photo>_overlay.png  colours and a legend that also says what is left unlabelled
+  <photo>.json         segments and masks with COCO run lengths, names, scores, all settings
+  <photo>_maps.npz, <photo>_maps/   with --save-maps
+
+Masks come back exactly as given, at the photo's own size. Where masks overlap, "semantic" sums
+their probabilities per class, "panoptic" gives the pixel to the most certain mask, and "instance"
+keeps all of them in the JSON and puts the most certain on top in the pictures.
+
+  ovseg segment photo.jpg --masks masks.json --vocab "cat, kitten; sofa; remote control"
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from typing import Any
+
+from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary, check_score
+
+TASKS = ("semantic", "panoptic", "instance")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    add_photos(parser)
+    parser.add_argument("--task", choices=TASKS, default="semantic", help="default: semantic")
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        metavar="P",
+        help="leave pixels and segments below this probability unlabelled (default: the model's "
+        "own, usually 0, which labels all that masks cover)",
+    )
+    parser.add_argument(
+        "--save-maps", action="store_true", help="write the activation maps of each mask"
+    )
+    add_vocabulary(parser)
+    add_model(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segments the photos; returns the exit status."""
+    from ovseg_jax.cli.photos import for_each_photo
+
+    check_score(arguments.min_score)
+
+    def handle(segmenter: Any, photo: Any, stem: str) -> str:
+        result = segmenter.segment(
+            photo,
+            arguments.masks,
+            arguments.task,
+            min_score=arguments.min_score,
+            with_maps=arguments.save_maps,
+        )
+        files = result.save(arguments.out, stem)
+        return f"{photo.path.name}: {_summary(result.names)} -> {files[1]}"
+
+    return for_each_photo(arguments, handle)
+
+
+def _summary(names: list[str], limit: int = 6) -> str:
+    """Counts names: "3 cat, sofa"."""
+    if not names:
+        return "nothing labelled"
+    counts = Counter(names).most_common()
+    parts = [name if count == 1 else f"{count} {name}" for name, count in counts[:limit]]
+    return ", ".join(parts) + (f" and {len(counts) - limit} more" if len(counts) > limit else "")

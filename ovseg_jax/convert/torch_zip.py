@@ -1,0 +1,167 @@
+"""Reads the zip files that `torch.save` writes, without torch and without running anything.
+
+The pickle inside may name only the few functions and types that a dict of tensors needs, and each
+of those names stands for something of ours here: a checkpoint cannot reach any other code. Tensor
+data is mapped, not read.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+
+class ReadError(ValueError):
+    """A checkpoint cannot be read; the message names the file, what it is, and what to do."""
+
+
+class _StorageType:
+    """Stands for `torch.FloatStorage` and its sisters."""
+
+    def __init__(self, dtype: Any):
+        self.dtype = np.dtype(dtype)
+
+
+class _Storage(NamedTuple):
+    """The flat, mapped values behind one or more tensors."""
+
+    values: np.ndarray
+
+
+_STORAGE_TYPES = {
+    "FloatStorage": np.float32,
+    "HalfStorage": np.float16,
+    "BFloat16Storage": ml_dtypes.bfloat16,
+    "DoubleStorage": np.float64,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+
+def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
+    """Returns a view of a storage; every number is checked, since strides could point outside."""
+    numbers = (offset, *size, *stride)
+    whole = all(type(number) is int and number >= 0 for number in numbers)
+    if not (isinstance(storage, _Storage) and whole and len(size) == len(stride)):
+        raise ReadError("a tensor has a malformed description")
+    values = storage.values
+    empty = 0 in size
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if not empty and last >= values.size:
+        raise ReadError(f"a tensor of {size} reaches beyond its storage of {values.size} values")
+    if empty:
+        return np.zeros(size, values.dtype)
+    steps = [step * values.itemsize for step in stride]
+    return np.lib.stride_tricks.as_strided(values[offset:], size, steps, writeable=False)
+
+
+def _rebuild_parameter(data: Any, *_: Any) -> Any:
+    return data
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch", "Size"): tuple,
+    ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGE_TYPES.items()},
+}
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Resolves the allowed names to our stand-ins and refuses all others."""
+
+    def __init__(self, stream: io.BytesIO, storages: Mapping[str, np.ndarray]):
+        super().__init__(stream)
+        self._storages = storages
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise ReadError(
+                f"it asks for {module}.{name}, which a file of tensors does not need; nothing was "
+                "executed. If you trust the file, load it with PyTorch and save its state dict "
+                "alone, best as .safetensors"
+            )
+        return _ALLOWED[module, name]
+
+    def persistent_load(self, reference: Any) -> _Storage:
+        kind, storage_type, key, _, count = reference
+        if kind != "storage" or not isinstance(storage_type, _StorageType):
+            raise ReadError(f"it refers to a {kind!r} of an unknown type")
+        raw = self._storages.get(str(key))
+        if raw is None or type(count) is not int or count < 0:
+            raise ReadError(f"the data of storage {key!r} is missing")
+        size = count * storage_type.dtype.itemsize
+        if size > raw.size:
+            raise ReadError(f"storage {key!r} has {raw.size} bytes instead of {size}")
+        return _Storage(raw[:size].view(storage_type.dtype))
+
+
+def read_torch_zip(path: Path) -> Any:
+    """Returns what was saved, with tensors as read-only NumPy arrays mapped from the file.
+
+    Raises:
+        ReadError: The file is a TorchScript archive, damaged, or asks for code.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            root = _root(path, names)
+            storages = _map_storages(path, archive, f"{root}data/")
+            pickled = archive.read(f"{root}data.pkl")
+        return _TensorUnpickler(io.BytesIO(pickled), storages).load()
+    except ReadError as error:
+        raise ReadError(f"{path}: {error}") from error
+    except (zipfile.BadZipFile, struct.error, OSError) as error:
+        raise ReadError(f"{path} is damaged or incomplete: {error}") from error
+    except Exception as error:  # a crafted pickle can fail in any way; it must fail cleanly
+        raise ReadError(f"{path}: its pickle cannot be read: {error}") from error
+
+
+def _root(path: Path, names: list[str]) -> str:
+    """Returns the folder inside the archive that holds `data.pkl`."""
+    roots = [name.removesuffix("data.pkl") for name in names if name.endswith("data.pkl")]
+    if any(f"{root}constants.pkl" in names for root in roots):
+        raise ReadError(
+            "it is a TorchScript archive, a program rather than tensors; get the plain state dict "
+            "(.safetensors or .bin) of this model instead"
+        )
+    if len(roots) != 1:
+        raise ReadError("it is a zip file, but not one that torch.save wrote (no data.pkl)")
+    if f"{roots[0]}byteorder" in names:
+        with zipfile.ZipFile(path) as archive:
+            if archive.read(f"{roots[0]}byteorder") != b"little":
+                raise ReadError("it was written on a big-endian machine; save it again")
+    return roots[0]
+
+
+def _map_storages(path: Path, archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
+    """Maps every stored entry under a folder as bytes, by the rest of its name."""
+    mapped = np.memmap(path, np.uint8, "r")
+    entries = [info for info in archive.infolist() if info.filename.startswith(folder)]
+    return {info.filename[len(folder) :]: _entry_bytes(mapped, info) for info in entries}
+
+
+def _entry_bytes(mapped: np.ndarray, info: zipfile.ZipInfo) -> np.ndarray:
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ReadError("its tensors are compressed; save it again with torch.save")
+    header = bytes(mapped[info.header_offset : info.header_offset + 30])
+    name_length, extra_length = struct.unpack("<26xHH", header)
+    start = info.header_offset + 30 + name_length + extra_length
+    if start + info.file_size > mapped.size:
+        raise ReadError(f"{info.filename} ends beyond the file")
+    return mapped[start : start + info.file_size]

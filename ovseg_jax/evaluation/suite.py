@@ -1,0 +1,144 @@
+"""One configured evaluation: its data, masks and evaluators around a method's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import ovseg_jax
+from ovseg_jax import build
+from ovseg_jax.config import EvaluationConfig, ModelConfig
+from ovseg_jax.evaluation import protocol
+from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, Table, evaluate
+from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
+from ovseg_jax.evaluation.panoptic import PanopticEvaluator
+from ovseg_jax.evaluation.semantic import SemanticEvaluator
+from ovseg_jax.inference.ensemble import geometric_ensemble, log_probabilities
+from ovseg_jax.inference.panoptic import PanopticRules
+from ovseg_jax.inputs.batches import View, frame_views, photo_views
+from ovseg_jax.typing import Params, Text
+from ovseg_jax.vocabulary.classes import ClassList, class_file_hash, seen_mask
+from ovseg_jax.vocabulary.prompts import TEMPLATES
+
+
+class Suite:
+    """Evaluates one method on one split; compiled once, run with any parameters."""
+
+    def __init__(self, config: EvaluationConfig, model: ModelConfig, method: Any):
+        """Prepares an evaluation.
+
+        Args:
+            config: Data, masks and metrics.
+            model: The model section, for templates, inference settings and the card.
+            method: The method's module.
+        """
+        self._config, self._model, self._method = config, model, method
+        self._source = build.mask_source(config.masks)
+        self.classes = build.vocabulary(config.data.vocabulary)
+        self._judge = jax.jit(self._judged)
+
+    def run(
+        self, params: Params, weights: str, on_batch: Callable[[int], None] | None = None
+    ) -> tuple[Table, protocol.ProtocolCard]:
+        """Scores the split.
+
+        Args:
+            params: All parameters of the method.
+            weights: What the card calls them.
+            on_batch: Called with the number of images so far.
+
+        Returns:
+            Scores as fractions by "metric/name", and the protocol behind them.
+        """
+        text = build.text(self._model, self._method, params, self.classes)
+        table, images = evaluate(
+            self._evaluators(),
+            lambda view: self._judge(params, view, text),
+            self._views(),
+            on_batch=on_batch,
+        )
+        return table, self._card(images, weights)
+
+    def _judged(self, params: Params, view: View, text: Text) -> Outcome:
+        """Proposes masks, classifies them and ensembles, for one batch."""
+        key = jax.random.key(0)  # masks that are drawn at random are the same in every run
+        small = self._source.propose(view.network, key)
+        variables, method = {"params": params}, self._method
+        features = method.apply(
+            variables,
+            view.network.images.astype(jnp.float32),
+            view.network.sizes,
+            method=method.encode,
+        )
+        scores = method.apply(variables, features, small, text, method=method.score)
+        return Outcome(
+            batch=view.truth,
+            proposals=self._source.propose(view.truth, key),
+            log_probs=self._ensembled(small.class_logits, scores.logits, text),
+            mask_labels=self._source.labels(view.network),
+        )
+
+    def _ensembled(self, class_logits: Any, logits: jax.Array, text: Text) -> jax.Array:
+        if class_logits is None:
+            return log_probabilities(logits, text.valid)
+        weights = self._model.inference.ensemble
+        return geometric_ensemble(
+            class_logits, logits, text.seen, text.valid, weights.alpha, weights.beta
+        )
+
+    def _views(self) -> Iterator[View]:
+        if self._config.protocol == "frame":
+            return frame_views(self._config.data, self._config.max_images)
+        return photo_views(self._config.data, self._model.inference, self._config.max_images)
+
+    def _evaluators(self) -> dict[str, Evaluator]:
+        seen, things = self._seen(), self.classes.thing_mask
+        inference = self._model.inference
+        rules = PanopticRules(
+            object_threshold=inference.object_threshold,
+            overlap_threshold=inference.overlap_threshold,
+        )
+        known = {
+            "mask_accuracy": MaskAccuracy(seen, things),
+            "semantic": SemanticEvaluator(seen, things, self._config.miou),
+            "panoptic": PanopticEvaluator(seen, things, rules),
+        }
+        return {name: known[name] for name in self._config.metrics}
+
+    def _seen(self) -> np.ndarray:
+        train = self._model.train_vocabulary
+        if not train:
+            return np.zeros(len(self.classes), bool)
+        return np.asarray(seen_mask(self.classes, build.vocabulary(train)))
+
+    def _card(self, images: int, weights: str) -> protocol.ProtocolCard:
+        data, model, classes = self._config.data, self._model, self.classes
+        frame = data.image_size if self._config.protocol == "frame" else ()
+        masks = self._config.masks
+        source = masks.kind if masks.kind == "ground_truth" else f"{masks.kind}, IoU {masks.iou:g}"
+        return protocol.ProtocolCard(
+            dataset=" ".join(filter(None, (data.name, data.config, data.split))),
+            images=images,
+            resize=protocol.describe_resize(model.inference, frame),
+            mask_source=source,
+            method=model.method.kind,
+            ensemble=protocol.describe_ensemble(model.inference, has_class_logits=False),
+            templates=model.templates,
+            num_templates=len(TEMPLATES[model.templates]),
+            class_file=classes.name,
+            class_file_hash=class_file_hash(classes),
+            num_classes=len(classes),
+            num_names=len(classes.synonym_rows[0]),
+            num_seen=int(self._seen().sum()),
+            train_vocabulary=model.train_vocabulary or "none",
+            miou=self._config.miou,
+            thresholds=f"object {model.inference.object_threshold:g}, "
+            f"overlap {model.inference.overlap_threshold:g}",
+            weights=weights,
+            dtype=model.clip.compute_dtype,
+            version=ovseg_jax.__version__,
+        )

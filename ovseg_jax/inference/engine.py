@@ -1,0 +1,175 @@
+"""A model made ready to answer: compiled once per shape, masks in bounded portions.
+
+Shapes come from bounded sets (frames are multiples of 32, masks and words are padded to buckets),
+so after the first photos nothing compiles any more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
+
+from ovseg_jax.config import InferenceConfig
+from ovseg_jax.inference.ensemble import log_probabilities
+from ovseg_jax.ops.frames import Prepared, prepare
+from ovseg_jax.typing import Features, Params, Proposals, Text
+from ovseg_jax.vocabulary.classes import ClassList
+
+BUCKETS = (16, 32, 64, 128, 256)
+"""Mask counts that are compiled for; more masks are classified in turns of the last."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelParts:
+    """What a segmenter needs to know of a model.
+
+    Attributes:
+        method: The method's module.
+        params: All its parameters.
+        inference: Sizes and thresholds.
+        tokenizer: Texts to token ids.
+        templates: Name of the model's own prompt set.
+        train_classes: The training vocabulary; None if the model names none.
+        weights_key: Identifies the parameters in the text cache; empty for no cache.
+        name: What reports call the model.
+    """
+
+    method: Any
+    params: Params
+    inference: InferenceConfig
+    tokenizer: Any
+    templates: str = "vild14"
+    train_classes: ClassList | None = None
+    weights_key: str = ""
+    name: str = "model"
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedImage:
+    """A photo after everything that depends on it alone.
+
+    Attributes:
+        pixels: RGB, at the photo's size.
+        prepared: The photo as the network saw it.
+        features: What `Method.encode` returned.
+    """
+
+    pixels: UInt8[np.ndarray, "H W 3"]
+    prepared: Prepared
+    features: Features
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photo."""
+        return self.pixels.shape[:2]
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Share of the frame's height and width that is photo."""
+        (height, width), frame = self.prepared.size, self.prepared.frame.shape
+        return height / frame[0], width / frame[1]
+
+
+class Engine:
+    """The three computations of a model, jitted: photo, words, and masks by words.
+
+    Attributes:
+        parts: The model.
+    """
+
+    def __init__(self, parts: ModelParts):
+        """Moves the parameters to the device; compiles nothing yet."""
+        self.parts = parts
+        self._params = jax.tree.map(jnp.asarray, parts.params)
+        self._encode = jax.jit(self._encode_image)
+        self._embed = jax.jit(self._embed_text)
+        self._score = jax.jit(self._score_masks, static_argnames="with_maps")
+
+    def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
+        """Runs the image tower on a photo at its test size."""
+        inference = self.parts.inference
+        prepared = prepare(pixels, inference.short_side, inference.long_side)
+        sizes = jnp.asarray([prepared.size])
+        features = self._encode(self._params, jnp.asarray(prepared.frame)[None], sizes)
+        return EncodedImage(pixels, prepared, features)
+
+    def embed(self, tokens: Int[np.ndarray, "r l"]) -> Float[np.ndarray, "r d"]:
+        """Runs the text tower."""
+        return np.asarray(self._embed(self._params, tokens))
+
+    def score(
+        self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
+    ) -> tuple[Float[np.ndarray, "q k1"], Float[np.ndarray, "q m h w"] | None]:
+        """Classifies masks given at the photo's size, some at a time.
+
+        Returns:
+            Probability of each class slot and of void; and activation maps if they were asked
+            for and the method has them.
+        """
+        size = BUCKETS[-1]
+        portions = [masks[first : first + size] for first in range(0, len(masks), size)]
+        if not portions:
+            return np.zeros((0, text.valid.shape[0] + 1), np.float32), None
+        results = [self._score_some(image, portion, text, with_maps) for portion in portions]
+        probabilities, maps = zip(*results, strict=True)
+        return np.concatenate(probabilities), None if maps[0] is None else np.concatenate(maps)
+
+    def _score_some(
+        self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        slots = next(size for size in BUCKETS if size >= len(masks))
+        frame = np.zeros((1, slots, *image.prepared.frame.shape[:2]), bool)
+        height, width = image.prepared.size
+        for slot, mask in enumerate(masks):
+            frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
+        valid = jnp.arange(slots)[None] < len(masks)
+        log_probs, maps = self._score(
+            self._params, image.features, jnp.asarray(frame), valid, text, with_maps
+        )
+        kept_maps = None if maps is None else np.asarray(maps[0, : len(masks)])
+        return np.exp(np.asarray(log_probs[0, : len(masks)])), kept_maps
+
+    def _encode_image(self, params: Params, frames: jax.Array, sizes: jax.Array) -> Features:
+        method, images = self.parts.method, frames.astype(jnp.float32)
+        return method.apply({"params": params}, images, sizes, method="encode")
+
+    def _embed_text(self, params: Params, ids: jax.Array) -> jax.Array:
+        def encode_text(bound: Any, ids: jax.Array) -> jax.Array:
+            return bound.clip.encode_text(ids)
+
+        return self.parts.method.apply({"params": params}, ids, method=encode_text)
+
+    def _score_masks(
+        self,
+        params: Params,
+        features: Features,
+        masks: jax.Array,
+        valid: jax.Array,
+        text: Text,
+        with_maps: bool,
+    ) -> tuple[jax.Array, jax.Array | None]:
+        proposals = Proposals(masks=masks, valid=valid)
+        method = self.parts.method
+        scores = method.apply({"params": params}, features, proposals, text, method="score")
+        maps = scores.regions.maps if with_maps and scores.regions is not None else None
+        return log_probabilities(scores.logits, text.valid), maps
+
+
+def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Resizes a hard mask like the photo, antialiased, inside where at least half is covered.
+
+    A mask too small for that keeps the cells that it covers most, so it never vanishes.
+    """
+    if mask.shape == tuple(size):
+        return mask
+    if not mask.any():
+        return np.zeros(size, bool)
+    grey = Image.fromarray(mask.astype(np.float32))
+    covered = np.asarray(grey.resize(size[::-1], Image.Resampling.BILINEAR))
+    return covered >= min(covered.max(), 0.5)

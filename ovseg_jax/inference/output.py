@@ -1,0 +1,150 @@
+"""The files of one photo: label PNG, overlay PNG, JSON with run lengths, activation maps.
+
+`<stem>_labels.png`
+    Eight-bit grey, sixteen-bit where there are more than 255 classes. 0 is unlabelled, i is the
+    i-th class of the vocabulary (class index i - 1). Its size is that of the photo as displayed.
+`<stem>_overlay.png`
+    Colours on the photo with a legend.
+`<stem>.json`
+    Segments with COCO run lengths, names and scores; what each given mask was found to be; and
+    the vocabulary and settings behind it. `--masks` reads it back.
+`<stem>_maps.npz`, `<stem>_maps/mask_<number>.png`
+    Activation maps, where they were asked for: logits [masks, maps, h, w] over the padded input,
+    of which the first `extent` of height and width is photo; and a grid of pictures per mask.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from jaxtyping import Bool, Int
+from PIL import Image
+
+from ovseg_jax.inference.drawing import draw_maps, draw_overlay
+from ovseg_jax.inference.files import write_atomically
+from ovseg_jax.inference.results import Classification, Segmentation
+
+
+def save_segmentation(result: Segmentation, folder: str | Path, stem: str) -> list[Path]:
+    """Writes all files of one photo.
+
+    Args:
+        result: What `Segmenter.segment` returned.
+        folder: Where to write; made if need be.
+        stem: Start of the file names.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: The disk refuses; the file in question is not left half written.
+    """
+    folder = Path(folder)
+    labels = encode_labels(result.prediction.labels, len(result.words.classes))
+    overlay = draw_overlay(result)
+    record = json.dumps(describe(result), ensure_ascii=False, indent=1)
+    files = [
+        write_atomically(folder / f"{stem}_labels.png", lambda file: _png(labels, file)),
+        write_atomically(folder / f"{stem}_overlay.png", lambda file: _png(overlay, file)),
+        write_atomically(folder / f"{stem}.json", lambda file: file.write(record.encode())),
+    ]
+    return files + (_save_maps(result, folder, stem) if _has_maps(result) else [])
+
+
+def encode_labels(labels: Int[np.ndarray, "H W"], num_classes: int) -> Image.Image:
+    """Makes the label picture: 0 where unlabelled, else class index + 1."""
+    return Image.fromarray((labels + 1).astype(np.uint8 if num_classes <= 255 else np.uint16))
+
+
+def encode_rle(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
+    """Returns COCO's packed run lengths of a mask, ready for JSON."""
+    from pycocotools import mask as coco
+
+    packed = coco.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(mask.shape), "counts": packed["counts"].decode("ascii")}
+
+
+def describe(result: Segmentation) -> dict[str, Any]:
+    """Returns everything about an answer but its pixels, ready for JSON."""
+    words = result.words
+    return {
+        "image": {
+            "file": result.photo,
+            "height": int(result.prediction.labels.shape[0]),
+            "width": int(result.prediction.labels.shape[1]),
+        },
+        "model": result.model,
+        "settings": dataclasses.asdict(result.settings) | {"templates": words.templates},
+        "vocabulary": [list(entry.synonyms) for entry in words.classes.classes],
+        "background": [list(entry.synonyms) for entry in words.background],
+        "background_is_default": words.is_default,
+        "label_png": "0 = unlabelled, i = vocabulary[i - 1]",
+        "segments": [_segment(result, number) for number in range(len(result.names))],
+        "masks": [
+            entry | {"segmentation": encode_rle(mask)}
+            for entry, mask in zip(describe_masks(result.classification), result.masks, strict=True)
+        ],
+    }
+
+
+def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
+    """Returns name, score and best alternatives of each given mask, ready for JSON.
+
+    "name" is the best word, and "is_background" tells whether it is one of the background words.
+    """
+    entries = []
+    for number, label in enumerate(found.classes):
+        best = found.top(number, top)
+        entries.append(
+            {
+                "index": number,
+                "class": int(label),
+                "name": best[0][0],
+                "score": round(best[0][1], 6),
+                "is_background": bool(label < 0),
+                "area": int(found.areas[number]),
+                "none_of_these": round(float(found.probabilities[number, -1]), 6),
+                "top": [{"name": name, "score": round(score, 6)} for name, score in best],
+            }
+        )
+    return entries
+
+
+def _segment(result: Segmentation, number: int) -> dict[str, Any]:
+    label = int(result.prediction.classes[number])
+    mask = np.asarray(result.prediction.masks[number])
+    return {
+        "id": number + 1,
+        "class": label,
+        "name": result.names[number],
+        "score": round(float(result.prediction.scores[number]), 6),
+        "is_thing": bool(result.is_thing[label]),
+        "area": int(mask.sum()),
+        "segmentation": encode_rle(mask),
+    }
+
+
+def _png(picture: Image.Image, file: BinaryIO) -> None:
+    picture.save(file, format="PNG")
+
+
+def _has_maps(result: Segmentation) -> bool:
+    return result.classification.maps is not None
+
+
+def _save_maps(result: Segmentation, folder: Path, stem: str) -> list[Path]:
+    """Writes the logits of all maps, and one grid of pictures per mask."""
+    found = result.classification
+    arrays = {"maps": found.maps.astype(np.float16), "extent": np.array(found.extent)}
+    archive = folder / f"{stem}_maps.npz"
+    files = [write_atomically(archive, lambda file: np.savez_compressed(file, **arrays))]
+    for entry, mask, maps in zip(describe_masks(found), result.masks, found.maps, strict=True):
+        title = f"mask {entry['index']}: {entry['name']} {entry['score']:.2f}"
+        grid = draw_maps(result.pixels, mask, maps, found.extent, title)
+        path = folder / f"{stem}_maps" / f"mask_{entry['index']:03d}.png"
+        files.append(write_atomically(path, lambda file, grid=grid: _png(grid, file)))
+    return files

@@ -1,0 +1,131 @@
+"""Evaluation batches: every picture of a split once, in order, the last batch filled up.
+
+Two protocols. "frame" fits each picture into one fixed frame and scores there. "photo" resizes
+each picture to the test size as detectron2 does and scores at the photo's own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+
+from ovseg_jax.config import DataConfig, InferenceConfig
+from ovseg_jax.inputs.datasets import DataError, decode, open_split
+from ovseg_jax.ops.frames import frame_size
+from ovseg_jax.ops.pillow import resize_image, test_size
+from ovseg_jax.typing import Batch, struct
+
+Example = dict[str, Any]
+
+
+@struct
+class View:
+    """One batch as the network sees it and as the score sees it.
+
+    Attributes:
+        network: Pictures at network size; ids resized along.
+        truth: Pictures and ids at the size at which scores are taken.
+    """
+
+    network: Batch
+    truth: Batch
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "b H W 3"]:
+        """Pictures at the size of the score."""
+        return self.truth.images
+
+    @property
+    def valid(self) -> Bool[np.ndarray, " b"]:
+        """False for pictures that only fill up the batch."""
+        return self.truth.valid
+
+
+def frame_views(data: DataConfig, limit: int = 0) -> Iterator[View]:
+    """Yields batches of `data.batch_size` pictures, each fitted into `data.image_size`.
+
+    Args:
+        data: Split, frame and batch size.
+        limit: Stop after this many pictures; 0 takes all.
+    """
+    source = open_split(data)
+    total = min(len(source), limit or len(source))
+    for first in range(0, total, data.batch_size):
+        numbers = range(first, min(first + data.batch_size, total))
+        examples = [_fit(decode(source[n]), data.image_size, data.image_size) for n in numbers]
+        batch = _stack(examples, data.batch_size, data.max_segments)
+        yield View(network=batch, truth=batch)
+
+
+def photo_views(data: DataConfig, inference: InferenceConfig, limit: int = 0) -> Iterator[View]:
+    """Yields pictures one by one at test size, with the truth at the photo's own size.
+
+    The truth is padded in the proportion of the network's frame, so that masks that cover the
+    frame lie on it.
+    """
+    source = open_split(data)
+    for number in range(min(len(source), limit or len(source))):
+        example = decode(source[number])
+        height, width = example["image"].shape[:2]
+        small = (height, width)
+        if inference.short_side:
+            small = test_size(height, width, inference.short_side, inference.long_side)
+        padded = frame_size(*small)
+        network = _fit(example, padded, small)
+        full = tuple(round(p * o / s) for p, o, s in zip(padded, (height, width), small))
+        truth = _fit(example, full, (height, width))
+        yield View(
+            network=_stack([network], 1, data.max_segments),
+            truth=_stack([truth], 1, data.max_segments),
+        )
+
+
+def _fit(example: Example, frame: Sequence[int], limit: Sequence[int]) -> Example:
+    """Resizes to the largest size inside `limit` that keeps the aspect, and pads to `frame`."""
+    height, width = example["image"].shape[:2]
+    scale = min(limit[0] / height, limit[1] / width)
+    size = (min(round(height * scale), limit[0]), min(round(width * scale), limit[1]))
+    image, ids = example["image"], example["segment_ids"]
+    if size != (height, width):
+        image, ids = resize_image(image, size), _nearest(ids, size)
+    margins = ((0, frame[0] - size[0]), (0, frame[1] - size[1]))
+    return {
+        "image": np.pad(image, (*margins, (0, 0))),
+        "segment_ids": np.pad(ids, margins),
+        "size": np.asarray(size, np.int32),
+        "categories": example["categories"],
+        "file_name": example["file_name"],
+    }
+
+
+def _nearest(ids: Int[np.ndarray, "H W"], size: Sequence[int]) -> Int[np.ndarray, "_H _W"]:
+    """Picks the pixel under each new centre, as Pillow's nearest filter does."""
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for new, old in zip(size, ids.shape, strict=True)
+    )
+    return ids[rows[:, None], columns[None]]
+
+
+def _stack(examples: Sequence[Example], batch_size: int, max_segments: int) -> Batch:
+    """Stacks examples and fills the batch up with copies that are marked invalid."""
+    labels = np.full((batch_size, max_segments), -1, np.int32)
+    for row, example in enumerate(examples):
+        count = len(example["categories"])
+        if count > max_segments:
+            raise DataError(
+                f"data.max_segments: {example['file_name']} has {count} segments, room is for "
+                f"{max_segments}; raise it"
+            )
+        labels[row, :count] = example["categories"]
+    filled = [*examples, *[examples[0]] * (batch_size - len(examples))]
+    return Batch(
+        images=np.stack([example["image"] for example in filled]),
+        sizes=np.stack([example["size"] for example in filled]),
+        segment_ids=np.stack([example["segment_ids"] for example in filled]),
+        labels=labels,
+        valid=np.arange(batch_size) < len(examples),
+    )

@@ -1,0 +1,97 @@
+"""Pairs of a predicted and a true mask for mixed-mask training (Mask-Adapter, section 3.3)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.ops.mask_iou import mask_iou
+from ovseg_jax.ops.masks import NO_ID, binarise, coverage_of_ids, ids_present, resize_via
+from ovseg_jax.ops.matching import Matches, binarise_logits
+from ovseg_jax.typing import Batch, Proposals, struct
+
+Size = tuple[int, int]
+
+
+@struct
+class Truth:
+    """All ground-truth masks of a batch at the resolution of the predictions.
+
+    Attributes:
+        coverage: Masks resized bilinearly, 0 to 1; zeros in unused slots.
+        labels: Class of each mask; -1 in unused slots.
+    """
+
+    coverage: Float[Array, "b n h w"]
+    labels: Int[Array, "b n"]
+
+
+@struct
+class Pairs:
+    """Matched masks, padded to a fixed number per image.
+
+    Attributes:
+        predicted: Masks of the source as they came; zeros in padding.
+        truth: Coverage of the true masks; zeros in padding.
+        labels: Class of each pair; -1 in padding.
+    """
+
+    predicted: Float[Array, "b p h w"] | Bool[Array, "b p h w"]
+    truth: Float[Array, "b p h w"]
+    labels: Int[Array, "b p"]
+
+
+def truth_at(batch: Batch, size: Size) -> Truth:
+    """Brings every ground-truth mask that has pixels and a label to a size."""
+    count = batch.labels.shape[1]
+    present = ids_present(batch.segment_ids, count) & (batch.labels >= 0)
+    ids = jnp.where(present, jnp.arange(1, count + 1), NO_ID)
+    return Truth(
+        coverage=coverage_of_ids(batch.segment_ids, ids, size),
+        labels=jnp.where(present, batch.labels, -1),
+    )
+
+
+def pairwise_ious(proposals: Proposals, truth: Truth, probability: float) -> Float[Array, "b q n"]:
+    """IoU of every predicted with every true mask.
+
+    Predictions are cut at `probability` (inclusive), coverage above one half, as in the IoU
+    matcher of hustvl/MaskAdapter.
+    """
+    hard = proposals.masks
+    if hard.dtype != jnp.bool_:
+        hard = binarise_logits(hard, probability)
+    return jax.vmap(mask_iou)(hard, truth.coverage > 0.5)
+
+
+def gather_pairs(matches: Matches, proposals: Proposals, truth: Truth) -> Pairs:
+    """Collects the matched masks and their labels."""
+    kept = matches.valid[..., None, None]
+    predicted = _rows(proposals.masks, matches.prediction)
+    labels = jnp.take_along_axis(truth.labels, matches.truth, axis=1)
+    return Pairs(
+        predicted=jnp.where(kept, predicted, jnp.zeros((), predicted.dtype)),
+        truth=jnp.where(kept, _rows(truth.coverage, matches.truth), 0.0),
+        labels=jnp.where(matches.valid, labels, -1),
+    )
+
+
+def predicted_coverage(
+    pairs: Pairs, frame: Size, size: Size, *, threshold: float, pad_empty: bool
+) -> Float[Array, "b p h w"]:
+    """Makes predictions hard and brings them to a size by way of the image's, as the code does.
+
+    Args:
+        pairs: Matched masks.
+        frame: Height and width of the padded image.
+        size: Height and width of the result.
+        threshold: Probability above which a pixel is inside.
+        pad_empty: Whether padding becomes empty masks or full ones. The reference thresholds
+            logits of zero, so its padding is empty at 0.5 (FC-CLIP) and full below (MAFT+).
+    """
+    hard = binarise(pairs.predicted, threshold)
+    hard = jnp.where(pairs.labels[..., None, None] >= 0, hard, not pad_empty)
+    return resize_via(hard.astype(jnp.float32), frame, size)
+
+
+def _rows(masks: Array, index: Int[Array, "b p"]) -> Array:
+    return jnp.take_along_axis(masks, index[..., None, None], axis=1)

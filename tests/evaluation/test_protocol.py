@@ -1,0 +1,57 @@
+"""The protocol card travels with every score."""
+
+import dataclasses
+import json
+import math
+
+from ovseg_jax.config import InferenceConfig
+from ovseg_jax.evaluation.protocol import (
+    ProtocolCard,
+    describe_ensemble,
+    describe_resize,
+    report,
+    to_json,
+)
+
+CARD = ProtocolCard(
+    dataset="toy_world/full test",
+    images=800,
+    resize=describe_resize(InferenceConfig()),
+    mask_source="ground truth",
+    method="mask_adapter",
+    ensemble=describe_ensemble(InferenceConfig(), has_class_logits=False),
+    templates="vild14",
+    num_templates=14,
+    class_file="toy_world48",
+    class_file_hash="0123456789abcdef",
+    num_classes=48,
+    num_names=60,
+    num_seen=32,
+    train_vocabulary="toy_world_seen32",
+    miou="absent_dropped",
+    thresholds="object 0.0, overlap 0.8",
+    weights="abc",
+    dtype="float32",
+    version="0.1",
+)
+SCORES = {"semantic/mIoU": 0.51234, "semantic/mIoU/unseen": math.nan, "masks/masks": 4321.0}
+
+
+def test_the_report_shows_scores_in_percent_and_every_field_of_the_card():
+    text = report(CARD, SCORES)
+    assert "51.23" in text and "4321" in text
+    for name, value in dataclasses.asdict(CARD).items():
+        assert name.replace("_", " ") in text and str(value) in text
+
+
+def test_the_json_is_valid_and_complete():
+    stored = json.loads(to_json(CARD, SCORES))
+    assert stored["scores"] == SCORES | {"semantic/mIoU/unseen": None}
+    assert stored["protocol"] == dataclasses.asdict(CARD)
+
+
+def test_the_resize_rule_is_said_in_words():
+    assert "896" in describe_resize(InferenceConfig())
+    assert "not resized" in describe_resize(InferenceConfig(short_side=0))
+    assert "96 x 96" in describe_resize(InferenceConfig(), fixed=(96, 96))
+    assert "beta 0.8" in describe_ensemble(InferenceConfig(), has_class_logits=True)
