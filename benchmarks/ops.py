@@ -19,6 +19,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import references
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -72,25 +73,6 @@ def draw_scene(queries: int, truths: int, size: int) -> list[tuple[jax.Array, ja
     return scenes
 
 
-def torch_iou(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Matches the references: float masks, one product, union by areas."""
-    prediction, truth = prediction.flatten(1).float(), truth.flatten(1).float()
-    intersection = prediction @ truth.T
-    union = prediction.sum(1)[:, None] + truth.sum(1)[None] - intersection
-    return intersection / (union + 1e-6)
-
-
-def torch_matcher(logits: torch.Tensor, truth: torch.Tensor) -> list[tuple[int, int]]:
-    """Matches Mask-Adapter's matcher on masks of one size: a loop over the ground truth."""
-    ious, pairs = torch_iou(logits.sigmoid() >= 0.4, truth), []
-    for index in range(len(truth)):
-        passing = torch.nonzero(ious[:, index] > 0.7).flatten()
-        if len(passing):
-            pairs.append((int(passing[torch.randint(len(passing), (1,))]), index))
-    order = torch.randperm(len(pairs))[:8]
-    return [pairs[i] for i in order]
-
-
 def matcher() -> Iterator[Case]:
     """Pairwise IoU and matching, from logits and boolean ground truth."""
     queries, truths, size = 250, 50, 256
@@ -104,7 +86,7 @@ def matcher() -> Iterator[Case]:
         name="matcher",
         shape=f"{queries} x {truths} masks of {size}²",
         ours=on_jax(ours, [(*scene, jax.random.key(i)) for i, scene in enumerate(scenes)]),
-        theirs=on_torch(torch_matcher, [tuple(map(to_torch, scene)) for scene in scenes]),
+        theirs=on_torch(references.matcher, [tuple(map(to_torch, scene)) for scene in scenes]),
         flops=2 * queries * truths * size**2,
         transfers=(4 * queries + truths) * size**2,
         limit=1,
@@ -115,7 +97,7 @@ def iou() -> Iterator[Case]:
     """Pairwise IoU alone at a large size, in both fast forms."""
     queries, truths, size = 250, 50, 800
     scenes = [(logits > 0, truth) for logits, truth in draw_scene(queries, truths, size)]
-    theirs = on_torch(torch_iou, [tuple(map(to_torch, scene)) for scene in scenes])
+    theirs = on_torch(references.iou, [tuple(map(to_torch, scene)) for scene in scenes])
     for form in ("popcount", "matmul"):
         yield Case(
             name=f"mask IoU, {form}",
@@ -125,12 +107,6 @@ def iou() -> Iterator[Case]:
             flops=2 * queries * truths * size**2,
             transfers=(queries + truths) * size**2,
         )
-
-
-def torch_aggregation(features: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Matches Mask-Adapter: softmax of log-sigmoids, then bmm; [b, c, h, w] and [b, qm, h, w]."""
-    weights = F.softmax(F.logsigmoid(maps).flatten(2), dim=-1)
-    return torch.bmm(weights, features.flatten(2).transpose(1, 2))
 
 
 def aggregation() -> Iterator[Case]:
@@ -152,7 +128,7 @@ def aggregation() -> Iterator[Case]:
         name="masked aggregation",
         shape=f"{queries} x {maps} maps, {size}² x {channels}",
         ours=on_jax(average_under_maps, inputs),
-        theirs=on_torch(torch_aggregation, planar),
+        theirs=on_torch(references.aggregation, planar),
         flops=2 * rows * cells * channels,
         transfers=width * (rows * cells + cells * channels + rows * channels),
         limit=1,
@@ -168,13 +144,6 @@ def depthwise() -> Iterator[Case]:
 
 
 def _depthwise_cases(inputs: list[tuple], size: int, channels: int) -> Iterator[Case]:
-    def forward(x, kernel):
-        return F.conv2d(x, kernel, padding=3, groups=channels)
-
-    def training(x, kernel):
-        x, kernel = x.detach().requires_grad_(), kernel.detach().requires_grad_()
-        return torch.autograd.grad(forward(x, kernel), (x, kernel), x.detach())
-
     def ours_training(x, kernel):
         result, derive = jax.vjp(depthwise_conv, x, kernel)
         return result, derive(x)
@@ -183,8 +152,8 @@ def _depthwise_cases(inputs: list[tuple], size: int, channels: int) -> Iterator[
     moved = jnp.dtype(DTYPE).itemsize * size**2 * channels
     shape = f"{size}² x {channels}"
     for name, ours, theirs, factor, arrays in (
-        ("depthwise 7x7 forward", depthwise_conv, forward, 1, 2),
-        ("depthwise 7x7 forward and backward", ours_training, training, 3, 6),
+        ("depthwise 7x7 forward", depthwise_conv, references.convolve, 1, 2),
+        ("depthwise 7x7 forward and backward", ours_training, references.differentiate, 3, 6),
     ):
         against = {
             f"{layout} {mode}": call

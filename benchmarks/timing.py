@@ -66,21 +66,25 @@ def on_torch(
     function: Callable[..., Any], inputs: Sequence[tuple], *, training: bool = False
 ) -> dict[str, Callable[[], Any]]:
     """Returns calls as `on_jax` does: eager, and on a GPU compiled as well."""
-    versions = {"eager": function}
+    calls = {"eager": _on_torch(function, inputs, training)}
     if torch.cuda.is_available():
-        versions["compiled"] = torch.compile(function)
+        calls["compiled"] = _on_torch(torch.compile(function), inputs, training)
+    return calls
 
-    def call(version: Callable[..., Any], turns: Any) -> Any:
+
+def _on_torch(
+    function: Callable[..., Any], inputs: Sequence[tuple], training: bool
+) -> Callable[[], Any]:
+    turns = itertools.cycle(inputs)
+
+    def call() -> Any:
         with torch.inference_mode(not training):
-            result = version(*next(turns))
+            result = function(*next(turns))
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         return result
 
-    return {
-        name: lambda version=version, turns=itertools.cycle(inputs): call(version, turns)
-        for name, version in versions.items()
-    }
+    return call
 
 
 def time_alternating(
@@ -110,20 +114,21 @@ def _calls_needed(call: Callable[[], Any]) -> int:
     return max(1, round(LEAST_SECONDS / _seconds(call, 1)))
 
 
-def measure_peaks(dtype: Any, repeats: int = 7) -> Peaks:
-    """Measures a square matrix product and a copy, the best of all runs of both libraries."""
+def measure_peaks(dtype: Any, repeats: int = 15) -> Peaks:
+    """Measures a square matrix product, the best of both libraries, and a copy in place."""
     size, length = (2048, 2**26) if jax.default_backend() == "cpu" else (8192, 2**29)
-    square, line = jnp.ones((size, size), dtype), jnp.ones(length, jnp.float32)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    square = jnp.ones((size, size), dtype)
     theirs = torch.ones((size, size), dtype=getattr(torch, jnp.dtype(dtype).name), device=device)
+    source, target = torch.ones(length, device=device), torch.zeros(length, device=device)
     contenders = {
-        "product": on_jax(jnp.matmul, [(square, square)]),
-        "copy": on_jax(lambda x: x + 1, [(line,)]),
-        **on_torch(torch.matmul, [(theirs, theirs)]),
+        "ours": on_jax(jnp.matmul, [(square, square)]),
+        "theirs": _on_torch(torch.matmul, [(theirs, theirs)], training=False),
+        "copy": _on_torch(target.copy_, [(source,)], training=True),
     }
     best = {name: min(runs) for name, runs in time_alternating(contenders, repeats).items()}
-    product = min(seconds for name, seconds in best.items() if name != "copy")
-    return Peaks(flops=2 * size**3 / product, bandwidth=2 * line.nbytes / best["copy"])
+    bandwidth = 2 * length * source.element_size() / best["copy"]
+    return Peaks(flops=2 * size**3 / min(best["ours"], best["theirs"]), bandwidth=bandwidth)
 
 
 def run_case(case: Case, peaks: Peaks, repeats: int) -> dict[str, Any]:
@@ -182,21 +187,24 @@ def _device_name() -> str:
 
 def format_table(rows: Sequence[dict[str, Any]]) -> str:
     """Formats rows as a Markdown table, one line per case."""
-    lines = [
-        "| case | shape | ours ms | theirs ms | ours / theirs | speed-up | limit | roofline |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        theirs = ", ".join(f"{name} {ms:.2f}" for name, ms in row["theirs_ms"].items())
-        limit = (
-            "" if row["limit"] is None else f"{row['limit']:g}: {'met' if row['met'] else 'MISSED'}"
-        )
-        lines.append(
-            f"| {row['case']} | {row['shape']} | {row['ours_ms']:.2f} | {theirs} "
-            f"| {row['ratio']:.2f} | {row['speedup']:.1f}x | {limit} "
-            f"| {row['roofline']:.0%} of {row['bound']} |"
-        )
-    return "\n".join(lines)
+    head = "case | shape | ours ms | theirs ms | ours / theirs | speed-up | limit | roofline"
+    lines = [head, " | ".join(["---"] * (head.count("|") + 1)), *map(_format_row, rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _format_row(row: dict[str, Any]) -> str:
+    limit = "" if row["limit"] is None else f"{row['limit']:g}: {'met' if row['met'] else 'MISSED'}"
+    cells = (
+        row["case"],
+        row["shape"],
+        f"{row['ours_ms']:.2f}",
+        ", ".join(f"{name} {ms:.2f}" for name, ms in row["theirs_ms"].items()),
+        f"{row['ratio']:.2f}",
+        f"{row['speedup']:.1f}x",
+        limit,
+        f"{row['roofline']:.0%} of {row['bound']}",
+    )
+    return " | ".join(cells)
 
 
 def write_json(path: pathlib.Path, machine: dict[str, Any], rows: Sequence[dict]) -> None:

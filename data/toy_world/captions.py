@@ -19,8 +19,8 @@ RELATIONS = ("on", "in", "near", "with")
 MENTION_PROBABILITY = 0.92
 SYNONYM_PROBABILITY = 0.35
 COLOR_PROBABILITY = 0.2
-STUFF_PROBABILITY = 0.5
-STUFF_FIRST_PROBABILITY = 0.15
+STUFF_PROBABILITY = 0.85
+STUFF_FIRST_PROBABILITY = 0.35
 """Share of the captions with stuff that begin with it, so that stuff is also a head noun."""
 
 MAX_WORDS = 28

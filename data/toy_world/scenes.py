@@ -41,7 +41,7 @@ class StyleParameters:
 
 
 STYLES: dict[str, StyleParameters] = {
-    "web": StyleParameters((1, 3), (15.0, 62.0), (0.6, 0.4, 0.0), 0.2),
+    "web": StyleParameters((1, 3), (15.0, 62.0), (0.6, 0.4, 0.0), 0.1),
     "scene": StyleParameters((2, 6), (11.0, 22.0), (0.35, 0.45, 0.2), 0.0),
 }
 

@@ -160,6 +160,8 @@ def assemble(
 ) -> Panoptic:
     """Numbers the segments: a mask that lost too much is dropped, stuff of one class is merged."""
     count = len(labels)
+    if not count:
+        return empty_panoptic(claims.owner.shape)
     won = np.bincount(claims.owner.ravel(), minlength=count)[:count]
     solid = np.bincount(claims.owner[claims.solid], minlength=count)[:count]
     numbers = np.zeros(count, np.int32)  # segment id of each mask

@@ -40,7 +40,7 @@ class Settings:
     top_instances: int
 
     @classmethod
-    def of(cls, config: InferenceConfig, task: Task, min_score: float | None) -> Settings:
+    def of(cls, config: InferenceConfig, task: str, min_score: float | None) -> Settings:
         """Takes the model's settings, and a lowest score that overrides its own.
 
         Raises:

@@ -7,6 +7,7 @@ and its whole state is the number of the next step: restoring costs nothing.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,14 @@ class Stream(Iterator[Batch]):
         self._local_batches = local_batches
         self._sharding = sharding
         self.position = start
+        # TensorFlow's threads call Python to read records; one that still waits when the
+        # interpreter ends would keep the process from ending.
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Stops reading ahead."""
+        self._local_batches = iter(())
+        atexit.unregister(self.close)
 
     def __next__(self) -> Batch:
         """Returns the next batch, laid out over all devices."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from golden_cases import Case, NotSupported, Outputs, runner
 
+from golden_cases import Case, NotSupported, Outputs, runner
 from ovseg_jax.convert.clip import convert_open_clip
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 

@@ -301,7 +301,10 @@ def run_losses(case: Case) -> Outputs:
     labels = inputs["labels"].astype(jnp.int32)
     ious = pairwise_ious(
         Proposals(masks=inputs["pred_masks"][None], valid=jnp.ones((1, 8), bool)),
-        Truth(coverage=inputs["gt_masks"][None].astype(jnp.float32), labels=labels[:1]),
+        Truth(
+            coverage=inputs["gt_masks"][None].astype(jnp.float32),
+            labels=labels[:1, : len(inputs["gt_masks"])],
+        ),
         case.config["iou_pred_binarise_prob"],
     )
     ignored = jnp.full_like(labels, -1)

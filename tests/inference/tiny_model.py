@@ -13,6 +13,7 @@ from ovseg_jax.config import (
     MaskPoolingConfig,
     ModelConfig,
 )
+from ovseg_jax.inference.engine import ModelParts
 
 CONFIG = ModelConfig(
     clip=ClipConfig(variant="convnext_toy"),
@@ -35,7 +36,22 @@ def random_params(config=CONFIG):
     """Random parameters, spread out so that different masks get different names."""
     method = build.method(config)
     params = jax.jit(lambda key: build.initial_parameters(method, key))(jax.random.key(0))
-    return jax.tree.map(np.asarray, params)
+    params = jax.tree.map(np.asarray, params)
+    params["clip"]["logit_scale"] = np.float32(np.log(100))
+    return params
+
+
+def parts(config=CONFIG):
+    """What a `Segmenter` is made of."""
+    return ModelParts(
+        method=build.method(config),
+        params=random_params(config),
+        inference=config.inference,
+        tokenizer=build.tokenizer(config),
+        templates=config.templates,
+        train_classes=build.vocabulary(config.train_vocabulary),
+        name="tiny",
+    )
 
 
 def rectangles(height, width, *spans):

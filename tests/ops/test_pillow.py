@@ -31,6 +31,13 @@ def test_equals_pillow_to_the_bit_on_noise(shape, size, method):
     np.testing.assert_array_equal(resize_image(image, size, method=method), expected)
 
 
+@pytest.mark.parametrize("size", [(61, 80), (20, 19), (33, 200)])
+def test_black_and_white_pixels_overshoot_as_in_pillow(size):
+    image = np.where(draw(40, 50) > 127, 255, 0).astype(np.uint8)
+    expected = pillow_resize(image, size, "bicubic")
+    np.testing.assert_array_equal(resize_image(image, size, method="bicubic"), expected)
+
+
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("method", ["bilinear", "bicubic"])
 def test_flat_images_stay_flat(value, method):
