@@ -38,6 +38,7 @@ class Suite:
         """
         self._config, self._model, self._method = config, model, method
         self._source = build.mask_source(config.masks)
+        self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self.classes = build.vocabulary(config.data.vocabulary)
         self._judge = jax.jit(self._judged)
 
@@ -79,7 +80,7 @@ class Suite:
             batch=view.truth,
             proposals=self._source.propose(view.truth, key),
             log_probs=self._ensembled(small.class_logits, scores.logits, text),
-            mask_labels=self._source.labels(view.network),
+            mask_labels=jnp.tile(view.network.labels, (1, self._copies)),
         )
 
     def _ensembled(self, class_logits: Any, logits: jax.Array, text: Text) -> jax.Array:

@@ -19,6 +19,8 @@ from ovseg_jax.ops.pillow import resize_image, test_size
 from ovseg_jax.typing import Batch, struct
 
 Example = dict[str, Any]
+STRIDE = 32
+"""Network frames are multiples of this, so that there are few of them."""
 
 
 @struct
@@ -73,7 +75,7 @@ def photo_views(data: DataConfig, inference: InferenceConfig, limit: int = 0) ->
         small = (height, width)
         if inference.short_side:
             small = test_size(height, width, inference.short_side, inference.long_side)
-        padded = frame_size(*small)
+        padded = tuple(-(-side // STRIDE) * STRIDE for side in small)
         network = _fit(example, padded, small)
         full = tuple(round(p * o / s) for p, o, s in zip(padded, (height, width), small))
         truth = _fit(example, full, (height, width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ovseg_jax import build, configs_io
@@ -10,6 +11,7 @@ from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import checkpoint, sharding, state, step
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.report import Report
+from ovseg_jax.weights import save_weights
 
 
 def train(config: Config, workdir: Path) -> state.TrainState:
@@ -17,8 +19,8 @@ def train(config: Config, workdir: Path) -> state.TrainState:
 
     Args:
         config: The experiment.
-        workdir: Where checkpoints, numbers and the resolved config go; safe to kill at any time
-            and to call again.
+        workdir: Where checkpoints, numbers, the resolved config and, at the end, `weights/` go;
+            safe to kill at any time and to call again.
 
     Returns:
         The final state.
@@ -29,7 +31,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
     current, tx = state.create(config, method, mesh)
 
     run = checkpoint.open_run(workdir, config.checkpoint, configs_io.to_dict(config))
-    configs_io.write(config, workdir / "config.json")
+    (workdir / "config.json").write_text(json.dumps(configs_io.to_dict(config), indent=1))
     current, position = run.restore(current)
 
     vocabulary = build.vocabulary(config.data.vocabulary)
@@ -57,5 +59,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         for results in evaluations.run_if_due(number, current.params):
             report.evaluation(number, results)
     report.close()
+    stream.close()
     run.wait()
+    save_weights(workdir / "weights", config.model, current.params)
     return current

@@ -1,0 +1,47 @@
+"""`ovseg convert`: from a published file to a usable weights directory, or one clear error."""
+
+import json
+
+import pytest
+from safetensors.numpy import save_file
+
+from ovseg_jax.cli.main import main
+from ovseg_jax.weights import load_weights
+from tests.convert.open_clip_files import random, toy_adapter, toy_clip
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes", "method"),
+    [("open_clip", toy_clip, "mask_pooling"), ("mask_adapter", toy_adapter, "mask_adapter")],
+)
+def test_a_file_becomes_weights_with_a_report(tmp_path, capsys, kind, shapes, method):
+    tensors = random(shapes())
+    save_file(tensors, tmp_path / "a.safetensors")
+    target = tmp_path / "weights"
+    assert main(["convert", kind, str(tmp_path / "a.safetensors"), str(target)]) == 0
+    out = capsys.readouterr().out
+    assert f"{len(tensors)} tensors used, 0 left out" in out and f"{method} on convnext_toy" in out
+    assert load_weights(target)[0].method.kind == method
+    report = json.loads((target / "report.json").read_text())
+    assert report["file"] == "a.safetensors" and len(report["sha256"]) == 64
+
+
+def test_every_problem_is_listed_and_nothing_is_written(tmp_path, capsys):
+    tensors = random(toy_clip())
+    del tensors["ln_final.weight"]
+    tensors["surplus"] = tensors["ln_final.bias"]
+    save_file(tensors, tmp_path / "a.safetensors")
+    target = tmp_path / "weights"
+    assert main(["convert", "open_clip", str(tmp_path / "a.safetensors"), str(target)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ovseg: error: ") and "Traceback" not in err
+    assert "surplus" in err and "final_norm" in err
+    assert not target.exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
+    (tmp_path / "a.bin").write_bytes(b"<html>")
+    assert main(["convert", "open_clip", str(tmp_path / "a.bin"), str(tmp_path / "w")]) == 2
+    assert "a.bin" in capsys.readouterr().err
+    assert main(["convert", "open_clip", str(tmp_path / "none"), str(tmp_path / "w")]) == 2
+    assert "none" in capsys.readouterr().err

@@ -1,0 +1,34 @@
+"""`ovseg embed`: the file it writes and the cache it fills."""
+
+import numpy as np
+
+from ovseg_jax.cli.main import main
+
+
+def test_the_file_holds_unit_rows_in_the_order_of_the_names(weights, tmp_path, capsys):
+    names = tmp_path / "names.txt"
+    names.write_text("cat, kitten\nHündchen\n", encoding="utf-8")
+    out = tmp_path / "deep" / "bank.npz"
+    arguments = ["embed", "--vocab-file", str(names), "--model", str(weights)]
+    assert main([*arguments, "--templates", "vild14", "--out", str(out)]) == 0
+    assert "2 classes, 3 names, 14 templates" in capsys.readouterr().out
+    with np.load(out) as bank:
+        assert bank["embeddings"].shape == (3, 14, 96)
+        np.testing.assert_allclose(np.linalg.norm(bank["embeddings"], axis=-1), 1, atol=1e-5)
+        np.testing.assert_array_equal(bank["names"], ["cat", "kitten", "Hündchen"])
+        np.testing.assert_array_equal(bank["classes"], [0, 0, 1])
+        assert len(bank["templates"]) == 14
+
+
+def test_the_cache_serves_the_second_run(weights, text_cache, monkeypatch, capsys):
+    arguments = ["embed", "--vocab", "windmill; lighthouse", "--model", str(weights)]
+    assert main(arguments) == 0
+    filled = sum(1 for _ in text_cache.rglob("*.npz"))
+
+    def refuse(self, tokens):
+        raise AssertionError("the text tower ran")
+
+    monkeypatch.setattr("ovseg_jax.inference.engine.Engine.embed", refuse)
+    assert main(arguments) == 0
+    assert sum(1 for _ in text_cache.rglob("*.npz")) == filled
+    assert str(text_cache) in capsys.readouterr().out
