@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
 
-NAMES = ("coco_panoptic", "coco_stuff", "toy_world")
+NAMES = ("coco_panoptic", "coco_stuff", "photo_set", "toy_world")
 
 
 def make_builder(

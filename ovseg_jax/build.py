@@ -9,7 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax.config import DataConfig, MaskSourceConfig, ModelConfig
+from ovseg_jax.config import (
+    Config,
+    DataConfig,
+    EvaluationConfig,
+    MaskSourceConfig,
+    ModelConfig,
+)
 from ovseg_jax.methods.contrastive import ContrastiveClip
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_cropping import MaskCropping
@@ -72,6 +78,27 @@ def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
     if unknown := sorted(set(data.classes) - set(classes.names)):
         raise ValueError(f"data.classes: {unknown} are not in {data.vocabulary}")
     return [index for index, name in enumerate(classes.names) if name in data.classes]
+
+
+def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
+    """Returns the evaluations, complete.
+
+    One that reads the training's data set and does not say where it lies finds it where the
+    training does, so that `--data.root` and `--data.prepared` are given once.
+    """
+
+    def located(data: DataConfig) -> DataConfig:
+        if data.name != config.data.name:
+            return data
+        return dataclasses.replace(
+            data,
+            root=data.root or config.data.root,
+            prepared=data.prepared or config.data.prepared,
+        )
+
+    return tuple(
+        dataclasses.replace(item, data=located(item.data)) for item in config.evaluations
+    )
 
 
 def parameter_shapes(module: Method) -> Params:

@@ -207,7 +207,9 @@ class DataConfig:
         pad_value: Grey level of the padding before normalisation (detectron2: 128); -1 means
             the mean colour.
         classes: Class names whose segments are kept; empty for all.
-        min_area: Segments below this fraction of the image are dropped.
+        min_area: Segments below this fraction of the photo's pixels are dropped; measured on the
+            annotation at the photo's own size, before any scaling, cropping or padding, so that
+            training and evaluation drop the same ones.
         shuffle: Order the examples anew in each epoch.
         captions: Whether a caption of each image is drawn and tokenised.
     """

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Embeds the words; returns the exit status."""
     import numpy as np
 
-    from ovseg_jax.api import load_segmenter
+    from ovseg_jax.cli.photos import load_model
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.inference.files import write_atomically
     from ovseg_jax.vocabulary.prompts import templates as find_templates
@@ -33,9 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     classes = read_vocabulary(arguments)
     with Progress() as progress:
-        loading = progress.task("loading the model")
-        segmenter = load_segmenter(arguments.model)
-        loading(1, 1)
+        segmenter = load_model(arguments.model, progress)
         prompts = arguments.templates or segmenter.parts.templates
         text = segmenter.embed(classes, prompts, progress.task("embedding words"))
     names, owners = classes.synonym_rows

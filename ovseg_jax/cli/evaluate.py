@@ -88,12 +88,14 @@ def _experiment(place: Path, file: Path | None) -> Any:
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:
+    from ovseg_jax import build
+
     names = [item.name for item in config.evaluations]
     if not names:
         raise UsageError("the config has no evaluations; give --config FILE with some")
     if suite is not None and suite not in names:
         raise UsageError(f"there is no evaluation {suite!r}; the config has {', '.join(names)}")
-    return [item for item in config.evaluations if suite in (None, item.name)]
+    return [item for item in build.evaluations(config) if suite in (None, item.name)]
 
 
 def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
-from ovseg_jax import __version__
+import ovseg_jax
 from ovseg_jax.cli.errors import guarded
 
 COMMANDS = {
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="ovseg", description="Open-vocabulary image segmentation: any words, named masks."
     )
-    parser.add_argument("--version", action="version", version=f"ovseg {__version__}")
+    parser.add_argument("--version", action="version", version=f"ovseg {ovseg_jax.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_text in COMMANDS.items():
         module = importlib.import_module(f"ovseg_jax.cli.{name}")

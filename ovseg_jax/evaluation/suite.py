@@ -92,9 +92,11 @@ class Suite:
         )
 
     def _views(self) -> Iterator[View]:
+        data, limit = self._config.data, self._config.max_images
+        kept = build.class_filter(data, self.classes)
         if self._config.protocol == "frame":
-            return frame_views(self._config.data, self._config.max_images)
-        return photo_views(self._config.data, self._model.inference, self._config.max_images)
+            return frame_views(data, limit, kept)
+        return photo_views(data, self._model.inference, limit, kept)
 
     def _evaluators(self) -> dict[str, Evaluator]:
         seen, things = self._seen(), self.classes.thing_mask

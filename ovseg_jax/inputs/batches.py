@@ -46,23 +46,32 @@ class View:
         return self.truth.valid
 
 
-def frame_views(data: DataConfig, limit: int = 0) -> Iterator[View]:
+def frame_views(
+    data: DataConfig, limit: int = 0, class_filter: Sequence[int] | None = None
+) -> Iterator[View]:
     """Yields batches of `data.batch_size` pictures, each fitted into `data.image_size`.
 
     Args:
-        data: Split, frame and batch size.
+        data: Split, frame, batch size, and which segments count (`min_area`).
         limit: Stop after this many pictures; 0 takes all.
+        class_filter: Class indices whose segments count; None for all.
     """
     source = open_split(data)
     total = min(len(source), limit or len(source))
     for first in range(0, total, data.batch_size):
         numbers = range(first, min(first + data.batch_size, total))
-        examples = [_fit(decode(source[n]), data.image_size, data.image_size) for n in numbers]
+        examples = [_read(source[n], data, class_filter) for n in numbers]
+        examples = [_fit(example, data.image_size, data.image_size) for example in examples]
         batch = _stack(examples, data.batch_size, data.max_segments)
         yield View(network=batch, truth=batch)
 
 
-def photo_views(data: DataConfig, inference: InferenceConfig, limit: int = 0) -> Iterator[View]:
+def photo_views(
+    data: DataConfig,
+    inference: InferenceConfig,
+    limit: int = 0,
+    class_filter: Sequence[int] | None = None,
+) -> Iterator[View]:
     """Yields pictures one by one at test size, with the truth at the photo's own size.
 
     The truth is padded in the proportion of the network's frame, so that masks that cover the
@@ -70,7 +79,7 @@ def photo_views(data: DataConfig, inference: InferenceConfig, limit: int = 0) ->
     """
     source = open_split(data)
     for number in range(min(len(source), limit or len(source))):
-        example = decode(source[number])
+        example = _read(source[number], data, class_filter)
         height, width = example["image"].shape[:2]
         small = (height, width)
         if inference.short_side:
@@ -83,6 +92,20 @@ def photo_views(data: DataConfig, inference: InferenceConfig, limit: int = 0) ->
             network=_stack([network], 1, data.max_segments),
             truth=_stack([truth], 1, data.max_segments),
         )
+
+
+def _read(record: Example, data: DataConfig, class_filter: Sequence[int] | None) -> Example:
+    """Decodes a record and makes the segments that do not count void, as the stream does."""
+    example = decode(record)
+    ids, categories = example["segment_ids"], example["categories"]
+    if class_filter is None and not data.min_area:
+        return example
+    areas = np.bincount(ids.ravel(), minlength=len(categories) + 1)[1:]
+    kept = areas.astype(np.float32) >= np.float32(data.min_area) * np.float32(ids.size)
+    if class_filter is not None:
+        kept &= np.isin(categories, class_filter)
+    slots = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)
+    return example | {"segment_ids": slots[ids], "categories": categories[kept]}
 
 
 def _fit(example: Example, frame: Sequence[int], limit: Sequence[int]) -> Example:

@@ -6,8 +6,9 @@ training stream needs that to be a pure function of (seed, step).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,11 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
 def load_builder(data: DataConfig) -> Any:
     """Returns the prepared builder of `data.name`.
 
+    A builder that reads a folder of the user's own keeps the records of every folder apart: its
+    module offers `config_of_folder(root, name)`, which names them after the folder's content.
+
     Raises:
-        DataError: There is no such builder.
+        DataError: There is no such builder or config, or its files are missing or damaged.
     """
     import tensorflow_datasets as tfds
 
@@ -64,12 +68,38 @@ def load_builder(data: DataConfig) -> Any:
     arguments = {"file_format": "array_record"}
     if data.prepared:
         arguments["data_dir"] = data.prepared
-    if data.config:
-        arguments["config"] = data.config
-    builder = module.Builder(**arguments)
-    download = tfds.download.DownloadConfig(manual_dir=data.root or None)
-    builder.download_and_prepare(download_config=download, file_format="array_record")
+    with _naming_the_root(data):
+        arguments["config"] = _builder_config(module, data)
+        builder = module.Builder(**arguments)
+        download = tfds.download.DownloadConfig(manual_dir=data.root or None)
+        builder.download_and_prepare(download_config=download, file_format="array_record")
     return builder
+
+
+def _builder_config(module: Any, data: DataConfig) -> Any:
+    """Returns the builder config by name or as an object; None takes the builder's first."""
+    if hasattr(module, "config_of_folder"):
+        return module.config_of_folder(data.root, data.config)
+    known = module.Builder.builder_configs
+    if data.config and data.config not in known:
+        raise DataError(
+            f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
+        )
+    return data.config or None
+
+
+@contextlib.contextmanager
+def _naming_the_root(data: DataConfig) -> Iterator[None]:
+    """Turns complaints about files that are missing or damaged into a `DataError`."""
+    from data.manual_files import ManualFileError
+
+    try:
+        yield
+    except (ManualFileError, AssertionError) as error:
+        # TFDS asserts that the folder exists, with the builder's instructions in the message.
+        if isinstance(error, AssertionError) and "Manual directory" not in str(error):
+            raise
+        raise DataError(f"data.root: {data.root or 'not given'}: {error}") from error
 
 
 def decode(example: dict[str, Any]) -> dict[str, np.ndarray]:

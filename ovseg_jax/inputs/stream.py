@@ -122,8 +122,9 @@ def _examples(
             "segment_ids": _decode_ids(ids),
             "categories": tf.ensure_shape(categories, [None]),
         }
+        example["kept"] = _kept(example, data, keep)
         example = augment(example, _seed(seed, number, 1), data)
-        ids, labels = _pack_segments(example, _seed(seed, number, 2), data, keep)
+        ids, labels = _pack_segments(example, _seed(seed, number, 2), data)
         batch = {"images": example["image"], "sizes": example["size"]}
         batch |= {"segment_ids": ids, "labels": labels}
         if data.captions:
@@ -184,23 +185,44 @@ def _decode_ids(encoded: Any) -> Any:
     return tf.ensure_shape(tf.where(depth == 8, ids // 257, ids), [None, None])
 
 
-def _pack_segments(example: dict, seed: Any, data: DataConfig, keep: Any) -> tuple[Any, Any]:
+def _kept(example: dict, data: DataConfig, keep: Any) -> Any:
+    """Tells which segments are worth training on, from the picture before augmentation.
+
+    Boolean [segments]: large enough, and of a class inside the filter.
+    """
+    import tensorflow as tf
+
+    ids, categories = example["segment_ids"], example["categories"]
+    kept = tf.ones_like(categories, tf.bool)
+    if data.min_area:
+        least = data.min_area * tf.cast(tf.size(ids), tf.float32)
+        kept &= tf.cast(_areas(ids, tf.size(categories)), tf.float32) >= least
+    if keep is not None:
+        kept &= tf.reduce_any(categories[:, None] == keep[None], axis=1)
+    return kept
+
+
+def _areas(ids: Any, count: Any) -> Any:
+    """Counts the pixels of ids 1 to `count`."""
+    import tensorflow as tf
+
+    return tf.math.bincount(tf.reshape(ids, [-1]), minlength=count + 1, maxlength=count + 1)[1:]
+
+
+def _pack_segments(example: dict, seed: Any, data: DataConfig) -> tuple[Any, Any]:
     """Renumbers the segments worth training on into the fixed number of slots.
 
-    Segments that left the frame, are too small or belong to classes outside the filter become
-    void. If more than `max_segments` remain, a random choice of them stays.
+    Segments that left the frame and those that are not "kept" become void. If more than
+    `max_segments` remain, a random choice of them stays.
     """
     import tensorflow as tf
 
     ids, categories = example["segment_ids"], example["categories"]
     count = tf.shape(categories)[0]
-    areas = tf.math.bincount(tf.reshape(ids, [-1]), minlength=count + 1, maxlength=count + 1)[1:]
-    least = max(1.0, data.min_area * data.image_size[0] * data.image_size[1])
-    present = tf.cast(areas, tf.float32) >= least
-    if keep is not None:
-        present &= tf.reduce_any(categories[:, None] == keep[None], axis=1)
+    present = (_areas(ids, count) > 0) & example["kept"]
     order = tf.random.stateless_uniform([count], seed) - tf.cast(present, tf.float32)
-    chosen = tf.sort(tf.argsort(order)[: tf.minimum(data.max_segments, tf.reduce_sum(tf.cast(present, tf.int32)))])
+    room = tf.minimum(data.max_segments, tf.reduce_sum(tf.cast(present, tf.int32)))
+    chosen = tf.sort(tf.argsort(order)[:room])
     slots = tf.scatter_nd(chosen[:, None] + 1, tf.range(1, tf.size(chosen) + 1), [count + 1])
     labels = tf.pad(tf.gather(categories, chosen), [[0, data.max_segments - tf.size(chosen)]], constant_values=-1)
     return tf.gather(slots, ids), tf.ensure_shape(labels, [data.max_segments])

@@ -141,7 +141,8 @@ class MaskEmbedding(nn.Module):
     Matches `mask_downscaling` of `MASKAdapterHead`.
 
     Attributes:
-        width: Channels after the second convolution; a quarter of it after the first.
+        width: Channels after the second convolution; a quarter of it after the first,
+            but two at least.
         feature_dim: Channels of the result.
     """
 
@@ -151,7 +152,7 @@ class MaskEmbedding(nn.Module):
 
     def setup(self):
         """Declares two convolutions with norms, and the linear map."""
-        self.conv1 = self._convolution(max(self.width // 4, 1))
+        self.conv1 = self._convolution(max(self.width // 4, 2))  # a norm over one is zero
         self.norm1 = LayerNorm()
         self.conv2 = self._convolution(self.width)
         self.norm2 = LayerNorm()

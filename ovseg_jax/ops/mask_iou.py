@@ -69,25 +69,28 @@ def mask_iou_packed(
     """Computes what `mask_iou` does, from masks packed by `pack_masks`.
 
     Some words of all masks at a time: that block and the running counts stay in the cache, and
-    nothing of size n x m x words exists.
+    nothing of size n x m x words exists. A full mask joins each stack, so that the same loop counts
+    the areas.
     """
-    fill = -first.shape[1] % WORDS_PER_BLOCK
-    rows = jnp.pad(first, ((0, 0), (0, fill)))
-    columns = jnp.pad(second, ((0, 0), (0, fill))).T  # masks last, so that they fill vectors
+    rows, columns = _add_full_mask(first), _add_full_mask(second).T  # masks last fill vectors
 
     def add_block(block: Int[Array, ""], total: Int[Array, "n m"]) -> Int[Array, "n m"]:
         start = block * WORDS_PER_BLOCK
         left = lax.dynamic_slice_in_dim(rows, start, WORDS_PER_BLOCK, axis=1)[:, :, None]
         right = lax.dynamic_slice_in_dim(columns, start, WORDS_PER_BLOCK, axis=0)[None]
-        return total + _popcount(left & right, axis=1)
+        counts = lax.population_count(left & right).astype(jnp.int32)
+        return total + jnp.sum(counts, axis=1)
 
-    zeros = jnp.zeros((len(first), len(second)), jnp.int32)
-    intersection = lax.fori_loop(0, len(columns) // WORDS_PER_BLOCK, add_block, zeros)
-    return _ratio(intersection, _popcount(first, axis=1), _popcount(second, axis=1), eps)
+    zeros = jnp.zeros((len(first) + 1, len(second) + 1), jnp.int32)
+    total = lax.fori_loop(0, len(columns) // WORDS_PER_BLOCK, add_block, zeros)
+    return _ratio(total[:-1, :-1], total[:-1, -1], total[-1, :-1], eps)
 
 
-def _popcount(words: Array, axis: int) -> Array:
-    return jnp.sum(lax.population_count(words).astype(jnp.int32), axis=axis)
+def _add_full_mask(packed: Array) -> Array:
+    """Appends a mask of ones, then words of zeros up to a whole number of blocks."""
+    full = jnp.full((1, packed.shape[1]), 2**32 - 1, jnp.uint32)
+    fill = ((0, 0), (0, -packed.shape[1] % WORDS_PER_BLOCK))
+    return jnp.pad(jnp.concatenate([packed, full]), fill)
 
 
 def _count_by_broadcast(first: Array, second: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ovseg_jax import build
 from ovseg_jax.config import Config
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
@@ -18,7 +19,7 @@ class Evaluations:
         """Prepares them; results go to `workdir/evaluations/<name>_<step>.json`."""
         self._config, self._workdir = config, workdir
         self._suites = [
-            (item, Suite(item, config.model, method)) for item in config.evaluations
+            (item, Suite(item, config.model, method)) for item in build.evaluations(config)
         ]
 
     def run_if_due(self, number: int, params: Params) -> Iterator[dict[str, float]]:

@@ -1,11 +1,13 @@
 """A weights directory with a tiny random model, photos with masks, and a cache of their own."""
 
+import functools
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ovseg_jax import api
 from ovseg_jax.cli.main import main
 from ovseg_jax.inference.output import encode_rle
 from ovseg_jax.weights import save_weights
@@ -46,9 +48,17 @@ def photos(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session")
+def load_once():
+    """`load_segmenter` that loads and compiles each model once for all tests."""
+    return functools.cache(api.load_segmenter)
+
+
 @pytest.fixture
-def ovseg(weights, photos, capsys):
+def ovseg(weights, photos, capsys, monkeypatch, load_once):
     """Runs a photo command with the tiny model; returns status, stdout, stderr."""
+
+    monkeypatch.setattr(api, "load_segmenter", load_once)
 
     def run(command, source, *options, masks=photos.parent / "masks.json"):
         arguments = [command, str(photos / source), "--model", str(weights)]

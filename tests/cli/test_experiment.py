@@ -41,7 +41,8 @@ def test_a_config_file_may_import_its_neighbours(experiment):
 
 
 def test_single_fields_are_overridden(experiment):
-    options = ["--optimizer.peak-lr", "3e-4", "--model.method.num-maps", "2", "--data.image-size", "64", "96"]
+    options = ["--optimizer.peak-lr", "3e-4", "--model.method.num-maps", "2"]
+    options += ["--data.image-size", "64", "96"]
     changed = override(load_config(experiment), options, "train")
     assert changed.optimizer.peak_lr == 3e-4 and changed.data.image_size == (64, 96)
     assert changed.model.method.num_maps == 2 and changed.num_steps == 7

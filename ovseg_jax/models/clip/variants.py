@@ -51,6 +51,14 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     # open_clip model_configs/convnext_*.json; sizes of the trunks from timm.
+    "convnext_base": Variant(
+        dims=(128, 256, 512, 1024),
+        depths=(3, 3, 27, 3),
+        embedding_dim=512,
+        text_width=512,
+        text_heads=8,
+        text_layers=12,
+    ),
     "convnext_base_w_320": Variant(
         dims=(128, 256, 512, 1024),
         depths=(3, 3, 27, 3),

@@ -1,0 +1,1 @@
+"""A folder of photos with a manifest.json that names their annotations."""

@@ -1,0 +1,88 @@
+"""TFDS builder of a folder of photos whose `manifest.json` names their annotations.
+
+One split, `train`, holds the photos of one set in the order of the manifest, so that
+`train[:64]` are its first 64. The folder is the user's: `config_of_folder` gives each state of each
+folder records of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data.features import segmentation_example, segmentation_features
+from data.manual_files import ManualFileError, read_picture
+from data.photo_set.annotations import VOCABULARIES, decoder
+from data.photo_set.manifest import fingerprint, read_manifest
+
+
+@dataclasses.dataclass(eq=False)
+class PhotoSetConfig(tfds.core.BuilderConfig):
+    """One set of the manifest; `set_name` is the config's name without its fingerprint."""
+
+    set_name: str = ""
+
+
+def config_of_folder(root: str, set_name: str = "") -> PhotoSetConfig:
+    """Returns a config whose records belong to a folder as it is now.
+
+    TFDS knows records by the config's name, and would hand those of one folder to another.
+
+    Args:
+        root: Folder with `manifest.json`.
+        set_name: One of `VOCABULARIES`; empty for the first.
+
+    Raises:
+        ManualFileError: The set is unknown, or the manifest is missing or has no such set.
+    """
+    set_name = set_name or next(iter(VOCABULARIES))
+    if set_name not in VOCABULARIES:
+        raise ManualFileError(
+            f"photo_set: no config {set_name!r}; known: {', '.join(VOCABULARIES)}"
+        )
+    if not root:
+        raise ManualFileError("photo_set: no folder given; it should hold manifest.json")
+    folder = epath.Path(root)
+    name = f"{set_name}-{fingerprint(folder, set_name)}"
+    return PhotoSetConfig(name=name, set_name=set_name, description=f"{set_name} of one folder.")
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """A folder's photos with segments, in the order of its manifest."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [
+        PhotoSetConfig(name=name, set_name=name, description=f"Classes of {vocabulary}.")
+        for name, vocabulary in VOCABULARIES.items()
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Give the folder that holds manifest.json as manual_dir. See data/photo_set/README.md."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        # Unshuffled, records keep the order in which they are generated.
+        return self.dataset_info_from_configs(
+            features=segmentation_features(), disable_shuffling=True
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        return {"train": self._generate_examples(epath.Path(dl_manager.manual_dir))}
+
+    def _generate_examples(self, root: epath.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        set_name = self.builder_config.set_name
+        decode = decoder(set_name)
+        for number, entry in enumerate(read_manifest(root, set_name)):
+            content = read_picture(root / entry["image"], (entry["height"], entry["width"]))
+            segment_ids, categories = decode(root, entry)
+            if segment_ids.shape != (entry["height"], entry["width"]):
+                raise ManualFileError(
+                    f"{root / entry['gt']}: the annotation has {segment_ids.shape[0]} x "
+                    f"{segment_ids.shape[1]} pixels, its photo {entry['height']} x {entry['width']}"
+                )
+            name = entry["image"]
+            yield number, segmentation_example(content, segment_ids, categories, (), name)

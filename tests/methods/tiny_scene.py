@@ -1,0 +1,89 @@
+"""A tiny CLIP and tiny scenes, for tests of the methods."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.models.clip.convnext import ConvNeXtTower
+from ovseg_jax.models.clip.text import TextTower
+from ovseg_jax.typing import Batch, Proposals, Text
+
+SIDE, IMAGES, SEGMENTS, WIDTH, CONTEXT = 32, 2, 6, 10, 5
+
+
+def tiny_clip(head="linear") -> Clip:
+    visual = ConvNeXtTower(
+        dims=(8, 12),
+        depths=(1, 1),
+        kernels=(3, 3),
+        embedding_dim=WIDTH,
+        head=head,
+        layer_scale_init=0.5,
+    )
+    text = TextTower(
+        vocab_size=20, context_length=CONTEXT, width=8, heads=2, layers=1, embedding_dim=WIDTH
+    )
+    return Clip(visual=visual, text=text)
+
+
+def tiny_batch(seed=0) -> Batch:
+    """Images of blocks; the second has two segments fewer and is padded on the right."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, SEGMENTS + 1, (IMAGES, 8, 8)).repeat(4, 1).repeat(4, 2)
+    ids[1][ids[1] >= SEGMENTS - 1] = 0
+    ids[1, :, 24:] = 0
+    labels = rng.integers(0, 3, (IMAGES, SEGMENTS))
+    labels[1, SEGMENTS - 2 :] = -1
+    return Batch(
+        images=jnp.asarray(rng.integers(0, 256, (IMAGES, SIDE, SIDE, 3)), jnp.uint8),
+        sizes=jnp.array([[SIDE, SIDE], [SIDE, 24]]),
+        segment_ids=jnp.asarray(ids, jnp.int32),
+        labels=jnp.asarray(labels, jnp.int32),
+        captions=jnp.asarray(rng.integers(1, 20, (IMAGES, CONTEXT)), jnp.int32),
+    )
+
+
+def tiny_text(seed=0) -> Text:
+    """Three classes in four slots; two synonyms, one, one; two templates; a padded row."""
+    rows = jax.random.normal(jax.random.key(seed), (5, 2, WIDTH))
+    rows = rows / jnp.linalg.norm(rows, axis=-1, keepdims=True)
+    return Text(
+        embeddings=rows.at[4].set(0.0),
+        classes=jnp.array([0, 0, 1, 2, 4]),
+        valid=jnp.array([True, True, True, False]),
+        seen=jnp.array([True, False, False, False]),
+        tokens=jax.random.randint(jax.random.key(seed + 1), (5, 2, CONTEXT), 1, 20),
+    )
+
+
+def tiny_proposals(batch: Batch) -> Proposals:
+    """Logits at stride 4 near the ground truth, two slots more than there are segments."""
+    masks = batch.segment_ids[:, None, ::4, ::4] == jnp.arange(1, SEGMENTS + 3)[:, None, None]
+    noise = jax.random.normal(jax.random.key(5), masks.shape)
+    return Proposals(masks=jnp.where(masks, 4.0, -4.0) + noise, valid=masks.any((2, 3)))
+
+
+def initialise(method, batch, proposals, text) -> dict:
+    """Parameters with noise on top, so that no bias is zero and no factor one."""
+    tokens = text.tokens.reshape(-1, CONTEXT)
+    initial = jax.jit(method.init)(jax.random.key(0), batch, proposals, text, tokens)
+    leaves, treedef = jax.tree.flatten(initial)
+    keys = jax.random.split(jax.random.key(3), len(leaves))
+    noisy = [x + 0.1 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(treedef, noisy)
+
+
+@functools.cache
+def compiled(method, function):
+    """One of the method's functions under jit, compiled once per shape."""
+    return jax.jit(
+        lambda variables, *arguments: method.apply(variables, *arguments, method=function)
+    )
+
+
+def run(method, variables, function, *arguments):
+    """Applies one of the method's functions under jit."""
+    return compiled(method, function)(variables, *arguments)
