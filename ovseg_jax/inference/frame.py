@@ -20,6 +20,8 @@ from ovseg_jax.ops.resize import interpolation_matrix, resize_masks
 Size = tuple[int, int]
 HARD = 200.0
 """Logit of a certain pixel: exp(-200) is zero in float32."""
+COLUMN_BLOCK = 128
+"""Output columns that are resized by one product."""
 TILE_BYTES = 64 * 2**20
 """Memory that one tile's largest tensors may take together."""
 
@@ -126,7 +128,20 @@ def resize_both(
     columns: Float[np.ndarray, "_W _w"],
 ) -> Float[Array, "q _H _W"]:
     """Multiplies the last axis by `columns`, then the one before by `rows`."""
-    wide = masks
-    if columns.shape[0] != columns.shape[1] or not np.array_equal(columns, np.eye(len(columns))):
-        wide = jnp.einsum("qhw,Ww->qhW", masks, jnp.float32(columns), precision="highest")
+    wide = _resize_columns(masks, columns)
     return jnp.einsum("Hh,qhW->qHW", jnp.float32(rows), wide, precision="highest")
+
+
+def _resize_columns(
+    masks: Float[Array, "q h _w"], columns: Float[np.ndarray, "_W _w"]
+) -> Float[Array, "q h _W"]:
+    """Multiplies by a banded matrix block by block, so that its zeros cost little."""
+    if columns.shape[0] == columns.shape[1] and np.array_equal(columns, np.eye(len(columns))):
+        return masks
+    tiles = cut_rows(columns, COLUMN_BLOCK)
+    band = tiles.weights.shape[2]
+    blocks = [
+        jnp.einsum("qhw,Ww->qhW", masks[..., s : s + band], jnp.float32(w), precision="highest")
+        for s, w in zip(tiles.starts.tolist(), tiles.weights, strict=True)
+    ]
+    return jnp.concatenate(blocks, axis=-1)[..., : tiles.height]

@@ -43,7 +43,7 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
             trainable=optax.apply_updates(state.trainable, updates),
             optimizer=optimizer,
         )
-        return new, metrics | {"gradient_norm": optax.global_norm(gradients)}
+        return new, metrics | {"gradient_norm": optax.tree.norm(gradients)}
 
     return step
 

@@ -67,13 +67,22 @@ def tiny_proposals(batch: Batch) -> Proposals:
 
 
 def initialise(method, batch, proposals, text) -> dict:
-    """Parameters with noise on top, so that no bias is zero and no factor one."""
+    """Parameters in which no bias is zero and no factor one; drawn without compiling anything."""
     tokens = text.tokens.reshape(-1, CONTEXT)
-    initial = jax.jit(method.init)(jax.random.key(0), batch, proposals, text, tokens)
-    leaves, treedef = jax.tree.flatten(initial)
-    keys = jax.random.split(jax.random.key(3), len(leaves))
-    noisy = [x + 0.1 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(treedef, noisy)
+    shapes = jax.eval_shape(method.init, jax.random.key(0), batch, proposals, text, tokens)
+    return random_like(shapes)
+
+
+def random_like(shapes) -> dict:
+    """Arrays of given shapes: kernels that keep the variance, vectors about 0.5."""
+    rng = np.random.default_rng(3)
+
+    def draw(leaf):
+        noise = rng.standard_normal(leaf.shape)
+        fan_in = np.prod(leaf.shape[:-1])
+        return np.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
+
+    return jax.tree.map(draw, shapes)
 
 
 @functools.cache

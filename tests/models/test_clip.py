@@ -157,3 +157,8 @@ def test_quick_gelu_is_a_switch():
     exact = jax.jit(TextTower(**sizes).apply)(params, tokens)
     quick = jax.jit(TextTower(**sizes, quick=True).apply)(params, tokens)
     assert 0 < jnp.abs(exact - quick).max() < 0.05
+
+
+def test_tokens_of_another_tokenizer_are_refused(toy):
+    with pytest.raises(ValueError, match="77 tokens, but the context is 32"):
+        apply(toy, "encode_text", jnp.zeros((1, 77), jnp.int32))

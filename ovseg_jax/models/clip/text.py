@@ -40,7 +40,15 @@ class TextTower(nn.Module):
 
         Args:
             tokens: Ids, zero-padded; `l` may be shorter than the context.
+
+        Raises:
+            ValueError: The rows are longer than the context.
         """
+        if tokens.shape[1] > self.context_length:
+            raise ValueError(
+                f"texts of {tokens.shape[1]} tokens, but the context is {self.context_length}; "
+                "use the tokenizer of this variant"
+            )
         table = self.param("token_embedding", normal(0.02), (self.vocab_size, self.width))
         positions = self.param("position_embedding", normal(0.01), (self.context_length, self.width))
         x = (table[tokens] + positions[: tokens.shape[1]]).astype(self.dtype)

@@ -1,0 +1,158 @@
+"""Table, curves and pictures of the toy-world demo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ovseg_jax.config import Config
+
+Row = tuple[str, str, dict[str, float]]
+"""Method, CLIP it stands on, scores as fractions."""
+
+COLUMNS = {
+    "things seen": "mask_accuracy/class_accuracy/things_seen",
+    "things unseen": "mask_accuracy/class_accuracy/things_unseen",
+    "stuff seen": "mask_accuracy/class_accuracy/stuff_seen",
+    "stuff unseen": "mask_accuracy/class_accuracy/stuff_unseen",
+    "all seen": "mask_accuracy/class_accuracy/seen",
+    "all unseen": "mask_accuracy/class_accuracy/unseen",
+    "all": "mask_accuracy/class_accuracy",
+    "mIoU seen": "semantic/mIoU/seen",
+    "mIoU unseen": "semantic/mIoU/unseen",
+    "PQ": "panoptic/PQ",
+}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Renders percentages as Markdown, mean and standard deviation over the CLIPs."""
+    methods = list(dict.fromkeys(method for method, _, _ in rows))
+    clips = len({clip for _, clip, _ in rows})
+    lines = [
+        f"Class accuracy, mIoU and PQ in percent on ground-truth masks of the test split, {clips} "
+        f"CLIP seed{'s' if clips > 1 else ''}:",
+        "",
+        "| method | " + " | ".join(COLUMNS) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
+    for method in methods:
+        scores = [scores for name, _, scores in rows if name == method]
+        cells = [_cell([100 * score[key] for score in scores]) for key in COLUMNS.values()]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write(rows: Sequence[Row], folder: Path) -> None:
+    """Writes `table.md` and every number behind it to `scores.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text(table(rows) + "\n")
+    entries = [{"method": m, "clip": clip, "scores": scores} for m, clip, scores in rows]
+    (folder / "scores.json").write_text(json.dumps(entries, indent=1))
+
+
+def curves(workdir: Path, path: Path) -> None:
+    """Draws loss and mask accuracy over the steps of a run."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    for axis, name in zip(axes, ("train/loss", "train/mask_accuracy"), strict=True):
+        steps, values = _scalars(workdir, name)
+        axis.plot(steps, values)
+        axis.set(title=name, xlabel="step")
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def gallery(config: Config, workdir: Path, path: Path, count: int = 6) -> None:
+    """Draws test scenes with the names that the adapter gives to their masks."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    segmenter = _segmenter(config, workdir)
+    figure, axes = plt.subplots(2, count, figsize=(3 * count, 6), layout="constrained")
+    for column in range(count):
+        example, masks, truth = scene(config, column)
+        found = segmenter.segment(example["image"], masks, "panoptic")
+        names = segmenter.words.all.names
+        best = found.classification.probabilities[:, :-1].argmax(-1)
+        axes[0, column].imshow(example["image"])
+        axes[0, column].set_title(", ".join(truth), fontsize=7, wrap=True)
+        axes[1, column].imshow(_painted(masks, best, segmenter.words.all.colors))
+        for mask, index, true_name in zip(masks, best, truth, strict=True):
+            y, x = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
+            color = "white" if names[index] == true_name else "red"
+            axes[1, column].text(x, y, names[index], color=color, fontsize=8, ha="center")
+        for axis in axes[:, column]:
+            axis.axis("off")
+    axes[1, 0].set_title("named by Mask-Adapter, errors in red", fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> None:
+    """Names one scene with given words through the same code as `ovseg segment`."""
+    example, masks, _ = scene(config, 0)
+    scale = 4  # toy scenes are small; a larger picture shows its legend better
+    image = np.asarray(Image.fromarray(example["image"]).resize((96 * scale,) * 2, 0))
+    segmenter = _segmenter(config, workdir)
+    segmenter.set_vocabulary(words)
+    large = masks.repeat(scale, 1).repeat(scale, 2)
+    segmenter.segment(image, large, "semantic").save(folder, "scene")
+
+
+def scene(config: Config, number: int) -> tuple[dict[str, Any], np.ndarray, list[str]]:
+    """Returns a test picture, its masks and their true names."""
+    from ovseg_jax import build
+    from ovseg_jax.inputs.datasets import decode, open_split
+
+    data = config.evaluations[0].data
+    example = decode(open_split(data)[number])
+    masks = example["segment_ids"] == np.arange(1, len(example["categories"]) + 1)[:, None, None]
+    names = build.vocabulary(data.vocabulary).names
+    return example, masks, [names[index] for index in example["categories"]]
+
+
+def _segmenter(config: Config, workdir: Path) -> Any:
+    from ovseg_jax import build
+    from ovseg_jax.api import load_segmenter
+
+    segmenter = load_segmenter(workdir, cache_directory=workdir / "words")
+    segmenter.set_vocabulary(build.vocabulary(config.evaluations[0].data.vocabulary), "none")
+    return segmenter
+
+
+def _painted(masks: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    picture = np.zeros((*masks.shape[1:], 3), np.uint8)
+    for mask, index in zip(masks, classes, strict=True):
+        picture[mask] = colors[index]
+    return picture
+
+
+def _cell(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+
+
+def _scalars(workdir: Path, name: str) -> tuple[list[int], list[float]]:
+    """Reads one curve back from the event files."""
+    from tensorboard.backend.event_processing import event_accumulator
+    from tensorboard.util import tensor_util
+
+    events = event_accumulator.EventAccumulator(str(workdir))
+    events.Reload()
+    points = events.Tensors(name)
+    return [p.step for p in points], [
+        float(tensor_util.make_ndarray(p.tensor_proto)) for p in points
+    ]

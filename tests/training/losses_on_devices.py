@@ -1,0 +1,37 @@
+"""Prints the losses of three steps on all devices of this process, as JSON."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from ovseg_jax import build
+from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.config import MeshConfig
+from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.training import sharding, state, step
+
+
+def main(prepared: str, fsdp: int) -> None:
+    config = load_config(Path("configs/toy/mask_adapter.py"))
+    data = dataclasses.replace(config.data, config="tiny", prepared=prepared, batch_size=8)
+    config = dataclasses.replace(config, data=data, init_from="", mesh=MeshConfig(fsdp=fsdp))
+    mesh = sharding.make_mesh(config.mesh)
+    method = build.method(config.model)
+    current, tx = state.create(config, method, mesh)
+    text = build.text(config.model, method, current.params, build.vocabulary(data.vocabulary))
+    stream = train_stream(data, 0, sharding=sharding.batch_sharding(mesh))
+    batch = next(stream)
+    raw = step.make_step(method, build.mask_source(config.masks), tx, seed=0)
+    update = step.compile_step(raw, current, batch, text)
+    losses = []
+    for _ in range(3):
+        current, metrics = update(current, batch, text)
+        losses.append(float(metrics["loss"]))
+        batch = next(stream)
+    stream.close()
+    print(json.dumps(losses))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
