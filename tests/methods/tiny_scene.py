@@ -80,7 +80,7 @@ def random_like(shapes) -> dict:
     def draw(leaf):
         noise = rng.standard_normal(leaf.shape)
         fan_in = np.prod(leaf.shape[:-1])
-        return np.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
+        return jnp.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
 
     return jax.tree.map(draw, shapes)
 

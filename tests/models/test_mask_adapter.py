@@ -26,7 +26,7 @@ def parameters(head: MaskAdapterHead) -> dict:
     def draw(leaf):
         noise = rng.standard_normal(leaf.shape)
         fan_in = np.prod(leaf.shape[:-1])
-        return np.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
+        return jnp.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
 
     return jax.tree.map(draw, jax.eval_shape(head.init, jax.random.key(0), FEATURES, MASKS))
 

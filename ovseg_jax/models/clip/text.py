@@ -50,7 +50,9 @@ class TextTower(nn.Module):
                 "use the tokenizer of this variant"
             )
         table = self.param("token_embedding", normal(0.02), (self.vocab_size, self.width))
-        positions = self.param("position_embedding", normal(0.01), (self.context_length, self.width))
+        positions = self.param(
+            "position_embedding", normal(0.01), (self.context_length, self.width)
+        )
         x = (table[tokens] + positions[: tokens.shape[1]]).astype(self.dtype)
         for index in range(self.layers):
             x = TextBlock(self.heads, self.layers, self.quick, self.dtype, name=f"block{index}")(x)

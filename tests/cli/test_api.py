@@ -1,0 +1,99 @@
+"""The five lines of the README, and everything that may stand for a photo or for masks."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ovseg_jax import api
+from ovseg_jax.inference.results import SegmenterError
+from ovseg_jax.inputs.images import read_image
+from ovseg_jax.weights import WeightsError
+from tests.cli.conftest import SPANS
+from tests.inference.tiny_model import rectangles
+
+MASKS = rectangles(60, 80, *SPANS)
+
+
+@pytest.fixture
+def segmenter(weights, load_once):
+    segmenter = load_once(str(weights))
+    segmenter.set_vocabulary("ball; cone; tent, camp", "none")
+    return segmenter
+
+
+def test_a_photo_and_words_in_named_masks_out(segmenter, photos):
+    result = segmenter.segment(photos / "photo1.png", masks=photos.parent / "masks.json")
+    files = result.save(photos.parent / "out")
+    assert [file.name for file in files] == [
+        "photo1_labels.png",
+        "photo1_overlay.png",
+        "photo1.json",
+    ]
+    assert set(result.names) <= {"ball", "cone", "tent"}
+    np.testing.assert_array_equal(result.prediction.labels >= 0, MASKS.any(0))
+
+
+def test_files_arrays_and_encoded_photos_give_the_same_answer(segmenter, photos):
+    path = photos / "photo1.png"
+    expected = segmenter.classify(path, photos.parent / "masks.json").probabilities
+    loaded = read_image(path)
+    for photo in (str(path), loaded, loaded.pixels, segmenter.encode(path)):
+        np.testing.assert_array_equal(segmenter.classify(photo, MASKS).probabilities, expected)
+
+
+def test_an_encoded_photo_is_not_encoded_again(segmenter, photos, monkeypatch):
+    encoded = segmenter.encode(photos / "photo1.png")
+
+    def refuse(pixels):
+        raise AssertionError("the image tower ran")
+
+    monkeypatch.setattr(segmenter.engine, "encode", refuse)
+    assert len(segmenter.segment(encoded, MASKS).classification) == 3
+
+
+def test_masks_are_needed(segmenter, photos):
+    with pytest.raises(api.MasksError, match="give masks"):
+        segmenter.segment(photos / "photo1.png", None)
+
+
+def test_a_file_that_lists_no_mask_for_the_photo_is_named(segmenter, photos):
+    file = photos.parent / "none.json"
+    file.write_text(json.dumps({"photo1.png": {"width": 80, "height": 60, "proposals": []}}))
+    with pytest.raises(api.MasksError, match=r"none\.json .*photo1\.png.* no mask"):
+        segmenter.segment(photos / "photo1.png", file)
+
+
+def test_a_folder_of_pictures_works_as_masks(segmenter, photos):
+    folder = photos.parent / "masks" / "photo1"
+    folder.mkdir(parents=True)
+    for number, mask in enumerate(MASKS):
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.png")
+    result = segmenter.segment(photos / "photo1.png", photos.parent / "masks", "panoptic")
+    np.testing.assert_array_equal(result.masks, MASKS)
+
+
+def test_a_place_without_weights_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="nowhere"):
+        api.load_segmenter(tmp_path / "nowhere")
+
+
+def test_the_toy_is_the_adapter_among_the_shipped_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "ASSETS", tmp_path)
+    with pytest.raises(SegmenterError, match="no toy weights"):
+        api.resolve("toy")
+    for name in ("convnext", "mask_adapter"):
+        (tmp_path / "toy" / name).mkdir(parents=True)
+        (tmp_path / "toy" / name / "config.json").write_text("{}")
+    assert api.resolve("toy").name == "mask_adapter"
+    assert api.resolve("runs/a") == api.Path("runs/a")
+
+
+@pytest.mark.skipif(
+    not list((api.ASSETS / "toy").glob("*/config.json")), reason="no toy weights are shipped"
+)
+def test_the_shipped_toy_names_masks(photos):
+    segmenter = api.load_segmenter("toy")
+    segmenter.set_vocabulary("ball; tent; grass; water")
+    assert len(segmenter.classify(photos / "photo1.png", MASKS)) == 3

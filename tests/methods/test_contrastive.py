@@ -1,0 +1,77 @@
+"""Contrastive training: random rectangles inside the picture, and captions that repeat."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_scene import initialise, run, tiny_batch, tiny_clip, tiny_proposals, tiny_text
+
+from ovseg_jax.losses.classification import contrastive_loss
+from ovseg_jax.methods.contrastive import ContrastiveClip, random_rectangles
+from ovseg_jax.ops.vectors import unit
+
+BATCH, TEXT = tiny_batch(), tiny_text()
+PROPOSALS = tiny_proposals(BATCH)
+METHOD = ContrastiveClip(clip=tiny_clip(), region_probability=0.0)
+VARIABLES = initialise(METHOD, BATCH, PROPOSALS, TEXT)
+
+
+def test_rectangles_stay_inside_and_have_the_wanted_sides():
+    limits = jnp.tile(jnp.array([[12, 9], [3, 20]]), (500, 1))
+    start, stop = (np.asarray(x) for x in random_rectangles(jax.random.key(0), limits, (4, 11)))
+    assert (start >= 0).all() and (stop <= limits).all()
+    sides = stop - start
+    assert set(sides[0::2, 0]) == set(range(4, 12)) and set(sides[0::2, 1]) == set(range(4, 10))
+    assert set(sides[1::2, 0]) == {3}  # a grid smaller than the rectangle is taken whole
+    assert {0, 8} <= set(start[0::2, 0])  # every place is reached
+
+
+def test_cells_cover_the_picture_or_a_rectangle_in_it():
+    features = run(METHOD, VARIABLES, "encode_batch", BATCH)
+    whole = METHOD.draw_cells(jax.random.key(0), features, (32, 32))
+    assert whole[0].all()
+    assert whole[1, :, :3].all() and not whole[1, :, 3:].any()  # padded from pixel 24 of 32
+    always = ContrastiveClip(clip=tiny_clip(), region_probability=1.0, region_cells=(1, 2))
+    for seed in range(20):
+        cells = np.asarray(always.draw_cells(jax.random.key(seed), features, (32, 32)))
+        for image in cells:
+            rows, columns = image.any(1), image.any(0)
+            np.testing.assert_array_equal(image, rows[:, None] & columns[None])
+            assert 1 <= rows.sum() <= 2 and 1 <= columns.sum() <= 2
+        assert not cells[1, :, 3:].any()
+
+
+def test_without_rectangles_the_loss_is_that_of_clip():
+    loss, metrics = run(METHOD, VARIABLES, "loss", BATCH, PROPOSALS, TEXT, jax.random.key(0))
+    whole = BATCH.replace(sizes=jnp.full((2, 2), 32))
+
+    def both(bound, images, captions):
+        pixels = bound.normalise(images, whole.sizes)
+        return bound.clip.encode_image(pixels), bound.clip.encode_text(captions)
+
+    images = whole.images.astype(jnp.float32)
+    image, text = METHOD.apply(VARIABLES, images, whole.captions, method=both)
+    factor = jnp.exp(VARIABLES["params"]["clip"]["logit_scale"])
+    want = contrastive_loss(unit(image) @ unit(text).T * factor)
+    got, _ = run(METHOD, VARIABLES, "loss", whole, PROPOSALS, TEXT, jax.random.key(0))
+    np.testing.assert_allclose(got, want, rtol=1e-4)
+    assert metrics["temperature"] == pytest.approx(float(factor))
+    assert metrics["contrastive_accuracy"] in (0.0, 0.5, 1.0)
+
+
+def test_images_that_share_a_caption_are_not_pushed_apart():
+    batch = BATCH.replace(captions=jnp.stack([BATCH.captions[0]] * 2))
+    loss, metrics = run(METHOD, VARIABLES, "loss", batch, PROPOSALS, TEXT, jax.random.key(0))
+    assert loss == pytest.approx(0, abs=1e-6) and metrics["contrastive_accuracy"] == 1
+
+
+def test_missing_captions_are_named():
+    with pytest.raises(ValueError, match=r"data\.captions"):
+        METHOD.apply(
+            VARIABLES,
+            BATCH.replace(captions=None),
+            PROPOSALS,
+            TEXT,
+            jax.random.key(0),
+            method="loss",
+        )
