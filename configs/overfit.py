@@ -15,7 +15,7 @@ from ovseg_jax.config import (
     DataConfig,
     EvaluationConfig,
     InferenceConfig,
-    MaskPoolingConfig,
+    MaskAdapterConfig,
     ModelConfig,
     OptimizerConfig,
 )
@@ -41,7 +41,16 @@ def get_config() -> Config:
     return Config(
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_toy"),
-            method=MaskPoolingConfig(tune_text=True, num_truth=16),
+            method=MaskAdapterConfig(
+                num_maps=8,
+                width=64,
+                num_blocks=2,
+                layer_scale_init=0.1,
+                chunk=64,
+                num_truth=16,
+                has_void=False,
+                tune_text=True,
+            ),
             inference=InferenceConfig(short_side=128, long_side=128),
             templates="single",
             train_vocabulary="coco_things80",

@@ -103,7 +103,7 @@ def load_segmenter(
         tokenizer=build.tokenizer(config),
         templates=config.templates,
         train_classes=train,
-        weights_key=fingerprint(params["clip"]["text"]),
+        weights_key=f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}",
         name=f"{model} ({config.method.kind}, {config.clip.variant})",
     )
     return PhotoSegmenter(parts, cache_directory)

@@ -96,9 +96,7 @@ def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
             prepared=data.prepared or config.data.prepared,
         )
 
-    return tuple(
-        dataclasses.replace(item, data=located(item.data)) for item in config.evaluations
-    )
+    return tuple(dataclasses.replace(item, data=located(item.data)) for item in config.evaluations)
 
 
 def parameter_shapes(module: Method) -> Params:
@@ -131,8 +129,8 @@ def text(
         cache: Text cache; None computes anew.
     """
     encode = jax.jit(
-        lambda tokens: module.apply(
-            {"params": params}, tokens, method=lambda bound, ids: bound.clip.encode_text(ids)
+        lambda weights, tokens: module.apply(
+            {"params": weights}, tokens, method=lambda bound, ids: bound.clip.encode_text(ids)
         )
     )
     seen = None
@@ -141,7 +139,7 @@ def text(
     return build_text(
         classes,
         TEMPLATES[config.templates],
-        lambda ids: np.asarray(encode(ids)),
+        lambda ids: np.asarray(encode(params, ids)),
         tokenizer(config),
         seen=seen,
         cache=cache,

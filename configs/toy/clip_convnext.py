@@ -1,6 +1,6 @@
 """The toy CLIP that is shipped: contrastive training on captions of the toy world.
 
-    python train.py configs/toy/clip_convnext.py --workdir runs/toy_clip --seed 0
+python train.py configs/toy/clip_convnext.py --workdir runs/toy_clip --seed 0
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Mask-Adapter on the toy CLIP: ground-truth warm-up on the 32 seen classes.
 
-    python train.py configs/toy/mask_adapter.py --workdir runs/toy_adapter
+python train.py configs/toy/mask_adapter.py --workdir runs/toy_adapter
 """
 
 from configs import common

@@ -21,7 +21,7 @@ from ovseg_jax.inference.ensemble import geometric_ensemble, log_probabilities
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.typing import Params, Text
-from ovseg_jax.vocabulary.classes import ClassList, class_file_hash, seen_mask
+from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import TEMPLATES
 
 

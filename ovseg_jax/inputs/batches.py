@@ -14,7 +14,6 @@ from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
-from ovseg_jax.ops.frames import frame_size
 from ovseg_jax.ops.pillow import resize_image, test_size
 from ovseg_jax.typing import Batch, struct
 
@@ -86,7 +85,9 @@ def photo_views(
             small = test_size(height, width, inference.short_side, inference.long_side)
         padded = tuple(-(-side // STRIDE) * STRIDE for side in small)
         network = _fit(example, padded, small)
-        full = tuple(round(p * o / s) for p, o, s in zip(padded, (height, width), small))
+        full = tuple(
+            round(p * o / s) for p, o, s in zip(padded, (height, width), small, strict=True)
+        )
         truth = _fit(example, full, (height, width))
         yield View(
             network=_stack([network], 1, data.max_segments),

@@ -38,7 +38,9 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
         source = builder.as_data_source(split=data.split, decoders=skip)
     except ValueError as error:
         known = ", ".join(builder.info.splits)
-        raise DataError(f"data.split: {data.split!r} of {data.name}: {error}; known: {known}") from None
+        raise DataError(
+            f"data.split: {data.split!r} of {data.name}: {error}; known: {known}"
+        ) from None
     if not len(source):
         raise DataError(f"data.split: {data.split!r} of {data.name} holds no example")
     return source

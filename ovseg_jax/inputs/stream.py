@@ -113,12 +113,16 @@ def _examples(
 
     def load(number: Any) -> dict:
         record = _record_number(number, len(source), seed, data.shuffle)
-        choose = tf.random.stateless_uniform([], _seed(seed, number, 0), maxval=2**30, dtype=tf.int32)
+        choose = tf.random.stateless_uniform(
+            [], _seed(seed, number, 0), maxval=2**30, dtype=tf.int32
+        )
         image, ids, categories, tokens = tf.numpy_function(
             read, [record, choose], [tf.string, tf.string, tf.int32, tf.int32], stateful=False
         )
         example = {
-            "image": tf.ensure_shape(tf.io.decode_image(image, 3, expand_animations=False), [None, None, 3]),
+            "image": tf.ensure_shape(
+                tf.io.decode_image(image, 3, expand_animations=False), [None, None, 3]
+            ),
             "segment_ids": _decode_ids(ids),
             "categories": tf.ensure_shape(categories, [None]),
         }
@@ -224,5 +228,9 @@ def _pack_segments(example: dict, seed: Any, data: DataConfig) -> tuple[Any, Any
     room = tf.minimum(data.max_segments, tf.reduce_sum(tf.cast(present, tf.int32)))
     chosen = tf.sort(tf.argsort(order)[:room])
     slots = tf.scatter_nd(chosen[:, None] + 1, tf.range(1, tf.size(chosen) + 1), [count + 1])
-    labels = tf.pad(tf.gather(categories, chosen), [[0, data.max_segments - tf.size(chosen)]], constant_values=-1)
+    labels = tf.pad(
+        tf.gather(categories, chosen),
+        [[0, data.max_segments - tf.size(chosen)]],
+        constant_values=-1,
+    )
     return tf.gather(slots, ids), tf.ensure_shape(labels, [data.max_segments])

@@ -9,7 +9,6 @@ from jaxtyping import UInt8
 
 from ovseg_jax.ops.pillow import resize_image, test_size
 
-
 MULTIPLE = 32
 """Sides of frames are multiples of this, so that few shapes occur and each compiles once."""
 

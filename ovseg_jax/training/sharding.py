@@ -72,5 +72,5 @@ def parameter_shardings(shapes: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]
 
 
 def _fitting(spec: P, leaf: Any, mesh: Mesh) -> P:
-    axes = (None if a and size % mesh.shape[a] else a for a, size in zip(spec, leaf.shape))
-    return P(*axes)
+    pairs = zip(spec, leaf.shape, strict=False)  # a spec may name fewer axes than there are
+    return P(*(None if axis and size % mesh.shape[axis] else axis for axis, size in pairs))

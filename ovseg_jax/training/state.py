@@ -91,10 +91,7 @@ def _load(params: Params, shardings: Params, config: Config) -> Params:
         for path, leaf in trees.flatten(params).items()
         if trees.first_match(path, config.init_missing)
     }
-    found = trees.flatten(loaded)
-    wanted = trees.flatten(params)
-    kept = {path: found.get(path, fresh.get(path)) for path in {*found, *fresh} if path in wanted or path not in fresh}
-    complete = trees.unflatten(kept)
+    complete = trees.unflatten(fresh | trees.flatten(loaded))
     trees.compare(complete, params, config.init_from)
     return jax.tree.map(
         lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),

@@ -108,7 +108,7 @@ def test_a_map_lies_on_the_photo_without_the_padding(result):
     everywhere = np.ones((64, 128), bool)
     grid = np.asarray(drawing.draw_maps(photo(64, 128), everywhere, maps, (0.5, 1.0), "t"))
     light = grid[20:84, 130:258, 0]
-    assert light[:28].min() > 200 and light[36:].max() < 50
+    assert light[:24].min() > 240 and light[40:].max() < 15
 
 
 def test_the_legend_names_classes_and_what_is_unlabelled(result):

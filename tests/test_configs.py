@@ -1,0 +1,127 @@
+"""Every file under configs/ loads, is understood, and fits its model, without computing."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from ovseg_jax import build, configs_io, trees
+from ovseg_jax.cli.errors import UsageError
+from ovseg_jax.cli.experiment import load_config, override
+from ovseg_jax.config import Config
+from ovseg_jax.training.optimizer import make_optimizer
+from ovseg_jax.training.sharding import PARAM_RULES
+from ovseg_jax.training.state import TrainState
+from ovseg_jax.training.step import make_step
+from ovseg_jax.typing import Batch, Text
+from ovseg_jax.vocabulary.prompts import TEMPLATES
+from ovseg_jax.vocabulary.text_bank import bucket
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(
+    path for path in (ROOT / "configs").rglob("*.py") if path.name not in ("common.py",)
+)
+
+
+def names(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_the_file_survives_the_round_trip_through_json(path):
+    config = load_config(path)
+    assert configs_io.from_dict(Config, configs_io.to_dict(config)) == config
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_words_and_templates_exist(path):
+    config = load_config(path)
+    assert config.model.templates in TEMPLATES
+    for data in (config.data, *(item.data for item in config.evaluations)):
+        classes = build.vocabulary(data.vocabulary)
+        build.class_filter(data, classes)
+    if config.model.train_vocabulary:
+        build.vocabulary(config.model.train_vocabulary)
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_one_step_fits_in_shapes(path):
+    """The whole train step, at full published size, under `eval_shape`."""
+    config = load_config(path)
+    method = build.method(config.model)
+    shapes = build.parameter_shapes(method)
+    trees.match(shapes, PARAM_RULES)
+    trainable, frozen = trees.split(shapes, config.optimizer.trainable)
+    tx = make_optimizer(config.optimizer, config.num_steps, trainable)
+    state = TrainState(
+        step=jax.ShapeDtypeStruct((), jnp.int32),
+        trainable=trainable,
+        frozen=frozen,
+        optimizer=jax.eval_shape(tx.init, trainable),
+    )
+    step = make_step(method, build.mask_source(config.masks), tx, config.seed)
+    after, metrics = jax.eval_shape(step, state, batch_shapes(config), text_shapes(config, method))
+    assert jax.tree.map(lambda leaf: leaf.shape, after) == jax.tree.map(lambda l: l.shape, state)
+    assert metrics["loss"].shape == ()
+
+
+def batch_shapes(config):
+    data, tokens = config.data, build.tokenizer(config.model).context_length
+    (height, width), count = data.image_size, data.batch_size
+
+    def shape(*sizes, dtype=jnp.int32):
+        return jax.ShapeDtypeStruct((count, *sizes), dtype)
+
+    return Batch(
+        images=shape(height, width, 3, dtype=jnp.uint8),
+        sizes=shape(2),
+        segment_ids=shape(height, width),
+        labels=shape(data.max_segments),
+        captions=shape(tokens) if data.captions else None,
+    )
+
+
+def text_shapes(config, method):
+    classes = build.vocabulary(config.data.vocabulary)
+    rows, slots = bucket(len(classes.synonym_rows[0])), bucket(len(classes))
+    templates = len(TEMPLATES[config.model.templates])
+    tokens = build.tokenizer(config.model).context_length
+    return Text(
+        embeddings=jax.ShapeDtypeStruct((rows, templates, method.clip.embedding_dim), jnp.float32),
+        classes=jax.ShapeDtypeStruct((rows,), jnp.int32),
+        valid=jax.ShapeDtypeStruct((slots,), jnp.bool_),
+        seen=jax.ShapeDtypeStruct((slots,), jnp.bool_),
+        tokens=jax.ShapeDtypeStruct((rows, templates, tokens), jnp.int32),
+    )
+
+
+def test_a_misspelt_option_names_the_right_one(capsys):
+    config = load_config(ROOT / "configs/toy/mask_adapter.py")
+    with pytest.raises((UsageError, SystemExit)):
+        override(config, ["--optimizer.peak-rl", "1e-3"], "train")
+    assert "--optimizer.peak-lr" in capsys.readouterr().err
+
+
+def test_an_option_changes_one_field_only():
+    config = load_config(ROOT / "configs/toy/mask_adapter.py")
+    changed = override(config, ["--optimizer.peak-lr", "0.5"], "train")
+    assert changed.optimizer.peak_lr == 0.5
+    restored = dataclasses.replace(changed.optimizer, peak_lr=config.optimizer.peak_lr)
+    assert dataclasses.replace(changed, optimizer=restored) == config
+
+
+def test_a_key_that_the_schema_lacks_is_refused_by_name():
+    stored = configs_io.to_dict(load_config(ROOT / "configs/toy/mask_adapter.py"))
+    stored["optimizer"]["peak_rl"] = stored["optimizer"].pop("peak_lr")
+    with pytest.raises(configs_io.ConfigError, match="peak_rl.*peak_lr"):
+        configs_io.from_dict(Config, stored)
+
+
+def test_seen_classes_of_the_toy_world_are_the_same_everywhere():
+    from configs import common
+    from data.toy_world import world
+
+    assert set(common.TOY_SEEN) == {world.CLASS_NAMES[index] for index in world.SEEN}
+    assert set(build.vocabulary("toy_world_seen32").names) == set(common.TOY_SEEN)
