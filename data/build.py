@@ -8,16 +8,22 @@ from __future__ import annotations
 import argparse
 import importlib
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
 
 NAMES = ("coco_panoptic", "coco_stuff", "photo_set", "toy_world")
+FILE_FORMAT = "array_record"
+"""Lets the training stream read any example by its number."""
 
 
 def make_builder(
-    name: str, config: str | None = None, data_dir: str | Path | None = None
+    name: str,
+    config: str | None = None,
+    data_dir: str | Path | None = None,
+    manual_dir: Path | None = None,
 ) -> tfds.core.GeneratorBasedBuilder:
     """Returns the builder of a data set of this folder.
 
@@ -25,14 +31,19 @@ def make_builder(
         name: One of `NAMES`.
         config: Name of a builder config; the first one when None.
         data_dir: Where prepared data lies or will lie; TFDS's default when None.
+        manual_dir: The user's folder, where records are kept apart by its content.
 
     Raises:
         ValueError: If there is no such data set.
+        ManualFileError: If the folder is not what the data set expects.
     """
     if name not in NAMES:
         raise ValueError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
     module = importlib.import_module(f"data.{name}.{name}_dataset_builder")
-    return module.Builder(config=config, data_dir=None if data_dir is None else str(data_dir))
+    if manual_dir is not None and hasattr(module, "config_of_folder"):
+        config = module.config_of_folder(str(manual_dir), config or "")
+    place = None if data_dir is None else str(data_dir)
+    return module.Builder(config=config, data_dir=place, file_format=FILE_FORMAT)
 
 
 def main() -> None:
@@ -43,19 +54,24 @@ def main() -> None:
     parser.add_argument("--manual-dir", type=Path, help="folder with the publisher's files")
     parser.add_argument("--data-dir", type=Path, help="where to write (default: TFDS's)")
     options = parser.parse_args()
-    builder = make_builder(options.name, options.config, options.data_dir)
-    needed = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if needed and not (options.manual_dir and options.manual_dir.is_dir()):
-        parser.error(f"--manual-dir: {options.manual_dir} is not a folder. {needed}")
-    manual = str(options.manual_dir) if options.manual_dir else None
-    download_config = tfds.download.DownloadConfig(manual_dir=manual)
     try:
-        builder.download_and_prepare(download_config=download_config)
+        builder = _prepare(options, parser)
     except ManualFileError as error:
         parser.exit(1, f"error: {error}\n")
     for name, split in builder.info.splits.items():
         print(f"{name}: {split.num_examples} examples")
     print(f"in {builder.data_path}")
+
+
+def _prepare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Any:
+    folder = options.manual_dir if options.manual_dir and options.manual_dir.is_dir() else None
+    builder = make_builder(options.name, options.config, options.data_dir, folder)
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and folder is None:
+        instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+        parser.error(f"--manual-dir: {options.manual_dir} is not a folder. {instructions}")
+    manual = str(folder) if folder else None
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+    return builder
 
 
 if __name__ == "__main__":

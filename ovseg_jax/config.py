@@ -108,14 +108,13 @@ class ContrastiveConfig:
     """Contrastive image-caption training of CLIP itself; evaluated by mask pooling.
 
     Attributes:
-        region_probability: Chance that an image is pooled over a random rectangle of cells
-            instead of all of them (in the place of a random resized crop).
-        region_cells: Smallest and largest side of that rectangle.
+        crop_probability: Chance that an image is cut to a random rectangle.
+        crop_pixels: Smallest and largest side of that rectangle.
     """
 
     kind: Literal["contrastive"] = "contrastive"
-    region_probability: float = 0.6
-    region_cells: tuple[int, int] = (4, 11)
+    crop_probability: float = 0.6
+    crop_pixels: tuple[int, int] = (24, 88)
     has_void: bool = False
 
 

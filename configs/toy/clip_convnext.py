@@ -23,7 +23,7 @@ def get_config() -> Config:
     return Config(
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_toy"),
-            method=ContrastiveConfig(region_probability=0.6, region_cells=(4, 11)),
+            method=ContrastiveConfig(crop_probability=0.6, crop_pixels=(32, 88)),
             inference=InferenceConfig(short_side=96, long_side=96),
             templates="single",
             train_vocabulary="toy_world_seen32",

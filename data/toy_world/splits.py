@@ -17,7 +17,7 @@ from data.toy_world.scenes import Scene, Style, make_scene
 
 Split = Literal["web", "train", "validation", "test"]
 
-FULL_COUNTS: dict[str, int] = {"web": 8000, "train": 3000, "validation": 500, "test": 800}
+FULL_COUNTS: dict[str, int] = {"web": 8000, "train": 6000, "validation": 500, "test": 800}
 
 SPLIT_SEEDS: dict[str, int] = {"web": 11, "train": 12, "validation": 13, "test": 14}
 """Part of the data set's definition: a change is a new version."""

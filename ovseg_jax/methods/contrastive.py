@@ -1,4 +1,4 @@
-"""Contrastive training of CLIP itself on images and captions, with region pooling."""
+"""Contrastive training of CLIP itself on images and captions, with crops that hide the rest."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
 from ovseg_jax.ops.pooling import average_under_masks
+from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 
@@ -15,16 +16,18 @@ from ovseg_jax.typing import Batch, Features, Proposals, Text
 class ContrastiveClip(MaskPooling):
     """Pairs each image with its caption among the others of the batch; scores by mask pooling.
 
-    An image's vector is the mean of its cells, or, now and then, of a random rectangle of them:
-    what a random resized crop does, at no cost, and what makes single cells speak for themselves.
+    Now and then an image is cut to a random rectangle: the rest becomes padding, and only cells
+    inside are pooled. That is a random crop that keeps the scale. The pixels have to go: when a
+    rectangle was merely pooled while the tower saw the whole picture, cells learned to name what
+    stands elsewhere in the caption, and pooled masks of background were named after objects.
 
     Attributes:
-        region_probability: Chance that an image is pooled over a rectangle.
-        region_cells: Smallest and largest side of the rectangle; cut to the picture's size.
+        crop_probability: Chance that an image is cut.
+        crop_pixels: Smallest and largest side of the rectangle; cut to the picture's size.
     """
 
-    region_probability: float = 0.6
-    region_cells: tuple[int, int] = (4, 11)
+    crop_probability: float = 0.6
+    crop_pixels: tuple[int, int] = (24, 88)
 
     def loss(
         self,
@@ -37,14 +40,12 @@ class ContrastiveClip(MaskPooling):
         """CLIP's symmetric loss over the whole batch; of the arguments only captions are read.
 
         Captions of exactly the same tokens are not each other's negatives: those pairs leave the
-        softmax. Small vocabularies repeat captions often.
+        softmax. Small vocabularies repeat captions often. Given features are not used, since
+        they are of uncut images.
         """
         if batch.captions is None:
             raise ValueError("contrastive training needs Batch.captions: set data.captions")
-        features = self.encode_batch(batch, features)
-        cells = self.draw_cells(rng, features, batch.images.shape[1:3])
-        pooled = average_under_masks(features.dense, cells[:, None])
-        images = unit(self.clip.project(pooled[:, 0]).astype(jnp.float32))
+        images = unit(self.encode_crops(batch, rng).astype(jnp.float32))
         captions = unit(self.clip.encode_text(batch.captions).astype(jnp.float32))
         logits = images @ captions.T * self.clip.temperature()
         same = (batch.captions[:, None] == batch.captions[None]).all(-1)
@@ -53,34 +54,40 @@ class ContrastiveClip(MaskPooling):
         metrics = {"contrastive_accuracy": best.mean(), "temperature": self.clip.temperature()}
         return loss, {"loss": loss} | metrics
 
-    def draw_cells(
-        self, rng: Array, features: Features, frame: tuple[int, int]
-    ) -> Bool[Array, "b h w"]:
-        """Marks the cells of each image that are pooled: its picture, or a rectangle in it.
+    def encode_crops(self, batch: Batch, rng: Array) -> Float[Array, "b d"]:
+        """Embeds each image, whole or cut to its rectangle."""
+        window = self.draw_windows(rng, batch.sizes, batch.images.shape[1:3])
+        pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)
+        dense = self.clip.features(pixels * window[..., None], batch.sizes).dense
+        coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
+        return self.clip.project(average_under_masks(dense, coverage)[:, 0])
+
+    def draw_windows(
+        self, rng: Array, sizes: Int[Array, "b 2"], frame: tuple[int, int]
+    ) -> Bool[Array, "b H W"]:
+        """Marks the pixels of each image that are seen: its picture, or a rectangle in it.
 
         Args:
             rng: Key.
-            features: Gives the grid and the pictures' sizes.
-            frame: Height and width in pixels that the grid covers.
+            sizes: Height and width of the pictures.
+            frame: Height and width of the padded images.
         """
-        grid = jnp.asarray(features.dense.shape[1:3])
-        limits = jnp.ceil(features.sizes * grid / jnp.asarray(frame)).astype(jnp.int32)
         choose, draw = jax.random.split(rng)
-        whole = jax.random.uniform(choose, (len(limits),)) >= self.region_probability
-        start, stop = random_rectangles(draw, limits, self.region_cells)
-        start, stop = jnp.where(whole[:, None], 0, start), jnp.where(whole[:, None], limits, stop)
-        rows = _between(features.dense.shape[1], start[:, 0], stop[:, 0])
-        columns = _between(features.dense.shape[2], start[:, 1], stop[:, 1])
+        whole = jax.random.uniform(choose, (len(sizes), 1)) >= self.crop_probability
+        start, stop = random_rectangles(draw, sizes, self.crop_pixels)
+        start, stop = jnp.where(whole, 0, start), jnp.where(whole, sizes, stop)
+        rows = _between(frame[0], start[:, 0], stop[:, 0])
+        columns = _between(frame[1], start[:, 1], stop[:, 1])
         return rows[:, :, None] & columns[:, None, :]
 
 
 def random_rectangles(
     rng: Array, limits: Int[Array, "b 2"], sides: tuple[int, int]
 ) -> tuple[Int[Array, "b 2"], Int[Array, "b 2"]]:
-    """Draws rectangles inside grids of `limits` cells, sides uniform from `sides`, both included.
+    """Draws rectangles inside pictures of `limits` pixels, sides uniform from `sides`.
 
     Returns:
-        First cell, and the cell after the last, per axis.
+        First pixel, and the pixel after the last, per axis.
     """
     side_key, start_key = jax.random.split(rng)
     side = jax.random.randint(side_key, limits.shape, sides[0], sides[1] + 1)
@@ -90,5 +97,5 @@ def random_rectangles(
 
 
 def _between(count: int, start: Array, stop: Array) -> Bool[Array, "b n"]:
-    cells = jnp.arange(count)[None]
-    return (cells >= start[:, None]) & (cells < stop[:, None])
+    places = jnp.arange(count)[None]
+    return (places >= start[:, None]) & (places < stop[:, None])

@@ -43,8 +43,8 @@ def test_written_examples_equal_the_drawn_ones(tmp_path):
 def test_full_and_scenes_configs_have_the_documented_sizes(tmp_path):
     full = make_builder("toy_world", data_dir=tmp_path).builder_config
     scenes = make_builder("toy_world", "scenes", tmp_path).builder_config
-    assert full.counts == {"web": 8000, "train": 3000, "validation": 500, "test": 800}
-    assert scenes.counts == {"train": 3000, "validation": 500, "test": 800}
+    assert full.counts == {"web": 8000, "train": 6000, "validation": 500, "test": 800}
+    assert scenes.counts == {"train": 6000, "validation": 500, "test": 800}
 
 
 def test_an_unknown_data_set_is_named_with_the_known_ones():

@@ -116,9 +116,8 @@ def test_boxes_grow_but_not_beyond_the_picture(pixels):
 
 def test_empty_masks_get_the_zero_vector_and_masks_of_other_sizes_work(pixels):
     assert (embed(CROPPING, pixels, rectangle(0, 0, 0, 0)) == 0).all()
-    small = rectangle(4, 8, 20, 24)[:, :, ::4, ::4]
-    logits = jnp.where(small, 8.0, -8.0)
-    full = embed(CROPPING, pixels, rectangle(4, 8, 20, 24))
+    logits = jnp.where(rectangle(4, 8, 20, 24)[:, :, ::4, ::4], 8.0, -8.0)
+    full = embed(CROPPING, pixels, resize_masks(logits, (32, 32)) > 0)
     assert full.shape == (2, 1, WIDTH)
     np.testing.assert_allclose(embed(CROPPING, pixels, logits), full, atol=1e-4)
 

@@ -65,7 +65,7 @@ class EarlyWords(Method):
 METHODS = {
     "pooling": lambda: MaskPooling(clip=tiny_clip()),
     "cropping": lambda: MaskCropping(clip=tiny_clip(), crop_size=16, chunk=3),
-    "contrastive": lambda: ContrastiveClip(clip=tiny_clip(), region_cells=(1, 2)),
+    "contrastive": lambda: ContrastiveClip(clip=tiny_clip(), crop_pixels=(8, 16)),
     "adapter": lambda: MaskAdapter(
         clip=tiny_clip("mlp"),
         num_maps=2,

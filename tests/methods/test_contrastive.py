@@ -12,7 +12,7 @@ from ovseg_jax.ops.vectors import unit
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
-METHOD = ContrastiveClip(clip=tiny_clip(), region_probability=0.0)
+METHOD = ContrastiveClip(clip=tiny_clip(), crop_probability=0.0)
 VARIABLES = initialise(METHOD, BATCH, PROPOSALS, TEXT)
 
 
@@ -26,19 +26,32 @@ def test_rectangles_stay_inside_and_have_the_wanted_sides():
     assert {0, 8} <= set(start[0::2, 0])  # every place is reached
 
 
-def test_cells_cover_the_picture_or_a_rectangle_in_it():
-    features = run(METHOD, VARIABLES, "encode_batch", BATCH)
-    whole = METHOD.draw_cells(jax.random.key(0), features, (32, 32))
+def test_windows_are_the_picture_or_a_rectangle_in_it():
+    whole = METHOD.draw_windows(jax.random.key(0), BATCH.sizes, (32, 32))
     assert whole[0].all()
-    assert whole[1, :, :3].all() and not whole[1, :, 3:].any()  # padded from pixel 24 of 32
-    always = ContrastiveClip(clip=tiny_clip(), region_probability=1.0, region_cells=(1, 2))
+    assert whole[1, :, :24].all() and not whole[1, :, 24:].any()  # padded from pixel 24 of 32
+    always = ContrastiveClip(clip=tiny_clip(), crop_probability=1.0, crop_pixels=(8, 16))
     for seed in range(20):
-        cells = np.asarray(always.draw_cells(jax.random.key(seed), features, (32, 32)))
-        for image in cells:
+        windows = np.asarray(always.draw_windows(jax.random.key(seed), BATCH.sizes, (32, 32)))
+        for image in windows:
             rows, columns = image.any(1), image.any(0)
             np.testing.assert_array_equal(image, rows[:, None] & columns[None])
-            assert 1 <= rows.sum() <= 2 and 1 <= columns.sum() <= 2
-        assert not cells[1, :, 3:].any()
+            assert 8 <= rows.sum() <= 16 and 8 <= columns.sum() <= 16
+        assert not windows[1, :, 24:].any()
+
+
+def test_what_lies_outside_the_rectangle_cannot_be_seen():
+    always = ContrastiveClip(clip=tiny_clip(), crop_probability=1.0, crop_pixels=(8, 16))
+    key = jax.random.key(3)
+    window = np.asarray(always.draw_windows(key, BATCH.sizes, (32, 32)))
+    noise = np.random.default_rng(0).integers(0, 256, BATCH.images.shape).astype(np.uint8)
+    other = BATCH.replace(images=jnp.where(window[..., None], BATCH.images, noise))
+
+    def embed(batch):
+        return always.apply(VARIABLES, batch, key, method="encode_crops")
+
+    np.testing.assert_array_equal(embed(BATCH), embed(other))
+    assert not np.allclose(embed(BATCH), embed(BATCH.replace(images=255 - BATCH.images)))
 
 
 def test_without_rectangles_the_loss_is_that_of_clip():

@@ -70,7 +70,13 @@ def initialise(method, batch, proposals, text) -> dict:
     """Parameters in which no bias is zero and no factor one; drawn without compiling anything."""
     tokens = text.tokens.reshape(-1, CONTEXT)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch, proposals, text, tokens)
-    return random_like(shapes)
+    variables = random_like(shapes)
+    params = variables["params"]
+    params["clip"]["logit_scale"] = jnp.float32(3.0)
+    if "adapter" in params:  # with maps nearly flat, all masks would look alike
+        params["adapter"]["maps"]["kernel"] *= 5
+        params["adapter"]["mask_embedding"]["project"]["kernel"] *= 5
+    return variables
 
 
 def random_like(shapes) -> dict:
