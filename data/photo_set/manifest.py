@@ -37,27 +37,21 @@ def read_manifest(root: epath.Path, set_name: str) -> list[dict[str, Any]]:
 
 
 def fingerprint(root: epath.Path, set_name: str) -> str:
-    """Returns 12 hexadecimal digits that change when a set's entries or files change.
+    """Returns 12 hexadecimal digits that stand for a set's entries and the content of its files.
 
-    Entries count by content, photos and annotations by name, size and time of change, so that
-    even a large folder is told apart without being read.
+    Where the folder lies does not count, so that a copy has the same.
 
     Raises:
         ManualFileError: See `read_manifest`.
     """
     entries = read_manifest(root, set_name)
-    files = sorted({entry[field] for entry in entries for field in ("image", "gt")})
-    states = [_state(root, name) for name in files]
-    content = json.dumps([entries, states], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-def _state(root: epath.Path, name: str) -> tuple[str, int, float]:
-    path = root / name
-    if not path.is_file():  # the builder will say so, with what the file should be
-        return name, 0, 0.0
-    found = path.stat()
-    return name, found.length, float(found.mtime)
+    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
+    for name in sorted({entry[field] for entry in entries for field in ("image", "gt")}):
+        path = root / name
+        # A missing file is reported by the builder, which knows what it should be.
+        content = path.read_bytes() if path.is_file() else b""
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:12]
 
 
 def _check(entry: Any, source: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run says while it works: scalars on disk, one progress line on the terminal."""
+"""What a run says while it works: scalars on disk, a progress bar, or plain lines in a log."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Report:
             rich.progress.TextColumn("{task.fields[speed]}"),
             rich.progress.TimeRemainingColumn(),
         )
+        self._quiet = sys.stderr.isatty() or jax.process_index() > 0
         self._bar = rich.progress.Progress(*columns, disable=not sys.stderr.isatty())
         self._bar.start()
         self._task = self._bar.add_task("training", total=num_steps, completed=first, speed="")
@@ -50,6 +51,7 @@ class Report:
     def evaluation(self, number: int, results: dict[str, float]) -> None:
         """Writes the results of an evaluation."""
         self._flush()
+        self._say(number, results)
         self._writer.write_scalars(number, results)
         self._writer.flush()
 
@@ -71,3 +73,13 @@ class Report:
             self._bar.update(self._task, speed=f"{speed:.2f} steps/s")
         self._clock, self._clock_step, self._waiting = now, number, None
         self._writer.write_scalars(number, values)
+        self._say(number, values)
+
+    def _say(self, number: int, values: dict[str, float]) -> None:
+        """Prints a line where there is no terminal to draw a bar on."""
+        if self._quiet:
+            return
+        numbers = "  ".join(
+            f"{name.split('/', 1)[-1]} {value:.4g}" for name, value in values.items()
+        )
+        print(f"step {number}/{self._num_steps}  {numbers}", file=sys.stderr, flush=True)

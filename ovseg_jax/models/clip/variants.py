@@ -89,7 +89,7 @@ VARIANTS: dict[str, Variant] = {
     "convnext_toy": Variant(
         dims=(32, 96),
         depths=(1, 2),
-        kernels=(3, 5),
+        kernels=(3, 3),
         embedding_dim=96,
         layer_scale_init=0.1,
         text_width=96,

@@ -1,0 +1,126 @@
+"""What a user sees when a run cannot start or cannot save."""
+
+import dataclasses
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ovseg_jax import trees
+from ovseg_jax.training.checkpoint import CheckpointError
+from ovseg_jax.training.loop import train
+from ovseg_jax.weights import load_weights, save_weights
+
+LIMIT = 100_000
+"""Bytes after which the file system refuses to let a file grow, as a full disk does."""
+
+
+def refuse_large_files():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
+
+
+def test_a_full_disk_is_reported_and_the_run_goes_on_afterwards(prepared, tiny_config, tmp_path):
+    train(dataclasses.replace(tiny_config, num_steps=4), tmp_path / "warm")  # prepares the data
+    workdir = tmp_path / "run"
+    options = {
+        "--workdir": workdir,
+        "--init-from": "",
+        "--data.config": "tiny",
+        "--data.batch-size": 8,
+        "--data.prepared": prepared,
+        "--num-steps": 4,
+        "--checkpoint.every-steps": 4,
+        "--evaluations.0.data.config": "tiny",
+        "--evaluations.0.data.batch-size": 8,
+        "--evaluations.0.data.prepared": prepared,
+    }
+    arguments = [str(part) for pair in options.items() for part in pair]
+    command = [sys.executable, "train.py", "configs/toy/mask_adapter.py", *arguments]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    full = subprocess.run(
+        command, env=environment, preexec_fn=refuse_large_files, capture_output=True, text=True
+    )
+    assert full.returncode == 2, full.stderr[-2000:]
+    assert "ovseg: error:" in full.stderr and "MiB free" in full.stderr
+    assert str(workdir) in full.stderr and "Traceback" not in full.stderr
+    assert not (workdir / "weights").exists()
+
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert load_weights(workdir)
+
+
+def test_a_run_of_another_model_is_not_continued(tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, num_steps=4)
+    train(config, tmp_path)
+    method = dataclasses.replace(config.model.method, width=32)
+    model = dataclasses.replace(config.model, method=method)
+    with pytest.raises(CheckpointError, match="does not fit this config"):
+        train(dataclasses.replace(config, model=model, num_steps=8), tmp_path)
+
+
+@pytest.fixture
+def weights(tiny_config, tmp_path):
+    """Weights of the tiny model, as a directory and as {path: array}."""
+    import jax
+
+    from ovseg_jax import build
+
+    method = build.method(tiny_config.model)
+    params = jax.device_get(build.initial_parameters(method, jax.random.key(0)))
+    return tmp_path / "weights", trees.flatten(params)
+
+
+def start_from(config, folder, flat, missing=()):
+    save_weights(folder, config.model, trees.unflatten(flat))
+    config = dataclasses.replace(config, init_from=str(folder), init_missing=missing, num_steps=4)
+    return train(config, folder.parent / "run")
+
+
+def test_missing_extra_and_misshapen_tensors_are_all_named(tiny_config, weights):
+    folder, flat = weights
+    paths = [path for path in flat if path.startswith("adapter/")]
+    flat["adapter/strange/kernel"] = np.zeros((2, 3), np.float32)
+    del flat[paths[0]]
+    flat[paths[1]] = np.zeros((5, 7), np.float32)
+    with pytest.raises(trees.TreeError) as caught:
+        start_from(tiny_config, folder, flat)
+    message = str(caught.value)
+    assert f"missing {paths[0]}" in message
+    assert "unexpected adapter/strange/kernel (2, 3)" in message
+    assert f"shape of {paths[1]} is (5, 7)" in message
+    assert str(folder) in message
+
+
+def test_weights_of_clip_alone_start_a_method_on_top(tiny_config, weights):
+    from ovseg_jax.config import ContrastiveConfig
+
+    folder, flat = weights
+    clip = {path: value for path, value in flat.items() if path.startswith("clip/")}
+    model = dataclasses.replace(tiny_config.model, method=ContrastiveConfig())
+    save_weights(folder, model, trees.unflatten(clip))
+    config = dataclasses.replace(
+        tiny_config, init_from=str(folder), init_missing=(r"adapter/.*",), num_steps=4
+    )
+    state = train(config, folder.parent / "run")
+    for path, value in clip.items():
+        np.testing.assert_array_equal(trees.flatten(state.params)[path], value)
+
+
+def test_a_pattern_that_matches_nothing_stops_the_run(tiny_config, tmp_path):
+    optimizer = dataclasses.replace(tiny_config.optimizer, trainable=(r"adaptor/.*",))
+    with pytest.raises(trees.TreeError, match="adaptor"):
+        train(dataclasses.replace(tiny_config, optimizer=optimizer), tmp_path)
+
+
+def test_results_of_a_run_are_readable_by_path_alone(tiny_config, tmp_path):
+    train(dataclasses.replace(tiny_config, num_steps=4), tmp_path)
+    stored, _ = load_weights(tmp_path)
+    assert stored == tiny_config.model
+    assert Path(tmp_path / "config.json").is_file()
