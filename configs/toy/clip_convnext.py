@@ -19,11 +19,11 @@ from ovseg_jax.config import (
 
 def get_config() -> Config:
     """All parameters train; captions of pictures with few things and of whole scenes mix."""
-    data = common.toy_world("web+train", batch_size=64)
+    data = common.toy_world("web+train[:3000]", batch_size=64)
     return Config(
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_toy"),
-            method=ContrastiveConfig(crop_probability=0.6, crop_pixels=(32, 88)),
+            method=ContrastiveConfig(crop_probability=0.4, crop_pixels=(40, 96)),
             inference=InferenceConfig(short_side=96, long_side=96),
             templates="single",
             train_vocabulary="toy_world_seen32",
@@ -38,6 +38,6 @@ def get_config() -> Config:
         ),
         checkpoint=CheckpointConfig(every_steps=400),
         evaluations=(common.toy_evaluation("validation", every_steps=400),),
-        num_steps=1600,
+        num_steps=1200,
         log_every=50,
     )

@@ -4,7 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_scene import WIDTH, initialise, run, tiny_batch, tiny_clip, tiny_proposals, tiny_text
+from tiny_scene import (
+    WIDTH,
+    initialise,
+    quick_jit,
+    run,
+    tiny_batch,
+    tiny_clip,
+    tiny_proposals,
+    tiny_text,
+)
 
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.mask_pooling import MaskPooling, pooling_weights
@@ -137,5 +146,5 @@ def test_the_gradient_passes_empty_masks():
             0
         ]
 
-    gradient = jax.jit(jax.grad(loss))(VARIABLES)
+    gradient = quick_jit(jax.grad(loss))(VARIABLES)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))

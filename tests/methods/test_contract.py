@@ -10,6 +10,7 @@ from tiny_scene import (
     SEGMENTS,
     WIDTH,
     initialise,
+    quick_jit,
     run,
     tiny_batch,
     tiny_clip,
@@ -139,7 +140,7 @@ def test_the_loss_and_its_gradient_are_finite_and_reported(case):
     def loss(variables):
         return method.apply(variables, *arguments, method="loss")
 
-    (value, metrics), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(variables)
+    (value, metrics), gradient = quick_jit(jax.value_and_grad(loss, has_aux=True))(variables)
     given, _ = run(method, variables, "loss", *arguments, features)
     np.testing.assert_allclose(given, value, rtol=1e-5)  # features computed before are used
     assert np.isfinite(value) and metrics["loss"] == value

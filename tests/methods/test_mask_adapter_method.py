@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_scene import IMAGES, initialise, run, tiny_batch, tiny_clip, tiny_proposals, tiny_text
+from tiny_scene import (
+    IMAGES,
+    initialise,
+    quick_jit,
+    run,
+    tiny_batch,
+    tiny_clip,
+    tiny_proposals,
+    tiny_text,
+)
 
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mixed_masks import predicted_coverage, truth_at
@@ -150,7 +159,7 @@ def test_detaching_stops_the_cosine_gradient_at_the_side_of_the_truth(variables,
         def loss(masks):
             return method.apply(variables, features, masks, labels, TEXT, method="mixed_loss")[0]
 
-        return jnp.abs(jax.jit(jax.grad(loss))(masks)).sum((0, 2, 3))
+        return jnp.abs(quick_jit(jax.grad(loss))(masks)).sum((0, 2, 3))
 
     detached, attached = gradient(True), gradient(False)
     assert (detached[TRUTH:-MATCHED] > 0).all() and (detached[-MATCHED:] == 0).all()
@@ -164,7 +173,7 @@ def test_a_few_steps_on_one_scene_learn_it(variables):
 
     optimizer = optax.adam(0.02)
 
-    @jax.jit
+    @quick_jit
     def step(adapter, moments):
         def loss(adapter):
             merged = {"params": params | {"adapter": adapter}}
