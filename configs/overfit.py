@@ -3,9 +3,9 @@
     python train.py configs/overfit.py --workdir runs/overfit --data.root DIR
 
 DIR is a folder as `data/photo_set/README.md` describes it, with the set `coco128_instances`.
-Every parameter trains, text tower and Mask-Adapter included. The last act is the accuracy on the same
-photos, in `runs/overfit/evaluations/`: 0.9 is asked for, on 2 CPU cores it reaches 1.0 in four minutes
-of processor time.
+Every parameter trains, text tower and Mask-Adapter included. Last comes the accuracy on the same
+photos, in `runs/overfit/evaluations/`: 0.9 is asked for; it reaches 1.0 in four to five minutes of
+processor time.
 """
 
 import dataclasses
