@@ -39,6 +39,6 @@ def get_config() -> Config:
         evaluations=(common.toy_evaluation("test"),),
         num_steps=300,
         log_every=10,
-        init_from="ovseg_jax/assets/toy/convnext",
+        init_from="ovseg_jax/assets/toy/clip_convnext_seed0",
         init_missing=(r"adapter/.*",),
     )
