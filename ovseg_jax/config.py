@@ -99,6 +99,7 @@ class MaskAdapterConfig:
     class_weight: float = 2.0
     cosine_weight: float = 5.0
     detach_truth: bool = True
+    pad_empty: bool = True
     has_void: bool = True
     tune_text: bool = False
 
