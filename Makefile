@@ -15,8 +15,6 @@ INSTALL := $(PIP) install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # Training on a CPU allocates large buffers each step; huge pages save a third of its time.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-# Quiet TensorFlow, which only reads data here.
-export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo demo-seeds test test-all lint clean
 
