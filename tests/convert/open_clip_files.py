@@ -47,7 +47,7 @@ def toy_clip(prefix: str = "") -> dict[str, tuple[int, ...]]:
         ("ln_final", 96),
     ):
         shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-    for stage, block, width, kernel in ((0, 0, 32, 3), (1, 0, 96, 5), (1, 1, 96, 5)):
+    for stage, block, width, kernel in ((0, 0, 32, 3), (1, 0, 96, 3), (1, 1, 96, 3)):
         name = f"visual.trunk.stages.{stage}.blocks.{block}"
         shapes[f"{name}.gamma"] = (width,)
         shapes |= _linear(f"{name}.mlp.fc1", width, 4 * width)

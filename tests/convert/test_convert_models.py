@@ -35,7 +35,7 @@ def test_values_land_where_their_names_say():
     block = "visual.trunk.stages.1.blocks.0"
     depthwise = flat["visual/stage1/block0/depthwise/kernel"]
     np.testing.assert_array_equal(
-        depthwise[2, 3, 0], tensors[f"{block}.conv_dw.weight"][:, 0, 2, 3]
+        depthwise[2, 1, 0], tensors[f"{block}.conv_dw.weight"][:, 0, 2, 1]
     )
     np.testing.assert_array_equal(
         flat["visual/stage1/block0/expand/kernel"].T, tensors[f"{block}.mlp.fc1.weight"]
