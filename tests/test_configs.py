@@ -20,9 +20,7 @@ from ovseg_jax.vocabulary.prompts import TEMPLATES
 from ovseg_jax.vocabulary.text_bank import bucket
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(
-    path for path in (ROOT / "configs").rglob("*.py") if path.name not in ("common.py",)
-)
+FILES = sorted(path for path in (ROOT / "configs").rglob("*.py") if path.name not in ("common.py",))
 
 
 def names(path):
@@ -63,7 +61,9 @@ def test_one_step_fits_in_shapes(path):
     )
     step = make_step(method, build.mask_source(config.masks), tx, config.seed)
     after, metrics = jax.eval_shape(step, state, batch_shapes(config), text_shapes(config, method))
-    assert jax.tree.map(lambda leaf: leaf.shape, after) == jax.tree.map(lambda l: l.shape, state)
+    assert jax.tree.map(lambda leaf: leaf.shape, after) == jax.tree.map(
+        lambda leaf: leaf.shape, state
+    )
     assert metrics["loss"].shape == ()
 
 

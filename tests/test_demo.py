@@ -17,9 +17,7 @@ def test_the_demo_learns_and_leaves_its_results(tmp_path):
     command = [sys.executable, "demo.py", "--out", str(out), "--words", "ball; boat, ship; grass"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "| Mask-Adapter |" in printed
-    scores = {
-        row["method"]: row["scores"] for row in json.loads((out / "scores.json").read_text())
-    }
+    scores = {row["method"]: row["scores"] for row in json.loads((out / "scores.json").read_text())}
     unseen = "mask_accuracy/class_accuracy/unseen"
     assert scores["Mask-Adapter"][unseen] > scores["mask pooling"][unseen] + 0.05
     for name in ("curves.png", "scenes.png", "your_words/scene_overlay.png"):
