@@ -90,12 +90,10 @@ def gallery(config: Config, workdir: Path, path: Path, count: int = 6) -> None:
         axes[0, column].set_title(", ".join(truth), fontsize=7, wrap=True)
         axes[1, column].imshow(_painted(masks, best, segmenter.words.all.colors))
         for mask, index, true_name in zip(masks, best, truth, strict=True):
-            y, x = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
-            color = "white" if names[index] == true_name else "red"
-            axes[1, column].text(x, y, names[index], color=color, fontsize=8, ha="center")
+            _write_name(axes[1, column], mask, names[index], names[index] == true_name)
         for axis in axes[:, column]:
             axis.axis("off")
-    axes[1, 0].set_title("named by Mask-Adapter, errors in red", fontsize=8)
+    axes[1, 0].set_title("named by Mask-Adapter, errors in salmon", fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -130,6 +128,20 @@ def _segmenter(config: Config, workdir: Path) -> Any:
     segmenter = load_segmenter(workdir, cache_directory=workdir / "words")
     segmenter.set_vocabulary(build.vocabulary(config.evaluations[0].data.vocabulary), "none")
     return segmenter
+
+
+def _write_name(axis: Any, mask: np.ndarray, name: str, right: bool) -> None:
+    """Writes a name at the innermost point of a mask, away from the picture's border."""
+    from matplotlib.patheffects import withStroke
+    from scipy.ndimage import distance_transform_edt
+
+    y, x = np.unravel_index(
+        distance_transform_edt(np.pad(mask, 1)).argmax(), mask.shape + np.full(2, 2)
+    )
+    x = np.clip(x - 1, 12, mask.shape[1] - 13)
+    outline = withStroke(linewidth=2, foreground="black")
+    color = "white" if right else "salmon"
+    axis.text(x, y - 1, name, color=color, fontsize=9, ha="center", path_effects=[outline])
 
 
 def _painted(masks: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
