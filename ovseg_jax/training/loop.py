@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jax
+
 from ovseg_jax import build, configs_io
 from ovseg_jax.config import Config
 from ovseg_jax.inputs.stream import train_stream
@@ -25,17 +27,20 @@ def train(config: Config, workdir: Path) -> state.TrainState:
     Returns:
         The final state.
     """
+    sharding.connect_hosts()
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     source = build.mask_source(config.masks)
     current, tx = state.create(config, method, mesh)
 
     run = checkpoint.open_run(workdir, config.checkpoint, configs_io.to_dict(config))
-    (workdir / "config.json").write_text(json.dumps(configs_io.to_dict(config), indent=1))
+    if jax.process_index() == 0:
+        (workdir / "config.json").write_text(json.dumps(configs_io.to_dict(config), indent=1))
     current, position = run.restore(current)
 
     vocabulary = build.vocabulary(config.data.vocabulary)
     text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
+    text = jax.device_put(text, sharding.replicated(mesh))
     stream = train_stream(
         config.data,
         config.seed,
@@ -56,10 +61,14 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         current, metrics = update(current, batch, text)
         report.scalars(number, metrics)
         run.save_if_due(current, number, stream.position, last=number == config.num_steps)
-        for results in evaluations.run_if_due(number, current.params):
-            report.evaluation(number, results)
-    report.close()
+        if number < config.num_steps:
+            evaluations.run_if_due(number, current.params, report)
     stream.close()
     run.wait()
-    save_weights(workdir / "weights", config.model, current.params)
+    # After the last step is on disk: a run that was killed here finds its way back to this line.
+    evaluations.run_if_due(config.num_steps, current.params, report)
+    report.close()
+    params = sharding.gathered(current.params)
+    if jax.process_index() == 0:
+        save_weights(workdir / "weights", config.model, params)
     return current
