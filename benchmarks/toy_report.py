@@ -162,7 +162,9 @@ def _scalars(workdir: Path, name: str) -> tuple[list[int], list[float]]:
     from tensorboard.backend.event_processing import event_accumulator
     from tensorboard.util import tensor_util
 
-    events = event_accumulator.EventAccumulator(str(workdir))
+    events = event_accumulator.EventAccumulator(
+        str(workdir), size_guidance={event_accumulator.TENSORS: 0}
+    )
     events.Reload()
     points = events.Tensors(name)
     return [p.step for p in points], [
