@@ -32,7 +32,7 @@ from ovseg_jax.vocabulary.classes import (
     load_preset,
     seen_mask,
 )
-from ovseg_jax.vocabulary.prompts import TEMPLATES
+from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.text_bank import build_text
 
 METHODS: dict[str, type[Method]] = {
@@ -138,7 +138,7 @@ def text(
         seen = np.asarray(seen_mask(classes, vocabulary(config.train_vocabulary)))
     return build_text(
         classes,
-        TEMPLATES[config.templates],
+        templates(config.templates),
         lambda ids: np.asarray(encode(params, ids)),
         tokenizer(config),
         seen=seen,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 TRACEBACK = "OVSEG_TRACEBACK"
@@ -36,6 +37,23 @@ def guarded(function: Callable[[Any], int | None], *arguments: Any) -> int:
             raise
         report(error)
         return 2
+
+
+def run_program(
+    description: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Callable[[argparse.Namespace], int],
+    argv: Sequence[str] | None,
+) -> int:
+    """Runs one subcommand as a program of its own; unknown options become `arguments.rest`."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    add_arguments(parser)
+    arguments, arguments.rest = parser.parse_known_args(argv)
+    return guarded(run, arguments)
 
 
 def report(error: BaseException) -> None:

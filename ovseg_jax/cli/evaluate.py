@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.cli.errors import UsageError, guarded
+from ovseg_jax.cli.errors import UsageError, run_program
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -59,15 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry of `evaluate.py`; ends the program with the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
-    add_arguments(parser)
-    arguments, arguments_rest = parser.parse_known_args(argv)
-    arguments.rest = arguments_rest
-    sys.exit(guarded(run, arguments))
+    sys.exit(run_program(__doc__, add_arguments, run, argv))
 
 
 def _experiment(place: Path, file: Path | None) -> Any:

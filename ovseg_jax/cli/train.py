@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovseg_jax.cli.errors import UsageError, guarded
+from ovseg_jax.cli.errors import UsageError, run_program
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
@@ -47,12 +47,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry of `train.py`; ends the program with the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
-    add_arguments(parser)
-    arguments, arguments_rest = parser.parse_known_args(argv)
-    arguments.rest = arguments_rest
-    sys.exit(guarded(run, arguments))
+    sys.exit(run_program(__doc__, add_arguments, run, argv))

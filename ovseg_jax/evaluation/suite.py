@@ -22,7 +22,7 @@ from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
-from ovseg_jax.vocabulary.prompts import TEMPLATES
+from ovseg_jax.vocabulary.prompts import templates
 
 
 class Suite:
@@ -131,7 +131,7 @@ class Suite:
             method=model.method.kind,
             ensemble=protocol.describe_ensemble(model.inference, has_class_logits=False),
             templates=model.templates,
-            num_templates=len(TEMPLATES[model.templates]),
+            num_templates=len(templates(model.templates)),
             class_file=classes.name,
             class_file_hash=class_file_hash(classes),
             num_classes=len(classes),

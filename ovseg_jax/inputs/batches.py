@@ -14,12 +14,11 @@ from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
-from ovseg_jax.ops.pillow import resize_image, test_size
+from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.pillow import resize_image
 from ovseg_jax.typing import Batch, struct
 
 Example = dict[str, Any]
-STRIDE = 32
-"""Network frames are multiples of this, so that there are few of them."""
 
 
 @struct
@@ -80,13 +79,15 @@ def photo_views(
     for number in range(min(len(source), limit or len(source))):
         example = _read(source[number], data, class_filter)
         height, width = example["image"].shape[:2]
-        small = (height, width)
-        if inference.short_side:
-            small = test_size(height, width, inference.short_side, inference.long_side)
-        padded = tuple(-(-side // STRIDE) * STRIDE for side in small)
-        network = _fit(example, padded, small)
+        seen = prepare(example["image"], inference.short_side, inference.long_side)
+        padded = seen.frame.shape[:2]
+        network = example | {
+            "image": seen.frame,
+            "segment_ids": _padded(_nearest(example["segment_ids"], seen.size), padded),
+            "size": np.asarray(seen.size, np.int32),
+        }
         full = tuple(
-            round(p * o / s) for p, o, s in zip(padded, (height, width), small, strict=True)
+            round(p * o / s) for p, o, s in zip(padded, (height, width), seen.size, strict=True)
         )
         truth = _fit(example, full, (height, width))
         yield View(
@@ -117,14 +118,17 @@ def _fit(example: Example, frame: Sequence[int], limit: Sequence[int]) -> Exampl
     image, ids = example["image"], example["segment_ids"]
     if size != (height, width):
         image, ids = resize_image(image, size), _nearest(ids, size)
-    margins = ((0, frame[0] - size[0]), (0, frame[1] - size[1]))
-    return {
-        "image": np.pad(image, (*margins, (0, 0))),
-        "segment_ids": np.pad(ids, margins),
+    return example | {
+        "image": _padded(image, frame),
+        "segment_ids": _padded(ids, frame),
         "size": np.asarray(size, np.int32),
-        "categories": example["categories"],
-        "file_name": example["file_name"],
     }
+
+
+def _padded(pixels: np.ndarray, frame: Sequence[int]) -> np.ndarray:
+    """Fills up with zeros to the right and below."""
+    margins = [(0, side - have) for side, have in zip(frame, pixels.shape[:2], strict=True)]
+    return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 2)])
 
 
 def _nearest(ids: Int[np.ndarray, "H W"], size: Sequence[int]) -> Int[np.ndarray, "_H _W"]:
