@@ -111,11 +111,14 @@ class ContrastiveConfig:
     Attributes:
         crop_probability: Chance that an image is cut to a random rectangle.
         crop_pixels: Smallest and largest side of that rectangle.
+        objectives: What is compared with captions: the mean of the cells inside the rectangle,
+            the tower's own embedding of the picture, or both.
     """
 
     kind: Literal["contrastive"] = "contrastive"
     crop_probability: float = 0.6
     crop_pixels: tuple[int, int] = (24, 88)
+    objectives: tuple[Literal["cells", "image"], ...] = ("cells",)
     has_void: bool = False
 
 

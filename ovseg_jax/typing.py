@@ -66,7 +66,9 @@ class Features:
         dense: Last trunk map before the head; this is what is pooled.
         projected: The trunk map taken through norm and projection cell by cell, so that each
             cell lies in the joint space; None where a method does not need it.
-        pyramid: Trunk maps at strides 4 to 32 by name ("res2" to "res5"), for generators.
+        whole: Embedding of the whole image, not of unit length.
+        pyramid: Trunk maps at strides 4 to 32 by name ("res2" to "res5"), for generators; empty
+            for plain transformers.
         images: Normalised pixels, kept by methods that crop.
         cache: Whatever else one method needs, such as keys and values of blocks.
         sizes: Height and width in pixels of the picture inside the padded frame.
@@ -74,6 +76,7 @@ class Features:
 
     dense: Float[Array, "b h w c"]
     projected: Float[Array, "b h w d"] | None = None
+    whole: Float[Array, "b d"] | None = None
     pyramid: dict[str, Float[Array, "b _h _w _c"]] | None = None
     images: Float[Array, "b H W 3"] | None = None
     cache: Any = None

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ovseg_jax.config import ClipConfig, MaskAdapterConfig, ModelConfig
 from ovseg_jax.convert import clip
+from ovseg_jax.convert.family import count
 from ovseg_jax.convert.rules import (
     ConversionError,
     Report,
@@ -81,14 +82,14 @@ def convert_mask_adapter(tensors: Tensors, where: str) -> tuple[ModelConfig, Par
         )
     head = infer_head(tensors, where)
     towers = {n.removeprefix(_CLIP): t for n, t in tensors.items() if n.startswith(_CLIP)}
-    variant = clip.infer_variant(towers, where)
+    variant, clip_table = clip.identify(towers, where)
     width = tensors[f"{_HEAD}fuse.weight"].shape[1]
     expected = {
         "clip": clip.expected_clip(variant),
         "adapter": expected_head(head, width),
         "void_embedding": jax.ShapeDtypeStruct((1, width), jnp.float32),
     }
-    table = (*prefixed(clip.TABLE, _CLIP, "clip/"), *_head_table(head), *REST_TABLE)
+    table = (*prefixed(clip_table, _CLIP, "clip/"), *_head_table(head), *REST_TABLE)
     params, report = apply(table, tensors, expected, where)
     return ModelConfig(clip=ClipConfig(variant=variant), method=head), params, report
 
@@ -123,7 +124,7 @@ def infer_head(tensors: Mapping[str, Any], where: str) -> MaskAdapterConfig:
         num_maps=final[0],
         width=fuse[0],
         mask_width=embedding[0],
-        num_blocks=clip.count(tensors, r"mask_adapter\.cnext(\d+)\..*"),
+        num_blocks=count(tensors, r"mask_adapter\.cnext(\d+)\..*"),
     )
 
 

@@ -96,7 +96,8 @@ class Suite:
         kept = build.class_filter(data, self.classes)
         if self._config.protocol == "frame":
             return frame_views(data, limit, kept)
-        return photo_views(data, self._model.inference, limit, kept)
+        stride = self._method.clip.stride
+        return photo_views(data, self._model.inference, limit, kept, stride)
 
     def _evaluators(self) -> dict[str, Evaluator]:
         seen, things = self._seen(), self.classes.thing_mask

@@ -94,7 +94,8 @@ class Engine:
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
         inference = self.parts.inference
-        prepared = prepare(pixels, inference.short_side, inference.long_side)
+        stride = self.parts.method.clip.stride
+        prepared = prepare(pixels, inference.short_side, inference.long_side, stride)
         sizes = jnp.asarray([prepared.size])
         features = self._encode(self._params, jnp.asarray(prepared.frame)[None], sizes)
         return EncodedImage(pixels, prepared, features)

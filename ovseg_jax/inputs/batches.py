@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
-from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.frames import MULTIPLE, prepare
 from ovseg_jax.ops.pillow import resize_image
 from ovseg_jax.typing import Batch, struct
 
@@ -69,17 +69,18 @@ def photo_views(
     inference: InferenceConfig,
     limit: int = 0,
     class_filter: Sequence[int] | None = None,
+    stride: int = MULTIPLE,
 ) -> Iterator[View]:
     """Yields pictures one by one at test size, with the truth at the photo's own size.
 
     The truth is padded in the proportion of the network's frame, so that masks that cover the
-    frame lie on it.
+    frame lie on it; frames hold whole cells of `stride` pixels.
     """
     source = open_split(data)
     for number in range(min(len(source), limit or len(source))):
         example = _read(source[number], data, class_filter)
         height, width = example["image"].shape[:2]
-        seen = prepare(example["image"], inference.short_side, inference.long_side)
+        seen = prepare(example["image"], inference.short_side, inference.long_side, stride)
         padded = seen.frame.shape[:2]
         network = example | {
             "image": seen.frame,

@@ -9,7 +9,6 @@ from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
 from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.ops.resize import resize_masks
-from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 
 
@@ -24,10 +23,14 @@ class ContrastiveClip(MaskPooling):
     Attributes:
         crop_probability: Chance that an image is cut.
         crop_pixels: Smallest and largest side of the rectangle; cut to the picture's size.
+        objectives: What is compared with the captions; the losses are averaged. "cells" is the
+            mean over the cells inside, "image" the tower's own embedding of the picture, which
+            towers with a class token need as well.
     """
 
     crop_probability: float = 0.6
     crop_pixels: tuple[int, int] = (24, 88)
+    objectives: tuple[str, ...] = ("cells",)
 
     def loss(
         self,
@@ -45,22 +48,29 @@ class ContrastiveClip(MaskPooling):
         """
         if batch.captions is None:
             raise ValueError("contrastive training needs Batch.captions: set data.captions")
-        images = unit(self.encode_crops(batch, rng).astype(jnp.float32))
-        captions = unit(self.clip.encode_text(batch.captions).astype(jnp.float32))
-        logits = images @ captions.T * self.clip.temperature()
+        captions = self.clip.encode_text(batch.captions)
         same = (batch.captions[:, None] == batch.captions[None]).all(-1)
-        loss = contrastive_loss(logits, same)
-        best = jnp.take_along_axis(same, logits.argmax(-1)[:, None], axis=1)
-        metrics = {"contrastive_accuracy": best.mean(), "temperature": self.clip.temperature()}
+        metrics = {"temperature": self.clip.temperature()}
+        losses = []
+        for name, images in self.encode_crops(batch, rng).items():
+            logits = self.clip.similarity(images, captions)
+            losses.append(contrastive_loss(logits, same))
+            best = jnp.take_along_axis(same, logits.argmax(-1)[:, None], axis=1)
+            metrics[f"{name}_accuracy"] = best.mean()
+        loss = sum(losses) / len(losses)
         return loss, {"loss": loss} | metrics
 
-    def encode_crops(self, batch: Batch, rng: Array) -> Float[Array, "b d"]:
-        """Embeds each image, whole or cut to its rectangle."""
+    def encode_crops(self, batch: Batch, rng: Array) -> dict[str, Float[Array, "b d"]]:
+        """Embeds each image, whole or cut to its rectangle, in each way that is to be trained."""
         window = self.draw_windows(rng, batch.sizes, batch.images.shape[1:3])
         pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)
-        dense = self.clip.features(pixels * window[..., None], batch.sizes).dense
-        coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
-        return self.clip.project(average_under_masks(dense, coverage)[:, 0])
+        features = self.clip.features(pixels * window[..., None], batch.sizes)
+        embeddings = {"image": features.whole}
+        if "cells" in self.objectives:
+            dense = features.dense
+            coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
+            embeddings["cells"] = self.clip.project(average_under_masks(dense, coverage)[:, 0])
+        return {name: embeddings[name] for name in self.objectives}
 
     def draw_windows(
         self, rng: Array, sizes: Int[Array, "b 2"], frame: tuple[int, int]

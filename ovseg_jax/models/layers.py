@@ -25,6 +25,18 @@ def quick_gelu(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
     return x * jax.nn.sigmoid(1.702 * x)
 
 
+def gelu_tanh(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """Returns the tanh form of GELU, which SigLIP was trained with."""
+    return jax.nn.gelu(x, approximate=True)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "gelu": gelu,
+    "quick_gelu": quick_gelu,
+    "gelu_tanh": gelu_tanh,
+}
+
+
 class LayerNorm(nn.Module):
     """Normalises the last axis, then scales and shifts; statistics in float32.
 
@@ -140,32 +152,3 @@ class MLP(nn.Module):
         )
         reduce = nn.Dense(self.out, kernel_init=self.reduce_init, dtype=self.dtype, name="reduce")
         return reduce(self.activation(expand(x)))
-
-
-class SelfAttention(nn.Module):
-    """Multi-head self-attention with separate query, key and value projections, all with bias.
-
-    Attributes:
-        heads: Number of heads; must divide the width.
-        input_init: Initialiser of the query, key and value kernels.
-        output_init: Initialiser of the output kernel.
-    """
-
-    heads: int
-    input_init: Initializer = lecun_normal()
-    output_init: Initializer = lecun_normal()
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b l c"], causal: bool = False) -> Float[Array, "b l c"]:
-        """Mixes the tokens; with `causal`, each sees itself and earlier ones only."""
-        width = x.shape[-1]
-
-        def project(name: str) -> Array:
-            dense = nn.Dense(width, kernel_init=self.input_init, dtype=self.dtype, name=name)
-            return dense(x).reshape(*x.shape[:-1], self.heads, width // self.heads)
-
-        query, key, value = project("query"), project("key"), project("value")
-        mixed = jax.nn.dot_product_attention(query, key, value, is_causal=causal)
-        output = nn.Dense(width, kernel_init=self.output_init, dtype=self.dtype, name="output")
-        return output(mixed.reshape(x.shape))

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from ovseg_jax.ops.pillow import resize_image, test_size
 
 MULTIPLE = 32
-"""Sides of frames are multiples of this, so that few shapes occur and each compiles once."""
+"""Sides of frames are multiples of about this, so that few shapes occur and each compiles once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +26,21 @@ class Prepared:
     size: tuple[int, int]
 
 
-def frame_size(height: int, width: int) -> tuple[int, int]:
-    """Rounds both sides up to `MULTIPLE`."""
-    return -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
+def frame_size(height: int, width: int, stride: int = MULTIPLE) -> tuple[int, int]:
+    """Rounds both sides up to whole cells, as many at a time as fit into `MULTIPLE`.
+
+    Args:
+        height: Of the picture.
+        width: Of the picture.
+        stride: Pixels per cell of the image tower: 32, or a ViT's patch (14 gives 28).
+    """
+    multiple = stride * max(1, MULTIPLE // stride)
+    return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 
-def prepare(pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int) -> Prepared:
+def prepare(
+    pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int, stride: int = MULTIPLE
+) -> Prepared:
     """Resizes a photo to its test size and pads it to a frame.
 
     Resizing is Pillow's, to the bit, and sizes are detectron2's, so that official weights see
@@ -41,11 +50,12 @@ def prepare(pixels: UInt8[np.ndarray, "h w 3"], short: int, long: int) -> Prepar
         pixels: RGB.
         short: Wanted length of the shorter side; 0 keeps the photo's size.
         long: Limit of the longer side.
+        stride: Pixels per cell of the image tower.
     """
     height, width = pixels.shape[:2]
     size = (height, width)
     if short:
         size = tuple(max(1, side) for side in test_size(height, width, short, long))
-    frame = np.zeros((*frame_size(*size), 3), np.uint8)
+    frame = np.zeros((*frame_size(*size, stride), 3), np.uint8)
     frame[: size[0], : size[1]] = pixels if size == (height, width) else resize_image(pixels, size)
     return Prepared(frame, size)

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import MaskPoolingConfig
-from ovseg_jax.convert.clip import convert_open_clip, infer_variant
+from ovseg_jax.convert.clip import convert_open_clip, identify
 from ovseg_jax.convert.files import convert_file
 from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
 from ovseg_jax.convert.rules import ConversionError
@@ -52,14 +52,14 @@ def test_the_mask_of_older_files_is_skipped_with_a_reason():
 
 
 def test_another_kind_of_clip_is_named():
-    with pytest.raises(ConversionError, match="x.bin holds no OpenCLIP ConvNeXt .* visual.proj"):
+    with pytest.raises(ConversionError, match="x.bin holds no CLIP image tower .* visual.proj"):
         convert_open_clip({"visual.proj": np.zeros((2, 2))}, "x.bin")
 
 
 def test_unknown_sizes_are_shown_beside_the_known_ones():
     shapes = files.toy_clip() | {"text_projection": (96, 50), "visual.head.proj.weight": (50, 96)}
     with pytest.raises(ConversionError, match="'embedding_dim': 50(.|\n)*convnext_toy"):
-        infer_variant(files.hollow(shapes), "x")
+        identify(files.hollow(shapes), "x")
 
 
 def test_a_damaged_clip_file_lists_all_that_is_wrong():

@@ -48,7 +48,7 @@ def test_what_lies_outside_the_rectangle_cannot_be_seen():
     other = BATCH.replace(images=jnp.where(window[..., None], BATCH.images, noise))
 
     def embed(batch):
-        return always.apply(VARIABLES, batch, key, method="encode_crops")
+        return always.apply(VARIABLES, batch, key, method="encode_crops")["cells"]
 
     np.testing.assert_array_equal(embed(BATCH), embed(other))
     assert not np.allclose(embed(BATCH), embed(BATCH.replace(images=255 - BATCH.images)))
@@ -69,13 +69,13 @@ def test_without_rectangles_the_loss_is_that_of_clip():
     got, _ = run(METHOD, VARIABLES, "loss", whole, PROPOSALS, TEXT, jax.random.key(0))
     np.testing.assert_allclose(got, want, rtol=1e-4)
     assert metrics["temperature"] == pytest.approx(float(factor))
-    assert metrics["contrastive_accuracy"] in (0.0, 0.5, 1.0)
+    assert metrics["cells_accuracy"] in (0.0, 0.5, 1.0)
 
 
 def test_images_that_share_a_caption_are_not_pushed_apart():
     batch = BATCH.replace(captions=jnp.stack([BATCH.captions[0]] * 2))
     loss, metrics = run(METHOD, VARIABLES, "loss", batch, PROPOSALS, TEXT, jax.random.key(0))
-    assert loss == pytest.approx(0, abs=1e-6) and metrics["contrastive_accuracy"] == 1
+    assert loss == pytest.approx(0, abs=1e-6) and metrics["cells_accuracy"] == 1
 
 
 def test_missing_captions_are_named():
@@ -88,3 +88,17 @@ def test_missing_captions_are_named():
             jax.random.key(0),
             method="loss",
         )
+
+
+def test_each_objective_has_its_own_loss_and_both_are_averaged():
+    key = jax.random.key(0)
+
+    def loss_of(*objectives):
+        method = METHOD.clone(objectives=objectives)
+        return run(method, VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)
+
+    cells, (image, metrics) = loss_of("cells")[0], loss_of("image")
+    both = loss_of("cells", "image")[0]
+    assert "image_accuracy" in metrics and "cells_accuracy" not in metrics
+    np.testing.assert_allclose(both, (cells + image) / 2, rtol=1e-5)
+    assert abs(cells - image) > 1e-4  # padding beside the second picture tells them apart

@@ -145,8 +145,8 @@ def test_every_variant_has_a_tokenizer_that_fits_its_text_tower():
     for name, row in VARIANTS.items():
         tokenizer = build_tokenizer(name)
         assert (tokenizer.vocab_size, tokenizer.context_length) == (
-            row.vocab_size,
-            row.context_length,
+            row.text.vocab_size,
+            row.text.context_length,
         )
 
 

@@ -23,3 +23,8 @@ def test_frames_are_multiples_with_the_picture_at_the_top_left(picture):
 
 def test_a_line_of_pixels_keeps_at_least_one_row():
     assert prepare(np.zeros((1, 5000, 3), np.uint8), 96, 128).size == (1, 128)
+
+
+@pytest.mark.parametrize(("stride", "frame"), [(32, (64, 64)), (16, (64, 64)), (14, (56, 56))])
+def test_frames_hold_whole_cells(picture, stride, frame):
+    assert prepare(picture, 40, 50, stride).frame.shape[:2] == frame

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Features
 
 PIXEL_MEAN = (122.7709383, 116.7460125, 104.09373615)
@@ -16,42 +17,67 @@ class Clip(nn.Module):
     """CLIP as the methods need it: dense maps, the head on any vectors, texts.
 
     Attributes:
-        visual: Image tower with `trunk`, `head_hidden` and `head_output`.
+        visual: Image tower with `outputs`, `head_hidden`, `head_output`, `embedding_dim`, `stride`.
         text: Text tower, tokens to embeddings.
         pixel_mean: Mean colour in RGB, 0 to 255 (systems 0.1).
         pixel_std: Standard deviation in RGB, 0 to 255.
+        has_bias: Whether similarities carry a learned bias (SigLIP).
+        max_temperature: Bound of the factor on cosines: 100 in every CLIP, none in SigLIP.
     """
 
     visual: nn.Module
     text: nn.Module
     pixel_mean: tuple[float, float, float] = PIXEL_MEAN
     pixel_std: tuple[float, float, float] = PIXEL_STD
+    has_bias: bool = False
+    max_temperature: float | None = 100.0
 
     def setup(self):
-        """Declares the temperature; the towers come as fields."""
+        """Declares temperature and bias; the towers come as fields."""
         start = nn.initializers.constant(math.log(1 / 0.07))
         self.logit_scale = self.param("logit_scale", start, ())
+        if self.has_bias:
+            self.logit_bias = self.param("logit_bias", nn.initializers.constant(-10.0), ())
 
     @property
     def embedding_dim(self) -> int:
         """Width of the joint space."""
         return self.visual.embedding_dim
 
+    @property
+    def stride(self) -> int:
+        """Pixels per cell of the dense map; sides of frames are multiples of it."""
+        return self.visual.stride
+
     def features(
         self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"] | None = None
     ) -> Features:
         """Computes the dense maps of normalised images.
 
-        `projected` costs nothing under `jit` where nobody reads it.
+        `projected` and `whole` cost nothing under `jit` where nobody reads them.
 
         Args:
             images: Normalised pixels, zero in the padding.
             sizes: Height and width of the picture inside the frame.
+
+        Raises:
+            ValueError: A side is no multiple of the stride, so that cells and masks would not lie
+                over each other.
         """
-        maps = self.visual.trunk(images)
-        pyramid = {name: x for name, x in maps.items() if name != "stem"}
-        dense = pyramid[max(pyramid)]
-        return Features(dense=dense, projected=self.project(dense), pyramid=pyramid, sizes=sizes)
+        if images.shape[1] % self.stride or images.shape[2] % self.stride:
+            raise ValueError(
+                f"images of {images.shape[1]} x {images.shape[2]} pixels do not divide into cells "
+                f"of {self.stride}; pad them to a multiple"
+            )
+        maps, whole = self.visual.outputs(images)
+        dense = list(maps.values())[-1]
+        return Features(
+            dense=dense,
+            projected=self.project(dense),
+            whole=whole,
+            pyramid={name: x for name, x in maps.items() if name.startswith("res")},
+            sizes=sizes,
+        )
 
     def project(self, vectors: Float[Array, "*r c"]) -> Float[Array, "*r d"]:
         """Takes trunk vectors of any leading shape through norm and projection.
@@ -77,8 +103,17 @@ class Clip(nn.Module):
         return self.text(tokens)
 
     def temperature(self) -> Float[Array, ""]:
-        """Returns the factor on cosines, at most 100 as in every reference system."""
-        return jnp.minimum(jnp.exp(self.logit_scale), 100.0)
+        """Returns the factor on cosines."""
+        factor = jnp.exp(self.logit_scale)
+        return factor if self.max_temperature is None else jnp.minimum(factor, self.max_temperature)
+
+    def similarity(
+        self, images: Float[Array, "b d"], texts: Float[Array, "r d"]
+    ) -> Float[Array, "b r"]:
+        """Returns the logits of pairs in float32: cosine times temperature, plus bias if any."""
+        cosines = unit(images.astype(jnp.float32)) @ unit(texts.astype(jnp.float32)).T
+        logits = cosines * self.temperature()
+        return logits + self.logit_bias if self.has_bias else logits
 
     def __call__(
         self, images: Float[Array, "b H W 3"], tokens: Int[Array, "r l"]

@@ -80,10 +80,22 @@ class ConvNeXtTower(nn.Module):
         """Applies the last linear map of the head to the result of `head_hidden`."""
         return self.projection.output(hidden)
 
+    @property
+    def stride(self) -> int:
+        """Pixels per cell of the last map."""
+        return 4 * 2 ** (len(self.dims) - 1)
+
+    def outputs(
+        self, images: Float[Array, "b H W 3"]
+    ) -> tuple[dict[str, Float[Array, "b _h _w _c"]], Float[Array, "b d"]]:
+        """Returns all maps, the dense one last, and the embedding of the whole image."""
+        maps = self.trunk(images)
+        dense = list(maps.values())[-1]
+        return maps, self.head_output(self.head_hidden(dense.mean((1, 2))))
+
     def __call__(self, images: Float[Array, "b H W 3"]) -> Float[Array, "b d"]:
         """Embeds whole images: global average pool, then the head; not normalised."""
-        dense = list(self.trunk(images).values())[-1]
-        return self.head_output(self.head_hidden(dense.mean((1, 2))))
+        return self.outputs(images)[1]
 
 
 class PatchConv(nn.Module):

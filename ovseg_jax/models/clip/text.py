@@ -6,7 +6,8 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.models.layers import MLP, LayerNorm, SelfAttention, gelu, quick_gelu
+from ovseg_jax.models.layers import LayerNorm, gelu, quick_gelu
+from ovseg_jax.models.transformer import TransformerBlock, clip_block
 
 
 class TextTower(nn.Module):
@@ -55,7 +56,7 @@ class TextTower(nn.Module):
         )
         x = (table[tokens] + positions[: tokens.shape[1]]).astype(self.dtype)
         for index in range(self.layers):
-            x = TextBlock(self.heads, self.layers, self.quick, self.dtype, name=f"block{index}")(x)
+            x = self._block(index)(x, causal=True)
         last = jnp.take_along_axis(x, tokens.argmax(-1)[:, None, None], axis=1)[:, 0]
         projection = nn.Dense(
             self.embedding_dim,
@@ -66,37 +67,12 @@ class TextTower(nn.Module):
         )
         return projection(LayerNorm(1e-5, name="final_norm")(last))
 
-
-class TextBlock(nn.Module):
-    """Pre-norm attention and MLP, initialised as CLIP does (spread shrinks with the depth).
-
-    Attributes:
-        heads: Attention heads.
-        layers: Blocks of the whole tower.
-        quick: QuickGELU in place of the exact one.
-    """
-
-    heads: int
-    layers: int
-    quick: bool = False
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b l c"]) -> Float[Array, "b l c"]:
-        """Adds attention, then the MLP, to each token."""
-        width = x.shape[-1]
-        residual = normal(width**-0.5 * (2 * self.layers) ** -0.5)
-        attention = SelfAttention(
-            self.heads, normal(width**-0.5), residual, self.dtype, name="attention"
+    def _block(self, index: int) -> TransformerBlock:
+        return clip_block(
+            width=self.width,
+            heads=self.heads,
+            layers=self.layers,
+            activation=quick_gelu if self.quick else gelu,
+            dtype=self.dtype,
+            name=f"block{index}",
         )
-        mlp = MLP(
-            4 * width,
-            width,
-            quick_gelu if self.quick else gelu,
-            normal((2 * width) ** -0.5),
-            residual,
-            self.dtype,
-            name="mlp",
-        )
-        x = x + attention(LayerNorm(1e-5, name="attention_norm")(x), causal=True)
-        return x + mlp(LayerNorm(1e-5, name="mlp_norm")(x))

@@ -1,105 +1,150 @@
-"""One row per CLIP model: sizes, head, tokenizer; and what builds a model from its row."""
+"""One row per CLIP model: its two towers, its native image size, its tokenizer."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+from functools import partial
 from typing import Literal
 
+import flax.linen as nn
 from jax.typing import DTypeLike
 
-from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.models.clip.clip import PIXEL_MEAN, PIXEL_STD, Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.tokenizer import BpeTokenizer, HashTokenizer, Tokenizer
+from ovseg_jax.models.clip.vit import VisionTransformer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:
-    """Sizes of one model; the fields are those of `ConvNeXtTower` and `TextTower`.
+    """One model. The towers are modules without parameters, so a row says all sizes itself.
 
     Attributes:
-        dims: Image channels per stage.
-        depths: Image blocks per stage.
-        embedding_dim: Width of the joint space.
-        text_width: Text channels.
-        text_heads: Text attention heads.
-        text_layers: Text blocks.
-        head: Form of the visual projection.
-        kernels: Side of the depthwise kernels per stage; empty for 7 everywhere.
-        eps: Epsilon of the image tower's norms.
-        layer_scale_init: Start value of the residual factors.
+        visual: Image tower.
+        text: Text tower.
+        image_size: Side in pixels of the images that the model was trained on.
+        image_fit: How whole images are brought to that size: short side and centre crop, or
+            squashed to the square (SigLIP).
+        pixel_mean: Mean colour in RGB, 0 to 255.
+        pixel_std: Standard deviation in RGB, 0 to 255.
         tokenizer: "bpe" (CLIP's) or "hash" (toy).
-        vocab_size: Number of token ids.
-        context_length: Tokens per text.
     """
 
-    dims: tuple[int, ...]
-    depths: tuple[int, ...]
-    embedding_dim: int
-    text_width: int
-    text_heads: int
-    text_layers: int
-    head: Literal["linear", "mlp"] = "linear"
-    kernels: tuple[int, ...] = ()
-    eps: float = 1e-6
-    layer_scale_init: float = 1e-6
+    visual: nn.Module
+    text: nn.Module
+    image_size: int
+    image_fit: Literal["crop", "squash"] = "crop"
+    pixel_mean: tuple[float, float, float] = PIXEL_MEAN
+    pixel_std: tuple[float, float, float] = PIXEL_STD
     tokenizer: Literal["bpe", "hash"] = "bpe"
-    vocab_size: int = 49408
-    context_length: int = 77
 
 
-VARIANTS: dict[str, Variant] = {
-    # open_clip model_configs/convnext_*.json; sizes of the trunks from timm.
-    "convnext_base": Variant(
-        dims=(128, 256, 512, 1024),
-        depths=(3, 3, 27, 3),
-        embedding_dim=512,
-        text_width=512,
-        text_heads=8,
-        text_layers=12,
-    ),
-    "convnext_base_w_320": Variant(
-        dims=(128, 256, 512, 1024),
-        depths=(3, 3, 27, 3),
-        embedding_dim=640,
-        text_width=640,
-        text_heads=10,
-        text_layers=12,
-    ),
-    "convnext_large_d_320": Variant(
-        dims=(192, 384, 768, 1536),
-        depths=(3, 3, 27, 3),
-        embedding_dim=768,
-        head="mlp",
-        text_width=768,
-        text_heads=12,
-        text_layers=16,
-    ),
-    "convnext_xxlarge": Variant(
-        dims=(384, 768, 1536, 3072),
-        depths=(3, 4, 30, 3),
-        embedding_dim=1024,
-        eps=1e-5,
-        text_width=1024,
-        text_heads=16,
-        text_layers=24,
-    ),
-    # Ours: 0.9 million parameters, final stride 8, trained on the toy world.
-    "convnext_toy": Variant(
-        dims=(32, 96),
-        depths=(1, 2),
-        kernels=(3, 3),
-        embedding_dim=96,
-        layer_scale_init=0.1,
-        text_width=96,
-        text_heads=4,
-        text_layers=2,
-        tokenizer="hash",
+def _text(embedding_dim: int, width: int, layers: int, *, quick: bool = False) -> TextTower:
+    """CLIP's text tower; heads have 64 channels in every published one."""
+    return TextTower(
+        vocab_size=49408,
+        context_length=77,
+        width=width,
+        heads=width // 64,
+        layers=layers,
+        embedding_dim=embedding_dim,
+        quick=quick,
+    )
+
+
+def _toy_text(embedding_dim: int) -> TextTower:
+    return TextTower(
         vocab_size=4096,
         context_length=32,
+        width=96,
+        heads=4,
+        layers=2,
+        embedding_dim=embedding_dim,
+    )
+
+
+_convnext_base = partial(ConvNeXtTower, dims=(128, 256, 512, 1024), depths=(3, 3, 27, 3))
+
+
+def _vit(
+    size: int, patch: int, width: int, layers: int, dim: int, text: tuple[int, int], **options
+) -> Variant:
+    """A row of OpenAI's or OpenCLIP's ViTs; `text` is the text tower's width and layers."""
+    quick = options.get("activation") == "quick_gelu"
+    visual = VisionTransformer(
+        image_size=size,
+        patch=patch,
+        width=width,
+        layers=layers,
+        heads=options.pop("heads", width // 64),
+        embedding_dim=dim,
+        **options,
+    )
+    return Variant(visual=visual, text=_text(dim, *text, quick=quick), image_size=size)
+
+
+# Sizes from open_clip's model_configs; those of ConvNeXt trunks from timm.
+_CONVNEXT = {
+    "convnext_base": Variant(
+        visual=_convnext_base(embedding_dim=512), text=_text(512, 512, 12), image_size=224
+    ),
+    "convnext_base_w_320": Variant(
+        visual=_convnext_base(embedding_dim=640), text=_text(640, 640, 12), image_size=320
+    ),
+    "convnext_large_d_320": Variant(
+        visual=ConvNeXtTower(
+            dims=(192, 384, 768, 1536), depths=(3, 3, 27, 3), embedding_dim=768, head="mlp"
+        ),
+        text=_text(768, 768, 16),
+        image_size=320,
+    ),
+    "convnext_xxlarge": Variant(
+        visual=ConvNeXtTower(
+            dims=(384, 768, 1536, 3072), depths=(3, 4, 30, 3), embedding_dim=1024, eps=1e-5
+        ),
+        text=_text(1024, 1024, 24),
+        image_size=256,
     ),
 }
+
+_QUICK = {"activation": "quick_gelu"}
+_VIT = {
+    "vit_b_32": _vit(224, 32, 768, 12, 512, (512, 12)),
+    "vit_b_16": _vit(224, 16, 768, 12, 512, (512, 12)),
+    "vit_l_14": _vit(224, 14, 1024, 24, 768, (768, 12)),
+    "vit_l_14_336": _vit(336, 14, 1024, 24, 768, (768, 12)),
+    "vit_h_14": _vit(224, 14, 1280, 32, 1024, (1024, 24), heads=16),
+    # OpenAI's own weights, and others trained with QuickGELU.
+    "vit_b_32_quickgelu": _vit(224, 32, 768, 12, 512, (512, 12), **_QUICK),
+    "vit_b_16_quickgelu": _vit(224, 16, 768, 12, 512, (512, 12), **_QUICK),
+    "vit_l_14_quickgelu": _vit(224, 14, 1024, 24, 768, (768, 12), **_QUICK),
+    "vit_l_14_336_quickgelu": _vit(336, 14, 1024, 24, 768, (768, 12), **_QUICK),
+    "vit_h_14_quickgelu": _vit(224, 14, 1280, 32, 1024, (1024, 24), heads=16, **_QUICK),
+}
+
+# Ours, of about a million parameters, dense maps at stride 8, trained on the toy world.
+_TOY = {
+    "convnext_toy": Variant(
+        visual=ConvNeXtTower(
+            dims=(32, 96), depths=(1, 2), kernels=(3, 3), embedding_dim=96, layer_scale_init=0.1
+        ),
+        text=_toy_text(96),
+        image_size=96,
+        tokenizer="hash",
+    ),
+    "vit_toy": Variant(
+        visual=VisionTransformer(
+            image_size=96, patch=8, width=96, layers=4, heads=4, embedding_dim=96
+        ),
+        text=_toy_text(96),
+        image_size=96,
+        tokenizer="hash",
+    ),
+}
+
+VARIANTS: dict[str, Variant] = _CONVNEXT | _VIT | _TOY
 
 
 def variant(name: str) -> Variant:
@@ -115,39 +160,34 @@ def variant(name: str) -> Variant:
     raise ValueError(f"no CLIP variant {name!r}.{hint} Known: {', '.join(VARIANTS)}")
 
 
-def build_clip(name: str, dtype: DTypeLike = "float32") -> Clip:
+def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "") -> Clip:
     """Builds the two towers of a variant.
 
     Args:
         name: A key of `VARIANTS`.
         dtype: Compute type of activations; parameters stay float32.
+        position_resize: A key of `ovseg_jax.ops.positions.WAYS` in place of the tower's own.
+
+    Raises:
+        ValueError: There is no such row, or its image tower has no positions to resize.
     """
     row = variant(name)
-    visual = ConvNeXtTower(
-        dims=row.dims,
-        depths=row.depths,
-        embedding_dim=row.embedding_dim,
-        kernels=row.kernels,
-        head=row.head,
-        eps=row.eps,
-        layer_scale_init=row.layer_scale_init,
-        dtype=dtype,
+    options = {"dtype": dtype}
+    if position_resize:
+        if not hasattr(row.visual, "position_resize"):
+            raise ValueError(f"{name} has no position embedding; leave position_resize empty")
+        options["position_resize"] = position_resize
+    return Clip(
+        visual=row.visual.clone(**options),
+        text=row.text.clone(dtype=dtype),
+        pixel_mean=row.pixel_mean,
+        pixel_std=row.pixel_std,
     )
-    text = TextTower(
-        vocab_size=row.vocab_size,
-        context_length=row.context_length,
-        width=row.text_width,
-        heads=row.text_heads,
-        layers=row.text_layers,
-        embedding_dim=row.embedding_dim,
-        dtype=dtype,
-    )
-    return Clip(visual=visual, text=text)
 
 
 def build_tokenizer(name: str) -> Tokenizer:
     """Builds the tokenizer of a variant."""
     row = variant(name)
     if row.tokenizer == "hash":
-        return HashTokenizer(row.vocab_size, row.context_length)
-    return BpeTokenizer(row.context_length)
+        return HashTokenizer(row.text.vocab_size, row.text.context_length)
+    return BpeTokenizer(row.text.context_length)

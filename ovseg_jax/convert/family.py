@@ -1,0 +1,42 @@
+"""What tells one family of image towers from another in a file, and how big its tower is."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ovseg_jax.convert.rules import Table
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """One published layout of an image tower.
+
+    Attributes:
+        name: For messages.
+        tower: The module that it becomes.
+        marker: A tensor that files of this family have, and no others.
+        table: Rows of `visual.*` tensors.
+        sizes: Reads attributes of the tower off the shapes; absent tensors give zeros.
+    """
+
+    name: str
+    tower: type
+    marker: str
+    table: Table
+    sizes: Callable[[Shapes], dict[str, Any]]
+
+
+def count(names: Iterable[str], pattern: str) -> int:
+    """Returns how many different first groups the names that match have."""
+    return len({m.group(1) for name in names if (m := re.fullmatch(pattern, name))})
+
+
+def side(cells: int) -> int:
+    """Returns the side of a square grid of cells, or 0 where they are no square."""
+    root = round(max(cells, 0) ** 0.5)
+    return root if root * root == cells else 0
