@@ -46,13 +46,15 @@ METHODS: dict[str, type[Method]] = {
 def method(config: ModelConfig) -> Method:
     """Builds the method's module around its CLIP towers; parameters come separately."""
     fields = dataclasses.asdict(config.method)
-    clip = build_clip(config.clip.variant, dtype=jnp.dtype(config.clip.compute_dtype))
+    clip = build_clip(
+        config.clip.variant, jnp.dtype(config.clip.compute_dtype), config.clip.position_resize
+    )
     return METHODS[fields.pop("kind")](clip=clip, **fields)
 
 
 def tokenizer(config: ModelConfig) -> Any:
     """Builds the tokenizer that the text tower was made for."""
-    return build_tokenizer(config.clip.variant)
+    return build_tokenizer(config.clip.variant, config.clip.tokenizer_file)
 
 
 def mask_source(config: MaskSourceConfig) -> Any:

@@ -20,10 +20,15 @@ class ClipConfig:
     Attributes:
         variant: A row of `ovseg_jax.models.clip.variants`.
         compute_dtype: Type of activations; parameters, norms and logits stay float32.
+        position_resize: How position embeddings fit another grid, a key of
+            `ovseg_jax.ops.positions.WAYS`; empty for the way of the tower's own code base.
+        tokenizer_file: SentencePiece model of SigLIP; inside a weights directory its name there.
     """
 
     variant: str = "convnext_large_d_320"
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    position_resize: str = ""
+    tokenizer_file: str = ""
 
 
 @_schema
@@ -113,12 +118,15 @@ class ContrastiveConfig:
         crop_pixels: Smallest and largest side of that rectangle.
         objectives: What is compared with captions: the mean of the cells inside the rectangle,
             the tower's own embedding of the picture, or both.
+        consistency: Weight of the loss that pulls the rectangle's cells in the whole picture
+            towards those in the cut one.
     """
 
     kind: Literal["contrastive"] = "contrastive"
     crop_probability: float = 0.6
     crop_pixels: tuple[int, int] = (24, 88)
     objectives: tuple[Literal["cells", "image"], ...] = ("cells",)
+    consistency: float = 0.0
     has_void: bool = False
 
 

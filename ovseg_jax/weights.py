@@ -3,10 +3,12 @@
 * `config.json`: the `ModelConfig`.
 * `model.safetensors`: parameters by path; or `params/`, the same as an Orbax checkpoint.
 * `report.json`: where they come from; optional.
+* `tokenizer.model`: a copy of the SentencePiece file, for models that read text by one.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -27,6 +29,7 @@ from ovseg_jax.configs_io import read_json, to_dict
 from ovseg_jax.typing import Params
 
 CONFIG, SAFETENSORS, ORBAX, REPORT = "config.json", "model.safetensors", "params", "report.json"
+TOKENIZER = "tokenizer.model"
 
 
 class WeightsError(ValueError):
@@ -66,6 +69,7 @@ def save_weights(
     except OSError as error:
         raise WeightsError(f"{target} cannot be written: {error}") from error
     try:
+        config = _with_tokenizer(config, temporary)
         (temporary / CONFIG).write_text(json.dumps(to_dict(config), indent=1))
         if report is not None:
             (temporary / REPORT).write_text(json.dumps(report, indent=1))
@@ -96,7 +100,7 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
         ovseg_jax.trees.TreeError: Lists every missing, unexpected and misshapen parameter.
     """
     folder = find_weights(directory)
-    config = read_json(ModelConfig, folder / CONFIG)
+    config = _located(read_json(ModelConfig, folder / CONFIG), folder)
     params = _read_safetensors(folder) if (folder / SAFETENSORS).exists() else _read_orbax(folder)
     if check:
         trees.compare(params, build.parameter_shapes(build.method(config)), str(folder))
@@ -129,6 +133,23 @@ def fingerprint(params: Params) -> str:
         digest.update(f"{path} {array.dtype} {array.shape}\n".encode())
         digest.update(array.reshape(-1).data)
     return digest.hexdigest()
+
+
+def _with_tokenizer(config: ModelConfig, folder: Path) -> ModelConfig:
+    """Copies the tokenizer's file into a weights directory and names the copy."""
+    if not config.clip.tokenizer_file:
+        return config
+    shutil.copyfile(config.clip.tokenizer_file, folder / TOKENIZER)
+    clip = dataclasses.replace(config.clip, tokenizer_file=TOKENIZER)
+    return dataclasses.replace(config, clip=clip)
+
+
+def _located(config: ModelConfig, folder: Path) -> ModelConfig:
+    """Returns the config with the tokenizer's file where it lies."""
+    if not config.clip.tokenizer_file:
+        return config
+    clip = dataclasses.replace(config.clip, tokenizer_file=str(folder / config.clip.tokenizer_file))
+    return dataclasses.replace(config, clip=clip)
 
 
 def _replaceable(folder: Path) -> bool:

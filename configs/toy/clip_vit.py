@@ -24,7 +24,10 @@ def get_config() -> Config:
         model=ModelConfig(
             clip=ClipConfig(variant="vit_toy"),
             method=ContrastiveConfig(
-                crop_probability=0.4, crop_pixels=(40, 96), objectives=("cells", "image")
+                crop_probability=0.9,
+                crop_pixels=(16, 72),
+                objectives=("cells", "image"),
+                consistency=1.0,
             ),
             inference=InferenceConfig(short_side=96, long_side=96),
             templates="single",
@@ -32,14 +35,14 @@ def get_config() -> Config:
         ),
         data=dataclasses.replace(data, captions=True),
         optimizer=OptimizerConfig(
-            peak_lr=1e-3,
+            peak_lr=1.5e-3,
             warmup_steps=100,
             beta2=0.98,
             weight_decay=0.05,
             trainable=(".*",),
         ),
-        checkpoint=CheckpointConfig(every_steps=400),
-        evaluations=(common.toy_evaluation("validation", every_steps=400),),
-        num_steps=2400,
+        checkpoint=CheckpointConfig(every_steps=300),
+        evaluations=(common.toy_evaluation("validation", every_steps=300),),
+        num_steps=1500,
         log_every=50,
     )

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
-from ovseg_jax.convert import clip_text, convnext, vit
+from ovseg_jax.convert import clip_text, convnext, eva, resnet, vit
 from ovseg_jax.convert.family import Family
 from ovseg_jax.convert.rules import ConversionError, Report, Table, Tensors, apply, prefixed
 from ovseg_jax.models.clip.variants import VARIANTS, Variant, build_clip
 from ovseg_jax.models.clip.variants import variant as find_variant
 from ovseg_jax.typing import Params
 
-FAMILIES = (convnext.FAMILY, vit.FAMILY)
+FAMILIES = (convnext.FAMILY, resnet.FAMILY, vit.FAMILY, *eva.FAMILIES)
 QUICK = "_quickgelu"
 """End of the names of variants that differ from another in the activation alone."""
 
@@ -76,7 +76,7 @@ def identify(tensors: Mapping[str, Any], where: str, *, variant: str = "") -> tu
     found = family.sizes(shapes), clip_text.sizes(shapes)
     table = (*family.table, *clip_text.TABLE)
     rows = VARIANTS if not variant else {variant: find_variant(variant)}
-    rows = {name: row for name, row in rows.items() if isinstance(row.visual, family.tower)}
+    rows = {name: row for name, row in rows.items() if type(row.visual) is family.tower}
     for name, row in rows.items():
         if _fields(row, *found) == found:
             return name, table

@@ -9,6 +9,7 @@ from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
 from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 
 
@@ -26,11 +27,16 @@ class ContrastiveClip(MaskPooling):
         objectives: What is compared with the captions; the losses are averaged. "cells" is the
             mean over the cells inside, "image" the tower's own embedding of the picture, which
             towers with a class token need as well.
+        consistency: Weight of a loss that pulls the cells of the uncut picture, averaged over
+            the rectangle, towards the embedding of the cut one. Attention lets cells name what
+            stands elsewhere; this teaches them not to (CLIPSelf, arXiv 2310.01403, with the cut
+            picture's cells as the teacher).
     """
 
     crop_probability: float = 0.6
     crop_pixels: tuple[int, int] = (24, 88)
     objectives: tuple[str, ...] = ("cells",)
+    consistency: float = 0.0
 
     def loss(
         self,
@@ -50,27 +56,43 @@ class ContrastiveClip(MaskPooling):
             raise ValueError("contrastive training needs Batch.captions: set data.captions")
         captions = self.clip.encode_text(batch.captions)
         same = (batch.captions[:, None] == batch.captions[None]).all(-1)
-        metrics = {"temperature": self.clip.temperature()}
-        losses = []
-        for name, images in self.encode_crops(batch, rng).items():
+        pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)
+        window = self.draw_windows(rng, batch.sizes, batch.images.shape[1:3])
+        losses, metrics = {}, {"temperature": self.clip.temperature()}
+        for name, images in self.encode_cut(pixels, window).items():
             logits = self.clip.similarity(images, captions)
-            losses.append(contrastive_loss(logits, same))
+            losses[name] = contrastive_loss(logits, same) / len(self.objectives)
             best = jnp.take_along_axis(same, logits.argmax(-1)[:, None], axis=1)
             metrics[f"{name}_accuracy"] = best.mean()
-        loss = sum(losses) / len(losses)
+        if self.consistency:
+            losses["consistency"] = self.consistency * self.inconsistency(pixels, window)
+            metrics["consistency_loss"] = losses["consistency"]
+        loss = sum(losses.values())
         return loss, {"loss": loss} | metrics
 
-    def encode_crops(self, batch: Batch, rng: Array) -> dict[str, Float[Array, "b d"]]:
-        """Embeds each image, whole or cut to its rectangle, in each way that is to be trained."""
-        window = self.draw_windows(rng, batch.sizes, batch.images.shape[1:3])
-        pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)
-        features = self.clip.features(pixels * window[..., None], batch.sizes)
+    def encode_cut(
+        self, pixels: Float[Array, "b H W 3"], window: Bool[Array, "b H W"]
+    ) -> dict[str, Float[Array, "b d"]]:
+        """Embeds normalised pictures cut to a window, in each way that is to be trained."""
+        features = self.clip.features(pixels * window[..., None])
         embeddings = {"image": features.whole}
         if "cells" in self.objectives:
-            dense = features.dense
-            coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
-            embeddings["cells"] = self.clip.project(average_under_masks(dense, coverage)[:, 0])
+            embeddings["cells"] = self.pool_window(features, window)
         return {name: embeddings[name] for name in self.objectives}
+
+    def pool_window(self, features: Features, window: Bool[Array, "b H W"]) -> Float[Array, "b d"]:
+        """Embeds the mean of the cells inside a window."""
+        dense = features.dense
+        coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
+        return self.clip.project(average_under_masks(dense, coverage)[:, 0])
+
+    def inconsistency(
+        self, pixels: Float[Array, "b H W 3"], window: Bool[Array, "b H W"]
+    ) -> Float[Array, ""]:
+        """Returns one minus the cosine of a window's cells in the whole and in the cut picture."""
+        whole = unit(self.pool_window(self.clip.features(pixels), window))
+        cut = unit(self.pool_window(self.clip.features(pixels * window[..., None]), window))
+        return 1 - (whole * jax.lax.stop_gradient(cut)).sum(-1).mean()
 
     def draw_windows(
         self, rng: Array, sizes: Int[Array, "b 2"], frame: tuple[int, int]

@@ -43,12 +43,15 @@ def test_windows_are_the_picture_or_a_rectangle_in_it():
 def test_what_lies_outside_the_rectangle_cannot_be_seen():
     always = ContrastiveClip(clip=tiny_clip(), crop_probability=1.0, crop_pixels=(8, 16))
     key = jax.random.key(3)
-    window = np.asarray(always.draw_windows(key, BATCH.sizes, (32, 32)))
+    window = always.draw_windows(key, BATCH.sizes, (32, 32))
     noise = np.random.default_rng(0).integers(0, 256, BATCH.images.shape).astype(np.uint8)
     other = BATCH.replace(images=jnp.where(window[..., None], BATCH.images, noise))
 
     def embed(batch):
-        return always.apply(VARIABLES, batch, key, method="encode_crops")["cells"]
+        pixels = METHOD.apply(
+            VARIABLES, batch.images.astype(jnp.float32), batch.sizes, method="normalise"
+        )
+        return always.apply(VARIABLES, pixels, window, method="encode_cut")["cells"]
 
     np.testing.assert_array_equal(embed(BATCH), embed(other))
     assert not np.allclose(embed(BATCH), embed(BATCH.replace(images=255 - BATCH.images)))
@@ -102,3 +105,16 @@ def test_each_objective_has_its_own_loss_and_both_are_averaged():
     assert "image_accuracy" in metrics and "cells_accuracy" not in metrics
     np.testing.assert_allclose(both, (cells + image) / 2, rtol=1e-5)
     assert abs(cells - image) > 1e-4  # padding beside the second picture tells them apart
+
+
+def test_consistency_is_the_distance_of_the_window_in_whole_and_cut_pictures():
+    key = jax.random.key(3)
+    always = METHOD.clone(crop_probability=1.0, crop_pixels=(8, 16))
+    plain = run(always, VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)[0]
+    pulled, metrics = run(
+        always.clone(consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key
+    )
+    np.testing.assert_allclose(pulled, plain + metrics["consistency_loss"], rtol=1e-5)
+    assert 0 < metrics["consistency_loss"] < 4
+    uncut = run(METHOD.clone(consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)[1]
+    np.testing.assert_allclose(uncut["consistency_loss"], 0, atol=1e-5)

@@ -74,9 +74,6 @@ class HashTokenizer:
         return 1 + zlib.crc32(word.encode(), self._salt) % (self.vocab_size - 3)
 
 
-Tokenizer = BpeTokenizer | HashTokenizer
-
-
 def clean(text: str) -> str:
     """Repairs broken Unicode and HTML entities, joins white space, lowers the case."""
     repaired = html.unescape(html.unescape(ftfy.fix_text(text)))

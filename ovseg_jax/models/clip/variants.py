@@ -12,9 +12,14 @@ from jax.typing import DTypeLike
 
 from ovseg_jax.models.clip.clip import PIXEL_MEAN, PIXEL_STD, Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
+from ovseg_jax.models.clip.resnet import ResNetTower
+from ovseg_jax.models.clip.sentencepiece import SentencePieceTokenizer
+from ovseg_jax.models.clip.siglip_variants import siglip_towers
 from ovseg_jax.models.clip.text import TextTower
-from ovseg_jax.models.clip.tokenizer import BpeTokenizer, HashTokenizer, Tokenizer
+from ovseg_jax.models.clip.tokenizer import BpeTokenizer, HashTokenizer
 from ovseg_jax.models.clip.vit import VisionTransformer
+
+Tokenizer = BpeTokenizer | HashTokenizer | SentencePieceTokenizer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,10 @@ class Variant:
             squashed to the square (SigLIP).
         pixel_mean: Mean colour in RGB, 0 to 255.
         pixel_std: Standard deviation in RGB, 0 to 255.
-        tokenizer: "bpe" (CLIP's) or "hash" (toy).
+        tokenizer: "bpe" (CLIP's), "hash" (toy), or "siglip" and "siglip2", whose file is the
+            user's.
+        sigmoid: Whether the model was trained with a sigmoid per pair: similarities carry a bias
+            and their temperature has no bound (SigLIP).
     """
 
     visual: nn.Module
@@ -38,7 +46,8 @@ class Variant:
     image_fit: Literal["crop", "squash"] = "crop"
     pixel_mean: tuple[float, float, float] = PIXEL_MEAN
     pixel_std: tuple[float, float, float] = PIXEL_STD
-    tokenizer: Literal["bpe", "hash"] = "bpe"
+    tokenizer: Literal["bpe", "hash", "siglip", "siglip2"] = "bpe"
+    sigmoid: bool = False
 
 
 def _text(embedding_dim: int, width: int, layers: int, *, quick: bool = False) -> TextTower:
@@ -124,6 +133,70 @@ _VIT = {
     "vit_h_14_quickgelu": _vit(224, 14, 1280, 32, 1024, (1024, 24), heads=16, **_QUICK),
 }
 
+
+def _resnet(size: int, width: int, blocks: tuple[int, ...], dim: int, text_width: int) -> Variant:
+    """A row of OpenAI's ResNets; all their text towers have 12 layers and QuickGELU."""
+    visual = ResNetTower(
+        image_size=size, blocks=blocks, width=width, heads=width // 2, embedding_dim=dim
+    )
+    return Variant(visual=visual, text=_text(dim, text_width, 12, quick=True), image_size=size)
+
+
+_RESNET = {
+    "rn50": _resnet(224, 64, (3, 4, 6, 3), 1024, 512),
+    "rn101": _resnet(224, 64, (3, 4, 23, 3), 512, 512),
+    "rn50x4": _resnet(288, 80, (4, 6, 10, 6), 640, 640),
+    "rn50x16": _resnet(384, 96, (6, 8, 18, 8), 768, 768),
+    "rn50x64": _resnet(448, 128, (3, 15, 36, 10), 1024, 1024),
+}
+
+
+def _eva(
+    size: int, patch: int, width: int, layers: int, dim: int, text: tuple[int, int], **options
+) -> Variant:
+    """A row of EVA-CLIP; `text` is the text tower's width and layers."""
+    visual = VisionTransformer(
+        image_size=size,
+        patch=patch,
+        width=width,
+        layers=layers,
+        embedding_dim=dim,
+        eps=1e-6,
+        patch_bias=True,
+        pre_norm=False,
+        head_bias=True,
+        key_bias=False,
+        **options,
+    )
+    return Variant(visual=visual, text=_text(dim, *text), image_size=size)
+
+
+# SwiGLU, inner norms and rotary positions over a grid of 16; the first generation has none of it.
+_SECOND = {"gated": True, "rotary_grid": 16}
+_B, _L = {"heads": 12, "mlp_width": 2048}, {"heads": 16, "mlp_width": 2730}
+_G = {"heads": 16, "mlp_width": 6144}
+_EVA = {
+    "eva02_b_16": _eva(224, 16, 768, 12, 512, (512, 12), **_B, **_SECOND),
+    "eva02_l_14": _eva(224, 14, 1024, 24, 768, (768, 12), **_L, **_SECOND),
+    "eva02_l_14_336": _eva(336, 14, 1024, 24, 768, (768, 12), **_L, **_SECOND),
+    "eva01_g_14": _eva(224, 14, 1408, 40, 1024, (768, 12), **_G),
+    "eva01_g_14_plus": _eva(224, 14, 1408, 40, 1024, (1024, 24), **_G),
+}
+
+_SIGLIP = {
+    name: Variant(
+        visual=visual,
+        text=text,
+        image_size=visual.image_size,
+        image_fit="squash",
+        pixel_mean=(127.5, 127.5, 127.5),
+        pixel_std=(127.5, 127.5, 127.5),
+        tokenizer=name.split("_")[0],
+        sigmoid=True,
+    )
+    for name, (visual, text) in siglip_towers().items()
+}
+
 # Ours, of about a million parameters, dense maps at stride 8, trained on the toy world.
 _TOY = {
     "convnext_toy": Variant(
@@ -144,7 +217,7 @@ _TOY = {
     ),
 }
 
-VARIANTS: dict[str, Variant] = _CONVNEXT | _VIT | _TOY
+VARIANTS: dict[str, Variant] = _CONVNEXT | _RESNET | _VIT | _EVA | _SIGLIP | _TOY
 
 
 def variant(name: str) -> Variant:
@@ -182,12 +255,29 @@ def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "
         text=row.text.clone(dtype=dtype),
         pixel_mean=row.pixel_mean,
         pixel_std=row.pixel_std,
+        has_bias=row.sigmoid,
+        max_temperature=None if row.sigmoid else 100.0,
     )
 
 
-def build_tokenizer(name: str) -> Tokenizer:
-    """Builds the tokenizer of a variant."""
+def build_tokenizer(name: str, file: str = "") -> Tokenizer:
+    """Builds the tokenizer of a variant.
+
+    Args:
+        name: A key of `VARIANTS`.
+        file: SentencePiece model, for the variants that need one.
+
+    Raises:
+        ValueError: The variant needs a file and none was given, or it cannot be read.
+    """
     row = variant(name)
     if row.tokenizer == "hash":
         return HashTokenizer(row.text.vocab_size, row.text.context_length)
-    return BpeTokenizer(row.text.context_length)
+    if row.tokenizer == "bpe":
+        return BpeTokenizer(row.text.context_length)
+    if not file:
+        raise ValueError(
+            f"{name} reads text by a SentencePiece model that does not come with its weights: "
+            "convert with --tokenizer FILE, or set clip.tokenizer_file"
+        )
+    return SentencePieceTokenizer(file, row.text.context_length, row.tokenizer)
