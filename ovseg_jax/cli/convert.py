@@ -1,12 +1,14 @@
 """Turns a published checkpoint into a weights directory. Nothing in the file is executed.
 
-  open_clip     OpenCLIP ConvNeXt models (.safetensors, .bin, .pt)
-  mask_adapter  Mask-Adapter on FC-CLIP, after either training phase (.pth)
+{kinds}
 
 Every tensor of the file must be known and every parameter must be filled; otherwise all problems
-are listed at once and nothing is written.
+are listed at once and nothing is written. report.json tells what became of each tensor, with the
+file's hash and licence.
 
   ovseg convert open_clip open_clip_pytorch_model.bin weights/clip_convnext_large
+  ovseg convert openai ViT-L-14-336px.pt weights/clip_vit_l
+  ovseg convert big_vision siglip2_b16_256.npz weights/siglip2 --tokenizer gemma.model
 """
 
 from __future__ import annotations
@@ -14,8 +16,16 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-KINDS = ("open_clip", "mask_adapter")
+from ovseg_jax.convert.kinds import KINDS
+
+if TYPE_CHECKING:
+    from ovseg_jax.convert.files import Conversion
+
+__doc__ = __doc__.format(
+    kinds="\n".join(f"  {name:<13} {kind.description}" for name, kind in KINDS.items())
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,28 +33,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=KINDS, help="what the file holds")
     parser.add_argument("source", type=Path, help="the published file")
     parser.add_argument("target", type=Path, help="the weights directory to write")
+    parser.add_argument(
+        "--layout",
+        choices=("orbax", "safetensors"),
+        default="orbax",
+        help="an Orbax directory, or config.json and one model.safetensors",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "bfloat16"),
+        default="float32",
+        help="precision of the stored parameters",
+    )
+    parser.add_argument(
+        "--variant", default="", help="the model, where sizes leave a choice (..._quickgelu)"
+    )
+    parser.add_argument("--licence", default="", help="licence of this file, for report.json")
+    parser.add_argument("--tokenizer", default="", help="SigLIP's SentencePiece file")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Converts the file; returns the exit status."""
-    from ovseg_jax import trees
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.convert.clip import convert_open_clip
-    from ovseg_jax.convert.mask_adapter import convert_mask_adapter
-    from ovseg_jax.convert.readers import file_hash, read_tensors
-    from ovseg_jax.weights import save_weights
+    from ovseg_jax.convert.files import convert_file, read_conversion
 
-    convert = {"open_clip": convert_open_clip, "mask_adapter": convert_mask_adapter}
+    options = {name: getattr(arguments, name) for name in ("variant", "licence", "tokenizer")}
     with Progress() as progress:
         progress.task(f"converting {arguments.source.name}")
-        tensors = read_tensors(arguments.source)
-        config, params, report = convert[arguments.kind](tensors, str(arguments.source))
-        origin = {"kind": arguments.kind, "file": arguments.source.name}
-        origin |= {"sha256": file_hash(arguments.source), "skipped": report.skipped}
-        save_weights(arguments.target, config, params, report=origin)
-    print(f"{config.method.kind} on {config.clip.variant}, {trees.count(params):,} parameters")
-    print(f"{len(report.used)} tensors used, {len(report.skipped)} left out")
-    for reason, count in Counter(report.skipped.values()).most_common():
-        print(f"  {count:>4}  {reason}")
-    print(f"written to {arguments.target}")
+        if arguments.dry_run:
+            conversion = read_conversion(arguments.kind, arguments.source, **options)
+        else:
+            options |= {"layout": arguments.layout, "dtype": arguments.dtype}
+            conversion = convert_file(arguments.kind, arguments.source, arguments.target, **options)
+    print(_summary(conversion))
+    print("nothing written" if arguments.dry_run else f"written to {arguments.target}")
     return 0
+
+
+def _summary(conversion: Conversion) -> str:
+    from ovseg_jax import trees
+
+    report, origin = conversion.report, conversion.origin
+    config = conversion.config
+    stored = ", ".join(f"{count} {name}" for name, count in origin["stored_dtypes"].items())
+    lines = [
+        f"{config.method.kind} on {config.clip.variant}, "
+        f"{trees.count(conversion.params):,} parameters",
+        f"tensors as stored: {stored}"
+        + (f"; taken off their names: {origin['prefix']}" if origin["prefix"] else ""),
+        f"{len(report.used)} tensors used, {len(report.skipped)} left out, "
+        f"{len(report.filled)} parameters filled in",
+    ]
+    for reason, count in Counter(report.skipped.values()).most_common():
+        lines.append(f"  {count:>4} left out: {reason}")
+    for reason, count in Counter(report.filled.values()).most_common():
+        lines.append(f"  {count:>4} filled in: {reason}")
+    return "\n".join([*lines, f"licence: {origin['licence']}"])

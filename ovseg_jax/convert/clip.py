@@ -75,7 +75,7 @@ def identify(tensors: Mapping[str, Any], where: str, *, variant: str = "") -> tu
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = family.sizes(shapes), clip_text.sizes(shapes)
     table = (*family.table, *clip_text.TABLE)
-    rows = VARIANTS if not variant else {variant: find_variant(variant)}
+    rows = VARIANTS if not variant else {variant: _wanted(variant)}
     rows = {name: row for name, row in rows.items() if type(row.visual) is family.tower}
     for name, row in rows.items():
         if _fields(row, *found) == found:
@@ -86,6 +86,13 @@ def identify(tensors: Mapping[str, Any], where: str, *, variant: str = "") -> tu
         f"{where} has sizes that {wanted}: {_said(*found)}. {'Known' if known else 'None known'}:"
         f"\n  {known or f'{variant} is no {family.name}'}"
     )
+
+
+def _wanted(name: str) -> Variant:
+    try:
+        return find_variant(name)
+    except ValueError as error:
+        raise ConversionError(str(error)) from error
 
 
 def _family(tensors: Mapping[str, Any], where: str) -> Family:

@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ovseg_jax.config import ModelConfig
-from ovseg_jax.convert.clip import convert_open_clip
-from ovseg_jax.convert.mask_adapter import convert_mask_adapter
-from ovseg_jax.convert.readers import file_hash, read_tensors
-from ovseg_jax.convert.rules import Report, Tensors
+from ovseg_jax.convert.kinds import KINDS
+from ovseg_jax.convert.readers import Checkpoint, file_hash, read_checkpoint
+from ovseg_jax.convert.rules import ConversionError, Report
 from ovseg_jax.typing import Params
 from ovseg_jax.weights import save_weights
 
-CONVERTERS: dict[str, Callable[[Tensors, str], tuple[ModelConfig, Params, Report]]] = {
-    "open_clip": convert_open_clip,
-    "mask_adapter": convert_mask_adapter,
-}
-"""Kinds of files by the name that `ovseg convert` takes."""
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """A converted file, before it is written.
+
+    Attributes:
+        config: The model found in the file.
+        params: Its parameters.
+        report: What became of every tensor.
+        checkpoint: What was read.
+        origin: Everything above that `report.json` tells, and the file's name, hash and licence.
+    """
+
+    config: ModelConfig
+    params: Params
+    report: Report
+    checkpoint: Checkpoint
+    origin: dict[str, Any]
+
+
+def read_conversion(
+    kind: str, source: Path | str, *, variant: str = "", licence: str = "", tokenizer: str = ""
+) -> Conversion:
+    """Reads and converts a checkpoint; writes nothing.
+
+    Args:
+        kind: A key of `ovseg_jax.convert.kinds.KINDS`.
+        source: The published file.
+        variant: The model, where sizes leave a choice (QuickGELU or not); empty for the kind's own.
+        licence: Licence of this very file; empty for what the publisher states for the kind.
+        tokenizer: SentencePiece file for kinds that need one; may follow later.
+
+    Raises:
+        ReadError: The file cannot be read.
+        ConversionError: No such kind or variant, or the file does not fit.
+    """
+    if kind not in KINDS:
+        raise ConversionError(f"no converter {kind!r}; known: {', '.join(KINDS)}")
+    if tokenizer and not KINDS[kind].has_tokenizer:
+        raise ConversionError(
+            f"files of the kind {kind} bring no SentencePiece text; leave --tokenizer"
+        )
+    if tokenizer and not Path(tokenizer).is_file():
+        raise ConversionError(f"the tokenizer {tokenizer} is not a file")
+    checkpoint = read_checkpoint(source)
+    config, params, report = KINDS[kind].load()(checkpoint.tensors, str(source), variant=variant)
+    if tokenizer:
+        clip = dataclasses.replace(config.clip, tokenizer_file=str(tokenizer))
+        config = dataclasses.replace(config, clip=clip)
+    origin = {
+        "kind": kind,
+        "variant": config.clip.variant,
+        "source": Path(source).name,
+        "sha256": file_hash(source),
+        "licence": licence or f"{KINDS[kind].licence}, as its publisher states; check your copy",
+        "stored_dtypes": checkpoint.dtypes,
+        "prefix": checkpoint.prefix,
+        "used": report.used,
+        "skipped": report.skipped,
+        "filled": report.filled,
+    }
+    return Conversion(config, params, report, checkpoint, origin)
 
 
 def convert_file(
@@ -26,34 +82,32 @@ def convert_file(
     source: Path | str,
     target: Path | str,
     *,
-    layout: Literal["safetensors", "orbax"] = "safetensors",
-    dtype: Literal["float32", "float16"] = "float32",
-) -> tuple[ModelConfig, Report]:
+    layout: Literal["orbax", "safetensors"] = "orbax",
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    **options: str,
+) -> Conversion:
     """Converts a checkpoint; `report.json` beside the weights says what became of each tensor.
 
     Args:
-        kind: A key of `CONVERTERS`.
+        kind: A key of `ovseg_jax.convert.kinds.KINDS`.
         source: The published file.
         target: The weights directory to write.
         layout: See `ovseg_jax.weights.save_weights`.
         dtype: Precision of the stored parameters.
-
-    Returns:
-        The model found in the file, and what became of its tensors.
+        **options: `variant`, `licence` and `tokenizer` of `read_conversion`.
 
     Raises:
-        ValueError: No such kind; or the file cannot be read, does not fit, or cannot be written
-            (`ReadError`, `ConversionError`, `WeightsError`).
+        ReadError: As for `read_conversion`.
+        ConversionError: Likewise.
+        ovseg_jax.weights.WeightsError: The target cannot be written.
     """
-    if kind not in CONVERTERS:
-        raise ValueError(f"no converter {kind!r}; known: {', '.join(CONVERTERS)}")
-    config, params, report = CONVERTERS[kind](read_tensors(source), str(source))
-    origin = {
-        "kind": kind,
-        "source": Path(source).name,
-        "sha256": file_hash(source),
-        "used": report.used,
-        "skipped": report.skipped,
-    }
-    save_weights(target, config, params, layout=layout, dtype=dtype, report=origin)
-    return config, report
+    conversion = read_conversion(kind, source, **options)
+    save_weights(
+        target,
+        conversion.config,
+        conversion.params,
+        layout=layout,
+        dtype=dtype,
+        report=conversion.origin,
+    )
+    return conversion

@@ -62,12 +62,15 @@ def block_table(number: int) -> tuple[Rule, ...]:
     )
 
 
-def convert_mask_adapter(tensors: Tensors, where: str) -> tuple[ModelConfig, Params, Report]:
+def convert_mask_adapter(
+    tensors: Tensors, where: str, *, variant: str = ""
+) -> tuple[ModelConfig, Params, Report]:
     """Converts a file of Mask-Adapter on FC-CLIP, after either training phase.
 
     Args:
         tensors: Content of the file, without the level "model".
         where: Name of the file, for messages.
+        variant: The CLIP model, where sizes leave a choice.
 
     Returns:
         The model with the sizes of the file, its parameters, and the report.
@@ -82,7 +85,7 @@ def convert_mask_adapter(tensors: Tensors, where: str) -> tuple[ModelConfig, Par
         )
     head = infer_head(tensors, where)
     towers = {n.removeprefix(_CLIP): t for n, t in tensors.items() if n.startswith(_CLIP)}
-    variant, clip_table = clip.identify(towers, where)
+    variant, clip_table = clip.identify(towers, where, variant=variant)
     width = tensors[f"{_HEAD}fuse.weight"].shape[1]
     expected = {
         "clip": clip.expected_clip(variant),

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
 import tarfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from ovseg_jax.convert.npz import is_npz, read_npz
+from ovseg_jax.convert.pickles import read_pickle
 from ovseg_jax.convert.torch_zip import ReadError, read_torch_zip
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
+_PREFIXES = ("module.", "model.", "clip_model.", "clip.")
 _DTYPES = {
     "F64": np.float64,
     "F32": np.float32,
@@ -30,17 +35,33 @@ _DTYPES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """The tensors of a file, and what was found on the way to them.
+
+    Attributes:
+        tensors: Arrays by name, in the order of the file; floats as float32.
+        dtypes: How many tensors were stored in which type.
+        prefix: What stood in front of all names and was taken off.
+    """
+
+    tensors: dict[str, np.ndarray]
+    dtypes: dict[str, int]
+    prefix: str
+
+
 def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
-    """Reads a `.safetensors` file, or a `.pth`, `.pt`, `.bin` zip file of PyTorch 1.6 or newer.
+    """Reads the tensors of a checkpoint; see `read_checkpoint`."""
+    return read_checkpoint(path).tensors
 
-    A level called "model" or "state_dict" is taken off, and so is a "module." in front of all
-    names. Float tensors of another precision become float32; float32 ones stay mapped from disk.
 
-    Args:
-        path: The file; its content decides, not its suffix.
+def read_checkpoint(path: Path | str) -> Checkpoint:
+    """Reads a checkpoint: its content decides, not its suffix.
 
-    Returns:
-        Arrays by name, in the order of the file.
+    `.safetensors`; zip files of `torch.save` (PyTorch 1.6 or newer) and TorchScript; detectron2's
+    `.pkl`; NumPy's `.npz`. A level called "model" or "state_dict" is taken off, and so are
+    prefixes of wrappers in front of all names. Float tensors of another precision become float32;
+    float32 ones stay mapped from disk where the format allows it.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -49,15 +70,25 @@ def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file")
+    found = _read(path)
+    dtypes = dict(Counter(array.dtype.name for array in found.values()))
+    tensors, prefix = _without_prefix(found)
+    tensors = {name: _as_float32(array) for name, array in tensors.items()}
+    return Checkpoint(tensors=tensors, dtypes=dtypes, prefix=prefix)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(b"PK"):
-        tensors = _state_dict(read_torch_zip(path), path)
-    elif start[8:9] == b"{":
-        tensors = _read_safetensors(path)
-    else:
-        raise ReadError(f"{path} {_what_else(path, start)}")
-    return {name: _as_float32(array) for name, array in _without_module(tensors).items()}
+        if is_npz(path):
+            return read_npz(path)
+        return _state_dict(read_torch_zip(path), path)
+    if start[8:9] == b"{":
+        return _read_safetensors(path)
+    if start[:1] == b"\x80":
+        return _state_dict(read_pickle(path), path)
+    raise ReadError(f"{path} {_what_else(path, start)}")
 
 
 def file_hash(path: Path | str) -> str:
@@ -77,9 +108,7 @@ def _what_else(path: Path, start: bytes) -> str:
     advice = "load it with PyTorch 1.6 or newer and save its state dict again"
     if tarfile.is_tarfile(path):
         return f"is a tar file of an old PyTorch, which is not read; {advice}"
-    if start[0] == 0x80:
-        return f"is a bare pickle (PyTorch before 1.6, or a .pkl), which is not read; {advice}"
-    return "is neither a safetensors file nor a zip file written by torch.save"
+    return "is no safetensors file, no zip file of torch.save, no .npz and no pickle of arrays"
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, np.ndarray]:
@@ -96,11 +125,18 @@ def _state_dict(content: Any, path: Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _without_module(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Takes off the prefix that data-parallel wrappers leave."""
-    if all(name.startswith("module.") for name in tensors):
-        return {name.removeprefix("module."): array for name, array in tensors.items()}
-    return dict(tensors)
+def _without_prefix(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """Takes off what wrappers leave in front of all names, one after another."""
+    removed, result = "", dict(tensors)
+    while result and (prefix := _common_prefix(result)):
+        result = {name.removeprefix(prefix): array for name, array in result.items()}
+        removed += prefix
+    return result, removed
+
+
+def _common_prefix(names: Iterable[str]) -> str:
+    """Returns the wrapper's prefix that all names begin with, or nothing."""
+    return next((p for p in _PREFIXES if all(name.startswith(p) for name in names)), "")
 
 
 def _as_float32(array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,21 @@ def norm(source: str, target: str) -> tuple[Rule, Rule]:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fill:
+    """A row for a parameter that some files lack, and what stands in it then.
+
+    Attributes:
+        target: The parameter's whole path.
+        value: For every entry.
+        because: Why that is right, for the report.
+    """
+
+    target: str
+    value: float
+    because: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Skip:
     """A row for tensors that have no place in the model.
 
@@ -105,7 +120,7 @@ class Skip:
     because: str
 
 
-Table = Sequence[Rule | Skip]
+Table = Sequence[Rule | Skip | Fill]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,13 +130,15 @@ class Report:
     Attributes:
         used: Paths that each tensor filled.
         skipped: Reason for each tensor left out.
+        filled: What stands in each parameter that no tensor filled.
     """
 
     used: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    filled: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def prefixed(table: Table, source: str, target: str) -> tuple[Rule | Skip, ...]:
+def prefixed(table: Table, source: str, target: str) -> tuple[Rule | Skip | Fill, ...]:
     """Returns the table with a prefix in front of all names.
 
     Args:
@@ -130,12 +147,15 @@ def prefixed(table: Table, source: str, target: str) -> tuple[Rule | Skip, ...]:
         target: Prefix of the paths.
     """
     escaped = re.escape(source)
-    return tuple(
-        dataclasses.replace(row, source=f"{escaped}(?:{row.source})")
-        if isinstance(row, Skip)
-        else Rule(escaped + row.source, tuple(target + t for t in _targets(row)), row.transform)
-        for row in table
-    )
+
+    def renamed(row: Rule | Skip | Fill) -> Rule | Skip | Fill:
+        if isinstance(row, Skip):
+            return dataclasses.replace(row, source=f"{escaped}(?:{row.source})")
+        if isinstance(row, Fill):
+            return dataclasses.replace(row, target=target + row.target)
+        return Rule(escaped + row.source, tuple(target + t for t in _targets(row)), row.transform)
+
+    return tuple(renamed(row) for row in table)
 
 
 def apply(
@@ -170,16 +190,25 @@ def apply(
                     problems.append(f"{name} fills {path} a second time")
                 flat[path] = value
                 report.used[name] = (*report.used.get(name, ()), path)
-    problems += _misfits(flat, trees.flatten(expected))
+    wanted = trees.flatten(expected)
+    for row in _due_fills(table, wanted.keys() - flat.keys()):
+        flat[row.target] = np.full(wanted[row.target].shape, row.value, np.float32)
+        report.filled[row.target] = f"{row.value:g}, since {row.because}"
+    problems += _misfits(flat, wanted)
     if problems:
         raise ConversionError(_message(where, problems))
     return trees.unflatten(flat), report
 
 
+def _due_fills(table: Table, missing: Set[str]) -> list[Fill]:
+    return [row for row in table if isinstance(row, Fill) and row.target in missing]
+
+
 def _matching_row(
     table: Table, name: str, array: np.ndarray, problems: list[str]
 ) -> Rule | Skip | None:
-    rows = [row for row in table if re.fullmatch(row.source, name)]
+    rows = [row for row in table if not isinstance(row, Fill)]
+    rows = [row for row in rows if re.fullmatch(row.source, name)]
     if len(rows) == 1:
         return rows[0]
     if not rows:

@@ -15,6 +15,7 @@ from ovseg_jax.convert.clip import expected_clip
 from ovseg_jax.convert.family import Shapes, count, side
 from ovseg_jax.convert.rules import (
     ConversionError,
+    Fill,
     Report,
     Rule,
     Skip,
@@ -104,6 +105,7 @@ BIG_VISION_TABLE: Table = (
     *_same_layer("txt/head", "clip/text/projection"),
     Rule("t", "clip/logit_scale", scalar),
     Rule("b", "clip/logit_bias", scalar),
+    Fill("clip/logit_bias", 0.0, because="the model was trained with a softmax, which has none"),
     Skip("opt/.*", because="state of the optimizer"),
 )
 

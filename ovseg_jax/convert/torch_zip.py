@@ -1,8 +1,9 @@
-"""Reads the zip files that `torch.save` writes, without torch and without running anything.
+"""Reads the zip files that `torch.save` and TorchScript write, without torch, running nothing.
 
 The pickle inside may name only the few functions and types that a dict of tensors needs, and each
 of those names stands for something of ours here: a checkpoint cannot reach any other code. Tensor
-data is mapped, not read.
+data is mapped, not read. A TorchScript archive, such as OpenAI published, is a program beside its
+tensors; only the tensors are looked at.
 """
 
 from __future__ import annotations
@@ -68,8 +69,16 @@ def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) 
     return np.lib.stride_tricks.as_strided(values[offset:], size, steps, writeable=False)
 
 
-def _rebuild_parameter(data: Any, *_: Any) -> Any:
+def _first(data: Any, *_: Any) -> Any:
+    """Stands for functions that wrap a tensor or a list and change nothing in it."""
     return data
+
+
+class _Module:
+    """Stands for an object of a TorchScript program: attributes, no behaviour."""
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes = dict(state) if isinstance(state, Mapping) else {}
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
@@ -77,9 +86,18 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("torch", "Size"): tuple,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    ("torch._utils", "_rebuild_parameter"): _first,
     **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGE_TYPES.items()},
+    **{
+        ("torch.jit._pickle", name): _first
+        for name in (
+            *("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"),
+            "restore_type_tag",
+        )
+    },
 }
+_PROGRAM = "__torch__"
+"""Names of a TorchScript program's own classes begin with this; each becomes a `_Module`."""
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -90,6 +108,8 @@ class _TensorUnpickler(pickle.Unpickler):
         self._storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] == _PROGRAM:
+            return _Module
         if (module, name) not in _ALLOWED:
             raise ReadError(
                 f"it asks for {module}.{name}, which a file of tensors does not need; nothing was "
@@ -114,8 +134,10 @@ class _TensorUnpickler(pickle.Unpickler):
 def read_torch_zip(path: Path) -> Any:
     """Returns what was saved, with tensors as read-only NumPy arrays mapped from the file.
 
+    The tensors of a TorchScript archive come as the dict that its `state_dict()` would return.
+
     Raises:
-        ReadError: The file is a TorchScript archive, damaged, or asks for code.
+        ReadError: The file is damaged, or asks for code.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -123,7 +145,8 @@ def read_torch_zip(path: Path) -> Any:
             root = _root(path, names)
             storages = _map_storages(path, archive, f"{root}data/")
             pickled = archive.read(f"{root}data.pkl")
-        return _TensorUnpickler(io.BytesIO(pickled), storages).load()
+        content = _TensorUnpickler(io.BytesIO(pickled), storages).load()
+        return _tensors_of(content) if isinstance(content, _Module) else content
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from error
     except (zipfile.BadZipFile, struct.error, OSError) as error:
@@ -135,11 +158,6 @@ def read_torch_zip(path: Path) -> Any:
 def _root(path: Path, names: list[str]) -> str:
     """Returns the folder inside the archive that holds `data.pkl`."""
     roots = [name.removesuffix("data.pkl") for name in names if name.endswith("data.pkl")]
-    if any(f"{root}constants.pkl" in names for root in roots):
-        raise ReadError(
-            "it is a TorchScript archive, a program rather than tensors; get the plain state dict "
-            "(.safetensors or .bin) of this model instead"
-        )
     if len(roots) != 1:
         raise ReadError("it is a zip file, but not one that torch.save wrote (no data.pkl)")
     if f"{roots[0]}byteorder" in names:
@@ -147,6 +165,17 @@ def _root(path: Path, names: list[str]) -> str:
             if archive.read(f"{roots[0]}byteorder") != b"little":
                 raise ReadError("it was written on a big-endian machine; save it again")
     return roots[0]
+
+
+def _tensors_of(module: _Module, prefix: str = "") -> dict[str, np.ndarray]:
+    """Names the tensors of a tree of modules by their attributes."""
+    tensors: dict[str, np.ndarray] = {}
+    for name, value in getattr(module, "attributes", {}).items():
+        if isinstance(value, np.ndarray):
+            tensors[f"{prefix}{name}"] = value
+        elif isinstance(value, _Module):
+            tensors |= _tensors_of(value, f"{prefix}{name}.")
+    return tensors
 
 
 def _map_storages(path: Path, archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:

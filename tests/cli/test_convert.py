@@ -23,7 +23,7 @@ def test_a_file_becomes_weights_with_a_report(tmp_path, capsys, kind, shapes, me
     assert f"{len(tensors)} tensors used, 0 left out" in out and f"{method} on convnext_toy" in out
     assert load_weights(target)[0].method.kind == method
     report = json.loads((target / "report.json").read_text())
-    assert report["file"] == "a.safetensors" and len(report["sha256"]) == 64
+    assert report["source"] == "a.safetensors" and report["licence"] and len(report["sha256"]) == 64
 
 
 def test_every_problem_is_listed_and_nothing_is_written(tmp_path, capsys):
@@ -45,3 +45,40 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
     assert "a.bin" in capsys.readouterr().err
     assert main(["convert", "open_clip", str(tmp_path / "none"), str(tmp_path / "w")]) == 2
     assert "none" in capsys.readouterr().err
+
+
+def test_a_dry_run_checks_and_writes_nothing(tmp_path, capsys):
+    save_file(random(toy_clip("module.")), tmp_path / "a.safetensors")
+    target = tmp_path / "weights"
+    command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(target)]
+    assert main([*command, "--dry-run", "--licence", "my own"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing written" in out and "licence: my own" in out and "names: module." in out
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--variant", "convnext_base"], "are not those of convnext_base"),
+        (["--variant", "convnext_bas"], "Did you mean 'convnext_base'"),
+        (["--tokenizer", "x.model"], "bring no SentencePiece"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(tmp_path, capsys, options, message):
+    save_file(random(toy_clip()), tmp_path / "a.safetensors")
+    command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(tmp_path / "w")]
+    assert main([*command, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("layout", "file"), [("orbax", "params"), ("safetensors", "model.safetensors")]
+)
+def test_weights_come_in_two_layouts(tmp_path, layout, file):
+    save_file(random(toy_clip()), tmp_path / "a.safetensors")
+    target = tmp_path / "weights"
+    command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(target)]
+    assert main([*command, "--layout", layout, "--dtype", "bfloat16"]) == 0
+    assert {path.name for path in target.iterdir()} == {"config.json", "report.json", file}
+    load_weights(target)

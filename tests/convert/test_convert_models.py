@@ -116,7 +116,7 @@ def test_a_file_without_adapter_is_named():
 def test_a_file_becomes_a_weights_directory(tmp_path, layout):
     tensors = files.random(files.toy_adapter())
     source = torch_files.save(tmp_path / "adapter.pth", tensors, "model")
-    written, _ = convert_file("mask_adapter", source, tmp_path / "weights", layout=layout)
+    written = convert_file("mask_adapter", source, tmp_path / "weights", layout=layout).config
     config, params = load_weights(tmp_path / "weights")
     assert config == written
     expected = tensors["mask_adapter.fuse.weight"][:, :, 0, 0].T
@@ -137,5 +137,5 @@ def test_safetensors_and_zip_files_give_the_same_weights(tmp_path):
 
 
 def test_unknown_converters_list_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="no converter 'openclip'; known: open_clip, mask_adapter"):
+    with pytest.raises(ValueError, match="no converter 'openclip'; known: open_clip, openai"):
         convert_file("openclip", tmp_path / "x", tmp_path / "y")

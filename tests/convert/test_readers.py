@@ -4,6 +4,7 @@ import json
 import pickle
 import tarfile
 import zipfile
+from collections import Counter
 
 import ml_dtypes
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch_files
 from safetensors.numpy import save_file
 
-from ovseg_jax.convert.readers import file_hash, read_tensors
+from ovseg_jax.convert.readers import file_hash, read_checkpoint, read_tensors
 from ovseg_jax.convert.torch_zip import ReadError
 
 
@@ -96,6 +97,21 @@ def test_the_prefix_of_data_parallel_training_is_taken_off(tmp_path, tensors):
     assert_read(read_tensors(torch_files.save(tmp_path / "x.pth", named)), tensors)
 
 
+@pytest.mark.parametrize("prefix", ["model.", "clip_model.", "module.model.", "module.clip."])
+def test_prefixes_of_wrappers_come_off_and_are_reported(tmp_path, tensors, prefix):
+    named = {f"{prefix}{name}": array for name, array in tensors.items()}
+    found = read_checkpoint(torch_files.save(tmp_path / "x.pth", named))
+    assert_read(found.tensors, tensors)
+    assert found.prefix == prefix
+    assert found.dtypes == dict(Counter(array.dtype.name for array in tensors.values()))
+
+
+def test_a_prefix_of_some_names_stays(tmp_path, tensors):
+    first, *rest = tensors
+    named = {f"model.{first}": tensors[first]} | {name: tensors[name] for name in rest}
+    assert set(read_tensors(torch_files.save(tmp_path / "x.pth", named))) == set(named)
+
+
 # ---- nothing in a file is executed --------------------------------------------------------
 
 
@@ -163,19 +179,13 @@ def test_tensors_cannot_reach_outside_their_storage(tmp_path, tensor):
 # ---- files of other kinds -----------------------------------------------------------------
 
 
-def test_torchscript_archives_are_named(tmp_path, tensors):
-    options = {"constants__pkl": b"\x80\x02).", "code/model__py": b"raise SystemExit"}
-    path = torch_files.save(tmp_path / "x.pt", tensors, **options)
-    with pytest.raises(ReadError, match="TorchScript archive"):
-        read_tensors(path)
-
-
 def other_kinds(folder):
     with tarfile.open(folder / "tar", "w") as archive:
         archive.add(__file__, "storages")
     with zipfile.ZipFile(folder / "zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     (folder / "pickle").write_bytes(pickle.dumps({"model": [1]}, 2))
+    (folder / "legacy").write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + b"\x80\x02K\x01.")
     (folder / "empty").write_bytes(b"")
     (folder / "lfs").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     (folder / "html").write_bytes(b"<!DOCTYPE html><html>Not found</html>")
@@ -189,11 +199,12 @@ def other_kinds(folder):
     [
         ("tar", "tar file of an old PyTorch"),
         ("zip", "not one that torch.save wrote"),
-        ("pickle", "bare pickle .* save its state dict again"),
+        ("pickle", "no dict of tensors"),
+        ("legacy", "PyTorch before 1.6.* save its state dict again"),
         ("empty", "is empty"),
         ("lfs", "Git LFS pointer"),
         ("html", "web page"),
-        ("noise", "neither a safetensors file nor a zip file"),
+        ("noise", "no safetensors file, no zip file"),
         ("header", "damaged or incomplete"),
         ("json", "damaged or incomplete"),
     ],

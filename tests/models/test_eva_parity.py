@@ -1,6 +1,7 @@
 """Live parity with timm's EVA towers at small sizes, stage by stage (extra `parity`)."""
 
 import copy
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -96,7 +97,8 @@ def their_stages(theirs, images):
     return stages
 
 
-def our_stages(ours, params, images):
+@functools.cache
+def compiled(ours):
     def stages(tower, images):
         cells = tower.embed_patches(images)
         tokens, memories = tower.run(images, remember=range(LAYERS))
@@ -111,7 +113,7 @@ def our_stages(ours, params, images):
             "dense": maps["dense"],
         }
 
-    return jax.jit(lambda p, x: ours.apply({"params": p}, x, method=stages))(params, images)
+    return jax.jit(lambda p, x: ours.apply({"params": p}, x, method=stages))
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
@@ -122,7 +124,7 @@ def test_every_stage_is_that_of_timm(pair, grid):
     resized = copy.deepcopy(theirs)
     if size != (SIZE, SIZE):
         resized.set_input_size(size)
-    expected, found = their_stages(resized, images), our_stages(ours, params, images)
+    expected, found = their_stages(resized, images), compiled(ours)(params, images)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=3e-5, rtol=3e-5, err_msg=name)
     cells = expected[f"block{LAYERS - 1}"][:, 1:].reshape(2, *grid, WIDTH)
@@ -177,6 +179,6 @@ def test_rotation_matters(pair):
     """A tower that forgot to turn its keys would fail the parity tests, not pass by chance."""
     kind, _, ours, params, _ = pair
     images = np.random.default_rng(0).normal(size=(1, SIZE, SIZE, 3)).astype(np.float32)
-    turned = our_stages(ours, params, images)["embedding"]
-    plain = our_stages(ours.clone(rotary_grid=0), params, images)["embedding"]
+    turned = compiled(ours)(params, images)["embedding"]
+    plain = compiled(ours.clone(rotary_grid=0))(params, images)["embedding"]
     assert (np.abs(turned - plain).max() > 1e-3) == (kind == "eva02")

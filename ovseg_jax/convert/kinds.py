@@ -1,0 +1,66 @@
+"""The kinds of published files by the name that `ovseg convert` takes; imports nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One kind of published file.
+
+    Attributes:
+        description: What it holds, in a line.
+        licence: What the publisher states for its files.
+        converter: Module and function that turn tensors into a model.
+        has_tokenizer: Whether its text tower needs a SentencePiece file from the user.
+    """
+
+    description: str
+    licence: str
+    converter: str
+    has_tokenizer: bool = False
+
+    def load(self) -> Callable[..., Any]:
+        """Imports the converter: (tensors, where, *, variant) to config, params and report."""
+        module, _, function = self.converter.partition(":")
+        return getattr(importlib.import_module(module), function)
+
+
+KINDS: dict[str, Kind] = {
+    "open_clip": Kind(
+        "OpenCLIP: ConvNeXt, ViT, ResNet, EVA (.safetensors, .bin, .pt)",
+        "MIT (LAION's weights)",
+        "ovseg_jax.convert.clip:convert_open_clip",
+    ),
+    "openai": Kind(
+        "OpenAI's CLIP: ViT and ResNet with QuickGELU, TorchScript archives too (.pt)",
+        "MIT",
+        "ovseg_jax.convert.clip:convert_openai",
+    ),
+    "eva_clip": Kind(
+        "EVA-CLIP in BAAI's layout (.pt)",
+        "MIT",
+        "ovseg_jax.convert.clip:convert_open_clip",
+    ),
+    "big_vision": Kind(
+        "SigLIP and SigLIP 2 in big_vision's layout (.npz)",
+        "Apache-2.0",
+        "ovseg_jax.convert.siglip:convert_big_vision",
+        has_tokenizer=True,
+    ),
+    "siglip_hf": Kind(
+        "SigLIP and SigLIP 2 in Hugging Face's layout (.safetensors)",
+        "Apache-2.0",
+        "ovseg_jax.convert.siglip:convert_siglip_hf",
+        has_tokenizer=True,
+    ),
+    "mask_adapter": Kind(
+        "Mask-Adapter on FC-CLIP, after either training phase (.pth)",
+        "Apache-2.0",
+        "ovseg_jax.convert.mask_adapter:convert_mask_adapter",
+    ),
+}
