@@ -84,6 +84,25 @@ class Features:
 
 
 @struct
+class Memory:
+    """What one transformer block knows about the tokens that passed through it.
+
+    Tokens that the image does not see (masks, classes) can be run later from these alone.
+
+    Attributes:
+        tokens: As they entered the block.
+        normed: After the block's first norm.
+        keys: Per head, turned by position where the tower does so.
+        values: Per head.
+    """
+
+    tokens: Float[Array, "b l c"]
+    normed: Float[Array, "b l c"]
+    keys: Float[Array, "b l h d"]
+    values: Float[Array, "b l h d"]
+
+
+@struct
 class Proposals:
     """Candidate masks of one batch, before any open-vocabulary decision.
 

@@ -52,9 +52,7 @@ def read_conversion(
     if kind not in KINDS:
         raise ConversionError(f"no converter {kind!r}; known: {', '.join(KINDS)}")
     if tokenizer and not KINDS[kind].has_tokenizer:
-        raise ConversionError(
-            f"files of the kind {kind} bring no SentencePiece text; leave --tokenizer"
-        )
+        raise ConversionError(f"files of the kind {kind} bring no SentencePiece text")
     if tokenizer and not Path(tokenizer).is_file():
         raise ConversionError(f"the tokenizer {tokenizer} is not a file")
     checkpoint = read_checkpoint(source)

@@ -39,6 +39,7 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
         "image_size": side(positions - 1) * patch,
         "embedding_dim": shapes.get("visual.proj", (0, 0))[1],
         "pre_norm": True,
+        "gated": False,
     }
 
 

@@ -18,27 +18,10 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.models.layers import MLP, Activation, LayerNorm, gelu
 from ovseg_jax.ops.attention import attention
-from ovseg_jax.typing import struct
+from ovseg_jax.typing import Memory
 
 Rotate = Callable[[Array], Array]
 """Turns queries and keys [b, l, h, d] by their positions."""
-
-
-@struct
-class Memory:
-    """What one block knows about the tokens that passed through it.
-
-    Attributes:
-        tokens: As they entered the block.
-        normed: After the block's first norm.
-        keys: Per head, turned by position where the tower does so.
-        values: Per head.
-    """
-
-    tokens: Float[Array, "b l c"]
-    normed: Float[Array, "b l c"]
-    keys: Float[Array, "b l h d"]
-    values: Float[Array, "b l h d"]
 
 
 class Attention(nn.Module):

@@ -114,8 +114,7 @@ def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Arra
     batch, length, heads, depth = query.shape
     chunk = min(CHUNK, length)
     count = -(-length // chunk)
-    scaled = query * jnp.asarray(depth**-0.5, query.dtype)
-    rows = jnp.pad(_heads_first(scaled), ((0, 0), (0, count * chunk - length), (0, 0)))
+    rows = jnp.pad(_heads_first(query), ((0, 0), (0, count * chunk - length), (0, 0)))
     rows = rows.reshape(-1, count, chunk, depth)
     operands = [rows, _heads_first(key), _heads_first(value)]
     if bias is not None:
@@ -130,9 +129,10 @@ def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Arra
 
 
 def _mix(query: Array, key: Array, value: Array, bias: Array | None = None) -> Array:
-    """Attends with some rows of one head; the queries are scaled already."""
+    """Attends with some rows of one head."""
     wide = jnp.promote_types(query.dtype, jnp.float32)
     logits = jnp.einsum("ld,sd->ls", query, key, preferred_element_type=wide)
+    logits = logits * query.shape[-1] ** -0.5  # not the queries: half precision would round them
     if bias is not None:
         logits = logits + bias
     weights = jnp.exp(logits - lax.stop_gradient(logits.max(-1, keepdims=True)))

@@ -1,5 +1,6 @@
 """The text bank: rows, padding, buckets, and a cache that is never trusted blindly."""
 
+import time
 import zlib
 
 import numpy as np
@@ -131,23 +132,65 @@ def test_the_cache_depends_on_all_that_decides_an_embedding(change, tokenizer, t
 
 
 def test_a_damaged_cache_file_is_computed_again(encoder, tokenizer, tmp_path):
-    cache = TextCache(tmp_path, "weights")
-    good = embed_names(["cat"], TWO, encoder, tokenizer, cache=cache)
-    path = cache.path("cat", TWO, tokenizer.key)
+    good = embed_names(["cat"], TWO, encoder, tokenizer, cache=TextCache(tmp_path, "weights"))
+    (path,) = tmp_path.rglob("*.safetensors")
     whole = path.read_bytes()
-    pickled = tmp_path / "pickled.npz"
-    np.savez(pickled, name=np.array("cat"), embeddings=np.array([{}], dtype=object))
-    for content in (b"", whole[:100], b"not a zip file", pickled.read_bytes()):
+    flipped = bytearray(whole)
+    flipped[-1] ^= 0x7F  # the exponent of the last number
+    for content in (b"", whole[:100], whole[:-4], b"not a file of tensors", bytes(flipped)):
         path.write_bytes(content)
+        cache = TextCache(tmp_path, "weights")
+        encoder.texts.clear()
         np.testing.assert_array_equal(
             embed_names(["cat"], TWO, encoder, tokenizer, cache=cache), good
         )
-        assert path.read_bytes() == whole
+        assert encoder.texts and path.read_bytes() == whole
+
+
+def test_many_small_files_are_merged_without_loss(encoder, tokenizer, tmp_path):
+    cache = TextCache(tmp_path, "weights")
+    names = [f"name {index}" for index in range(2 * text_cache.MOST_FILES + 5)]
+    rows = [embed_names([name], TWO, encoder, tokenizer, cache=cache)[0] for name in names]
+    assert len(list(tmp_path.rglob("*.safetensors"))) <= text_cache.MOST_FILES
+    encoder.texts.clear()
+    fresh = TextCache(tmp_path, "weights")
+    np.testing.assert_array_equal(
+        embed_names(names, TWO, encoder, tokenizer, cache=fresh), np.stack(rows)
+    )
+    assert not encoder.texts
+
+
+def test_two_writers_lose_nothing(encoder, tokenizer, tmp_path):
+    one, two = TextCache(tmp_path, "weights"), TextCache(tmp_path, "weights")
+    for index in range(10):
+        embed_names([f"a {index}"], TWO, encoder, tokenizer, cache=one)
+        embed_names([f"b {index}"], TWO, encoder, tokenizer, cache=two)
+    encoder.texts.clear()
+    names = [f"{letter} {index}" for letter in "ab" for index in range(10)]
+    embed_names(names, TWO, encoder, tokenizer, cache=one)
+    assert not encoder.texts
+
+
+def test_padding_stays_where_the_text_tower_reads_it(encoder, tokenizer):
+    tokenizer.trims = False
+    embed_names(["cat"], TWO, encoder, tokenizer)
+    assert encoder.shapes == [(64, 77)]
+
+
+def test_a_large_vocabulary_is_there_at_once(tokenizer, tmp_path):
+    names = [f"class {index}" for index in range(847)]
+    encoder, prompts = CountingEncoder(width=64), templates("vild14")
+    build_text([(n,) for n in names], prompts, encoder, tokenizer, cache=TextCache(tmp_path, "w"))
+    encoder.texts.clear()
+    start = time.perf_counter()
+    cache = TextCache(tmp_path, "w")
+    build_text([(name,) for name in names], prompts, encoder, tokenizer, cache=cache)
+    assert time.perf_counter() - start < 1 and not encoder.texts  # 50 ms on a quiet machine
 
 
 def test_saving_leaves_no_partial_files(encoder, tokenizer, tmp_path):
     embed_names(["cat", "dog"], TWO, encoder, tokenizer, cache=TextCache(tmp_path, "weights"))
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".npz"}
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".safetensors"}
 
 
 def test_a_disk_that_refuses_costs_the_cache_and_not_the_answer(

@@ -27,7 +27,10 @@ class BpeTokenizer:
         context_length: Ids per text; longer texts are cut and still end with end-of-text.
         vocab_size: 49408: bytes, bytes at word ends, merges, start and end of text.
         key: What identifies the encoding in caches.
+        trims: True: the text tower is causal, so padding may be cut off.
     """
+
+    trims = True
 
     def __init__(self, context_length: int = 77):
         self.context_length = context_length
@@ -56,7 +59,10 @@ class HashTokenizer:
         context_length: Ids per text; longer texts are cut and still end with end-of-text.
         vocab_size: Number of ids: 0 pads, the last two start and end texts.
         key: What identifies the encoding in caches.
+        trims: True: the text tower is causal, so padding may be cut off.
     """
+
+    trims = True
 
     def __init__(self, vocab_size: int = 4096, context_length: int = 32, salt: str = "18:"):
         self.vocab_size = vocab_size
