@@ -18,10 +18,13 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax import build
+from ovseg_jax.config import ModelConfig
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
+from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Segmentation, SegmenterError, Task
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
+from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks
 from ovseg_jax.weights import find_weights, fingerprint, load_weights
 
@@ -93,8 +96,19 @@ def load_segmenter(
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
     """
-    folder = find_weights(resolve(model))
-    config, params = load_weights(folder)
+    return PhotoSegmenter(_load_parts(model)[1], cache_directory)
+
+
+def load_image_classifier(
+    model: str | Path = TOY, *, cache_directory: Path | None = None
+) -> ImageClassifier:
+    """Loads the towers of a model for zero-shot classification; see `load_segmenter`."""
+    config, parts = _load_parts(model)
+    return ImageClassifier(Segmenter(parts, cache_directory), variant(config.clip.variant))
+
+
+def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
+    config, params = load_weights(find_weights(resolve(model)))
     train = build.vocabulary(config.train_vocabulary) if config.train_vocabulary else None
     parts = ModelParts(
         method=build.method(config),
@@ -106,7 +120,7 @@ def load_segmenter(
         weights_key=f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}",
         name=f"{model} ({config.method.kind}, {config.clip.variant})",
     )
-    return PhotoSegmenter(parts, cache_directory)
+    return config, parts
 
 
 def resolve(model: str | Path) -> Path:

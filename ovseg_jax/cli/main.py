@@ -12,6 +12,7 @@ from ovseg_jax.cli.errors import guarded
 COMMANDS = {
     "segment": "name masks and paint them over photos",
     "classify": "name masks, as a table",
+    "classify-image": "name whole photos, as a table",
     "embed": "embed a vocabulary and fill the cache",
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"ovseg {ovseg_jax.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_text in COMMANDS.items():
-        module = importlib.import_module(f"ovseg_jax.cli.{name}")
+        module = importlib.import_module(f"ovseg_jax.cli.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=help_text,

@@ -63,19 +63,25 @@ def stems(photos: list[Path]) -> list[str]:
 
 
 def load_model(name: str, progress: Progress) -> Any:
-    """Loads a segmenter; compiled programs are kept on disk, so the next start is quicker."""
+    """Loads a segmenter."""
+    from ovseg_jax import api
+
+    keep_compiled()
+    loading = progress.task("loading the model")
+    segmenter = api.load_segmenter(name)
+    loading(1, 1)
+    return segmenter
+
+
+def keep_compiled() -> None:
+    """Keeps compiled programs in the user's cache, so that the next start is quicker."""
     import jax
 
-    from ovseg_jax import api
     from ovseg_jax.vocabulary.text_bank import default_directory
 
     if not jax.config.jax_compilation_cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(default_directory().parent / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    loading = progress.task("loading the model")
-    segmenter = api.load_segmenter(name)
-    loading(1, 1)
-    return segmenter
 
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:

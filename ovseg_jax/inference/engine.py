@@ -81,12 +81,13 @@ class Engine:
 
     Attributes:
         parts: The model.
+        params: Its parameters, on the device.
     """
 
     def __init__(self, parts: ModelParts):
         """Moves the parameters to the device; compiles nothing yet."""
         self.parts = parts
-        self._params = jax.tree.map(jnp.asarray, parts.params)
+        self.params = jax.tree.map(jnp.asarray, parts.params)
         self._encode = jax.jit(self._encode_image)
         self._embed = jax.jit(self._embed_text)
         self._score = jax.jit(self._score_masks, static_argnames="with_maps")
@@ -97,12 +98,12 @@ class Engine:
         stride = self.parts.method.clip.stride
         prepared = prepare(pixels, inference.short_side, inference.long_side, stride)
         sizes = jnp.asarray([prepared.size])
-        features = self._encode(self._params, jnp.asarray(prepared.frame)[None], sizes)
+        features = self._encode(self.params, jnp.asarray(prepared.frame)[None], sizes)
         return EncodedImage(pixels, prepared, features)
 
     def embed(self, tokens: Int[np.ndarray, "r l"]) -> Float[np.ndarray, "r d"]:
         """Runs the text tower."""
-        return np.asarray(self._embed(self._params, tokens))
+        return np.asarray(self._embed(self.params, tokens))
 
     def score(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
@@ -131,7 +132,7 @@ class Engine:
             frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
         valid = jnp.arange(slots)[None] < len(masks)
         log_probs, maps = self._score(
-            self._params, image.features, jnp.asarray(frame), valid, text, with_maps
+            self.params, image.features, jnp.asarray(frame), valid, text, with_maps
         )
         kept_maps = None if maps is None else np.asarray(maps[0, : len(masks)])
         return np.exp(np.asarray(log_probs[0, : len(masks)])), kept_maps

@@ -1,0 +1,115 @@
+"""Zero-shot classification of whole photos: the first check of any converted tower."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+from PIL import Image
+
+from ovseg_jax.inference.results import SegmenterError
+from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.methods.method import average_templates, synonym_max
+from ovseg_jax.models.clip.variants import Variant
+from ovseg_jax.typing import Params, Text
+from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """A class and how probable it is.
+
+    Attributes:
+        name: The class's first name.
+        probability: Among the vocabulary; of a SigLIP model, of this class on its own.
+    """
+
+    name: str
+    probability: float
+
+
+class ImageClassifier:
+    """Names whole photos by the cosine of their embedding with those of words.
+
+    Attributes:
+        segmenter: The model and its text cache.
+        variant: Says how a photo is brought to the tower's own size.
+        classes: The vocabulary in use; None before `set_vocabulary`.
+    """
+
+    def __init__(self, segmenter: Segmenter, variant: Variant):
+        """Compiles nothing yet."""
+        self.segmenter, self.variant = segmenter, variant
+        self.classes: ClassList | None = None
+        self._text: Text | None = None
+        self._compute = jax.jit(self._probabilities)
+
+    def set_vocabulary(
+        self,
+        classes: ClassList | str,
+        *,
+        templates: str = "",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Chooses the words; see `Segmenter.embed`.
+
+        Args:
+            classes: A class list, or words: `;` parts classes, `,` parts synonyms.
+            templates: Name of a prompt set; empty for the model's own.
+            progress: Called with (texts embedded, texts in all).
+        """
+        if isinstance(classes, str):
+            classes = parse_vocabulary(classes)
+        self._text = self.segmenter.embed(classes, templates, progress)
+        self.classes = classes
+
+    def classify(self, pixels: UInt8[np.ndarray, "H W 3"]) -> list[Guess]:
+        """Returns all classes, the most probable first.
+
+        Raises:
+            SegmenterError: No vocabulary was set.
+        """
+        if self.classes is None:
+            raise SegmenterError("no words to choose from: call set_vocabulary first")
+        fitted = fit_image(pixels, self.variant.image_size, self.variant.image_fit)
+        scores = np.asarray(self._compute(self.segmenter.engine.params, fitted[None], self._text))
+        # Slots behind the vocabulary are padding.
+        order = np.argsort(-scores[: len(self.classes)], kind="stable")
+        return [Guess(self.classes.classes[i].name, float(scores[i])) for i in order]
+
+    def _probabilities(
+        self, params: Params, images: UInt8[Array, "1 S S 3"], text: Text
+    ) -> Float[Array, " k"]:
+        clip = self.segmenter.parts.method.clip
+        mean, std = jnp.asarray(clip.pixel_mean), jnp.asarray(clip.pixel_std)
+        variables = {"params": params["clip"]}
+        embedding = clip.apply(variables, (images - mean) / std, method="encode_image")
+        rows = average_templates(text.embeddings)
+        logits = clip.apply(variables, embedding, rows, method="similarity")
+        best = synonym_max(logits[None], text)[0, 0]
+        return jax.nn.sigmoid(best) if clip.has_bias else jax.nn.softmax(best)
+
+
+def fit_image(
+    pixels: UInt8[np.ndarray, "H W 3"], size: int, fit: str
+) -> UInt8[np.ndarray, "S S 3"]:
+    """Brings a photo to a tower's size, bicubic with Pillow.
+
+    Args:
+        pixels: RGB.
+        size: Side of the result.
+        fit: "crop" resizes the shorter side and takes the centre, as open_clip's transform does;
+            "squash" gives up the aspect ratio, as SigLIP's does.
+    """
+    photo = Image.fromarray(pixels)
+    if fit == "squash":
+        return np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC))
+    short = min(photo.size)
+    width, height = (size if side == short else int(size * side / short) for side in photo.size)
+    resized = np.asarray(photo.resize((width, height), Image.Resampling.BICUBIC))
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return resized[top : top + size, left : left + size]
