@@ -12,12 +12,13 @@ from importlib import resources
 import ftfy
 import numpy as np
 from jaxtyping import Int
-from tokenizers import AddedToken, Regex, models, pre_tokenizers
+from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as FastTokenizer
 
 _START, _END = "<start_of_text>", "<end_of_text>"
 _NUM_MERGES = 49152 - 256 - 2
-_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}\x{345}]+"
+"""The iota below (U+0345) belongs to no class in the original, where case is ignored: dropped."""
 
 
 class BpeTokenizer:
@@ -42,11 +43,28 @@ class BpeTokenizer:
         self.key = f"clip_bpe:{context_length}"
         self._start, self._end = vocabulary[_START], vocabulary[_END]
         self._encoder = _fast_tokenizer(vocabulary, merges)
+        self._marks = {_START: self._start, _END: self._end}
+        self._split = _splitter(f"{_START}|{_END}|{_WORDS}")
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns the ids of each text, zero-padded to the context length."""
-        encoded = self._encoder.encode_batch([clean(text) for text in texts])
-        return _frame([e.ids for e in encoded], self._start, self._end, self.context_length)
+        cleaned = [clean(text) for text in texts]
+        rows = [encoded.ids for encoded in self._encoder.encode_batch(cleaned)]
+        for index, text in enumerate(cleaned):
+            if _START in text or _END in text:
+                rows[index] = self._with_marks(text)
+        return _frame(rows, self._start, self._end, self.context_length)
+
+    def _with_marks(self, text: str) -> list[int]:
+        """Encodes a text that spells out start or end of text.
+
+        The original reads such a mark as one where a word may begin, but not behind other signs.
+        """
+        words = (word for word, _ in self._split.pre_tokenize_str(text))
+        marked = (
+            [self._marks[w]] if w in self._marks else self._encoder.encode(w).ids for w in words
+        )
+        return [identifier for ids in marked for identifier in ids]
 
 
 class HashTokenizer:
@@ -99,14 +117,14 @@ def _fast_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -
         vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", continuing_subword_prefix=""
     )
     encoder = FastTokenizer(bpe)
-    encoder.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    encoder.add_special_tokens([AddedToken(_START), AddedToken(_END)])
+    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    encoder.pre_tokenizer = pre_tokenizers.Sequence([_splitter(_WORDS), as_bytes])
     return encoder
+
+
+def _splitter(pattern: str) -> pre_tokenizers.Split:
+    """Returns what keeps the matches of a pattern and drops the rest."""
+    return pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True)
 
 
 def _read_merges() -> list[tuple[str, str]]:
