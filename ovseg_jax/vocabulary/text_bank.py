@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import mmap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -76,7 +80,7 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
     if seen is not None and len(seen) != len(synonyms):
         raise ValueError(f"seen has {len(seen)} entries for {len(synonyms)} classes")
     return Text(
-        embeddings=jnp.asarray(_gather(known, names, num_rows)),
+        embeddings=jax.device_put(_gather(known, names, num_rows), may_alias=True),
         classes=jnp.asarray(_pad(np.asarray(owners, np.int32), num_rows, num_slots)),
         valid=jnp.arange(num_slots) < len(synonyms),
         seen=jnp.asarray(_pad(np.zeros(0, bool) if seen is None else np.asarray(seen), num_slots)),
@@ -141,10 +145,23 @@ def _gather(
     known: Mapping[str, Float[np.ndarray, "t d"]], names: Sequence[str], size: int
 ) -> Float[np.ndarray, "s t d"]:
     """Copies the rows of names into one array, once, with zeros behind them."""
-    rows = np.zeros((size, *known[names[0]].shape), np.float32)
+    rows = _aligned_zeros((size, *known[names[0]].shape))
     for target, name in zip(rows, names, strict=False):
         target[:] = known[name]
     return rows
+
+
+def _aligned_zeros(shape: tuple[int, ...]) -> Float[np.ndarray, "s t d"]:
+    """Returns zeros that JAX takes over on a CPU without another copy.
+
+    They lie on pages of their own, large ones where the system has them: for tens of megabytes,
+    most of the time goes into getting small pages.
+    """
+    pages = mmap.mmap(-1, 4 * math.prod(shape))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, np.float32).reshape(shape)
 
 
 def _embed_tokens(
