@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import torch
 
+from ovseg_jax.ops.compiler import compiler_options
+
 LEAST_SECONDS = 0.02
 """Calls shorter than this are repeated inside one measurement."""
 PAUSE_SECONDS = 0.01
@@ -57,8 +59,12 @@ class Peaks:
 
 
 def on_jax(function: Callable[..., Any], inputs: Sequence[tuple]) -> Callable[[], Any]:
-    """Compiles `function` and returns a call on the next of `inputs` that waits for it."""
-    compiled, turns = jax.jit(function), itertools.cycle(inputs)
+    """Compiles `function` and returns a call on the next of `inputs` that waits for it.
+
+    With the options that inference compiles with.
+    """
+    compiled = jax.jit(function, compiler_options=compiler_options())
+    turns = itertools.cycle(inputs)
     return lambda: jax.block_until_ready(compiled(*next(turns)))
 
 

@@ -52,13 +52,15 @@ def prepare_ours(name: str, size: int) -> Callable[[], Any]:
     import jax.numpy as jnp
     import numpy as np
 
+    from ovseg_jax.ops.compiler import compiler_options
+
     tower, rng = our_tower(name, size, jnp.float32), np.random.default_rng(0)
     image = jnp.asarray(rng.standard_normal((1, size, size, 3), np.float32))
     shapes = jax.eval_shape(tower.init, jax.random.key(0), image)
     params = jax.tree.map(
         lambda leaf: jnp.asarray(0.02 * rng.standard_normal(leaf.shape, np.float32)), shapes
     )
-    embed = jax.jit(tower.apply)
+    embed = jax.jit(tower.apply, compiler_options=compiler_options())
     return lambda: jax.block_until_ready(embed(params, image))
 
 

@@ -10,52 +10,102 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+
+BAR_WIDTH = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument("photos", type=Path, metavar="PHOTO", help="a photo or a folder of photos")
+    parser.add_argument(
+        "photos", type=Path, nargs="+", metavar="PHOTO", help="photos or folders of photos"
+    )
     parser.add_argument(
         "--top", type=int, default=5, metavar="N", help="names per photo (default: 5)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all names there")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the probabilities of all classes"
+    )
     add_vocabulary(parser)
     add_model(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Classifies the photos; returns the exit status."""
+    from rich.console import Console
+
+    from ovseg_jax.cli.photos import go_through
+    from ovseg_jax.cli.progress import Progress
+    from ovseg_jax.inputs.images import list_images
+
+    if arguments.top < 1:
+        raise UsageError(f"--top {arguments.top}: give at least 1")
+    photos = [path for given in arguments.photos for path in list_images(given)]
+    classes, console, entries = read_vocabulary(arguments), Console(), []
+    with Progress() as progress:
+        classifier = _prepare(arguments, classes, progress)
+
+        def handle(photo: Any, stem: str) -> None:
+            guesses = classifier.classify(photo.pixels)
+            console.print(table(str(photo.path), guesses[: arguments.top]))
+            entries.append(describe(photo, guesses))
+
+        status = go_through(photos, handle, progress.task("photos"))
+    if arguments.json and entries:
+        _write(arguments.json, classifier.segmenter.parts.name, classes, entries)
+        console.print(f"written to {arguments.json}", markup=False, highlight=False)
+    return status
+
+
+def table(title: str, guesses: list[Any]) -> Any:
+    """Draws names, probabilities and bars of one photo for a `rich` console."""
+    from rich.table import Table
+    from rich.text import Text
+
+    # Names are texts, not markup: "[red]" is a word like any other.
+    drawn = Table(title=Text(title), title_justify="left", title_style="bold", box=None)
+    drawn.add_column("class", overflow="fold", header_style="dim")
+    drawn.add_column("probability", justify="right", no_wrap=True, header_style="dim")
+    drawn.add_column("", no_wrap=True)
+    for guess in guesses:
+        bar = "█" * round(BAR_WIDTH * guess.probability)
+        drawn.add_row(Text(guess.name), f"{guess.probability:.4f}", Text(bar, "cyan"))
+    return drawn
+
+
+def describe(photo: Any, guesses: list[Any]) -> dict[str, Any]:
+    """Returns a photo's entry in the file: probabilities in the order of the vocabulary."""
+    ordered = sorted(guesses, key=lambda guess: guess.index)
+    return {
+        "file": str(photo.path),
+        "height": photo.height,
+        "width": photo.width,
+        "probabilities": [guess.probability for guess in ordered],
+    }
+
+
+def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     from ovseg_jax import api
     from ovseg_jax.cli.photos import keep_compiled
-    from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.inference.files import write_atomically
-    from ovseg_jax.inputs.images import list_images, read_image
 
-    photos, classes = list_images(arguments.photos), read_vocabulary(arguments)
     keep_compiled()
-    records = []
-    with Progress() as progress:
-        loading = progress.task("loading the model")
-        classifier = api.load_image_classifier(arguments.model)
-        loading(1, 1)
-        classifier.set_vocabulary(
-            classes,
-            templates=arguments.templates or "",
-            progress=progress.task("embedding words"),
-        )
-        advance = progress.task("photos")
-        for number, path in enumerate(photos):
-            advance(number, len(photos))
-            guesses = classifier.classify(read_image(path).pixels)
-            best = "  ".join(f"{g.name} {g.probability:.3f}" for g in guesses[: arguments.top])
-            print(f"{path.name}: {best}", flush=True)
-            scores = {guess.name: guess.probability for guess in guesses}
-            records.append({"file": path.name, "probabilities": scores})
-    if arguments.json:
-        text = json.dumps(records, ensure_ascii=False, indent=1)
-        write_atomically(arguments.json, lambda file: file.write(text.encode()))
-        print(f"written to {arguments.json}")
-    return 0
+    loading: Callable[[int, int], None] = progress.task("loading the model")
+    classifier = api.load_image_classifier(arguments.model)
+    loading(1, 1)
+    templates, embedding = arguments.templates or "", progress.task("embedding words")
+    classifier.set_vocabulary(classes, templates=templates, progress=embedding)
+    return classifier
+
+
+def _write(path: Path, model: str, classes: Any, entries: list[dict[str, Any]]) -> None:
+    from ovseg_jax.inference.files import write_atomically
+
+    vocabulary = [list(entry.synonyms) for entry in classes.classes]
+    record = {"model": model, "vocabulary": vocabulary, "photos": entries}
+    text = json.dumps(record, ensure_ascii=False, indent=1)
+    write_atomically(path, lambda file: file.write(text.encode()))

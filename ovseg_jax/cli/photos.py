@@ -1,4 +1,4 @@
-"""The loop over photos that `segment` and `classify` share."""
+"""The loop over photos that `segment`, `classify` and `classify-image` share."""
 
 from __future__ import annotations
 
@@ -28,26 +28,47 @@ def for_each_photo(
     Returns:
         Exit status: 2 if a photo failed.
     """
-    from ovseg_jax.inputs.images import list_images, read_image
+    from ovseg_jax.inputs.images import list_images
 
     photos = list_images(arguments.photos)
     classes = read_vocabulary(arguments)
-    failed = 0
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
-        advance = progress.task("photos")
-        for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
-            advance(number, len(photos))
-            try:
-                line = handle(segmenter, read_image(path), stem)
-            except Exception as error:
-                if not is_users(error) or len(photos) == 1 or _disk_is_full(error):
-                    raise
-                report(error)
-                failed += 1
-                continue
-            if line:
-                print(line, flush=True)
+        return go_through(
+            photos, lambda photo, stem: handle(segmenter, photo, stem), progress.task("photos")
+        )
+
+
+def go_through(
+    photos: list[Path],
+    handle: Callable[[Any, str], str | None],
+    advance: Callable[[int, int], None],
+) -> int:
+    """Handles photo after photo; one that cannot be used is reported, and the others go on.
+
+    Args:
+        photos: Files.
+        handle: Takes a photo and the stem of its output files; returns a line to print.
+        advance: Called with (photos done, photos in all).
+
+    Returns:
+        Exit status: 2 if a photo failed.
+    """
+    from ovseg_jax.inputs.images import read_image
+
+    failed = 0
+    for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
+        advance(number, len(photos))
+        try:
+            line = handle(read_image(path), stem)
+        except Exception as error:
+            if not is_users(error) or len(photos) == 1 or _disk_is_full(error):
+                raise
+            report(error)
+            failed += 1
+            continue
+        if line:
+            print(line, flush=True)
     if failed:
         print(f"ovseg: {failed} of {len(photos)} photos failed", file=sys.stderr)
     return 2 if failed else 0

@@ -7,6 +7,7 @@ so after the first photos nothing compiles any more.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from PIL import Image
 
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference.ensemble import log_probabilities
+from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.frames import Prepared, prepare
 from ovseg_jax.typing import Features, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
@@ -88,9 +90,10 @@ class Engine:
         """Moves the parameters to the device; compiles nothing yet."""
         self.parts = parts
         self.params = jax.tree.map(jnp.asarray, parts.params)
-        self._encode = jax.jit(self._encode_image)
-        self._embed = jax.jit(self._embed_text)
-        self._score = jax.jit(self._score_masks, static_argnames="with_maps")
+        jit = functools.partial(jax.jit, compiler_options=compiler_options())
+        self._encode = jit(self._encode_image)
+        self._embed = jit(self._embed_text)
+        self._score = jit(self._score_masks, static_argnames="with_maps")
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""

@@ -15,6 +15,7 @@ from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.methods.method import average_templates, synonym_max
 from ovseg_jax.models.clip.variants import Variant
+from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary
 
@@ -24,10 +25,12 @@ class Guess:
     """A class and how probable it is.
 
     Attributes:
+        index: Its place in the vocabulary; published lists hold names twice.
         name: The class's first name.
         probability: Among the vocabulary; of a SigLIP model, of this class on its own.
     """
 
+    index: int
     name: str
     probability: float
 
@@ -46,7 +49,7 @@ class ImageClassifier:
         self.segmenter, self.variant = segmenter, variant
         self.classes: ClassList | None = None
         self._text: Text | None = None
-        self._compute = jax.jit(self._probabilities)
+        self._compute = jax.jit(self._probabilities, compiler_options=compiler_options())
 
     def set_vocabulary(
         self,
@@ -79,7 +82,7 @@ class ImageClassifier:
         scores = np.asarray(self._compute(self.segmenter.engine.params, fitted[None], self._text))
         # Slots behind the vocabulary are padding.
         order = np.argsort(-scores[: len(self.classes)], kind="stable")
-        return [Guess(self.classes.classes[i].name, float(scores[i])) for i in order]
+        return [Guess(int(i), self.classes.classes[i].name, float(scores[i])) for i in order]
 
     def _probabilities(
         self, params: Params, images: UInt8[Array, "1 S S 3"], text: Text

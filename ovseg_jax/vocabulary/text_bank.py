@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import mmap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -79,13 +76,16 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
     tokens = _tokens(names, templates, tokenizer) if keep_tokens else None
     if seen is not None and len(seen) != len(synonyms):
         raise ValueError(f"seen has {len(seen)} entries for {len(synonyms)} classes")
-    return Text(
-        embeddings=jax.device_put(_gather(known, names, num_rows), may_alias=True),
-        classes=jnp.asarray(_pad(np.asarray(owners, np.int32), num_rows, num_slots)),
-        valid=jnp.arange(num_slots) < len(synonyms),
-        seen=jnp.asarray(_pad(np.zeros(0, bool) if seen is None else np.asarray(seen), num_slots)),
-        tokens=None if tokens is None else jnp.asarray(_pad(tokens, num_rows)),
+    given = np.zeros(len(synonyms), bool) if seen is None else np.asarray(seen, bool)
+    text = Text(
+        embeddings=_gather(known, names, num_rows),
+        classes=_pad(np.asarray(owners, np.int32), num_rows, num_slots),
+        valid=np.arange(num_slots) < len(synonyms),
+        seen=_pad(given, num_slots),
+        tokens=None if tokens is None else _pad(tokens, num_rows),
     )
+    # Its arrays are new, so the device may have them as they are: no copy, nothing to compile.
+    return jax.device_put(text, may_alias=True)
 
 
 def embed_names(
@@ -152,16 +152,11 @@ def _gather(
 
 
 def _aligned_zeros(shape: tuple[int, ...]) -> Float[np.ndarray, "s t d"]:
-    """Returns zeros that JAX takes over on a CPU without another copy.
-
-    They lie on pages of their own, large ones where the system has them: for tens of megabytes,
-    most of the time goes into getting small pages.
-    """
-    pages = mmap.mmap(-1, 4 * math.prod(shape))
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, np.float32).reshape(shape)
+    """Returns zeros at an address that JAX takes over on a CPU without another copy."""
+    size, floats_per_line = math.prod(shape), 16
+    flat = np.zeros(size + floats_per_line, np.float32)
+    start = -flat.ctypes.data // 4 % floats_per_line
+    return flat[start : start + size].reshape(shape)
 
 
 def _embed_tokens(

@@ -62,12 +62,13 @@ class TextCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             older = _files_of(folder)
-            if len(older) >= MOST_FILES:
-                rows = self.load_all_of(older, len(templates)) | dict(rows)
-            written = _write(folder, rows)
-            for path in older if len(older) >= MOST_FILES else []:
+            merged = older if len(older) >= MOST_FILES else []
+            written = _write(folder, self.load_all_of(merged, len(templates)) | dict(rows))
+            for path in merged:
                 if path != written:
                     path.unlink(missing_ok=True)
+            if merged:
+                self._files.clear()  # what is mapped stays on the disk
         except OSError as error:
             warnings.warn(f"text embeddings are not cached: {error}", stacklevel=3)
 
@@ -134,6 +135,6 @@ def _sha256(parts: Iterable[str]) -> str:
     """Hashes texts so that no two lists run together."""
     digest = hashlib.sha256()
     for part in parts:
-        data = part.encode("utf-8")
+        data = part.encode("utf-8", "surrogatepass")  # bytes of a shell that are no text
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()

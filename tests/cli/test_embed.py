@@ -1,7 +1,10 @@
 """`ovseg embed`: the file it writes and the cache it fills."""
 
+import io
+
 import numpy as np
 
+from ovseg_jax.cli import progress
 from ovseg_jax.cli.main import main
 
 
@@ -23,12 +26,28 @@ def test_the_file_holds_unit_rows_in_the_order_of_the_names(weights, tmp_path, c
 def test_the_cache_serves_the_second_run(weights, text_cache, monkeypatch, capsys):
     arguments = ["embed", "--vocab", "windmill; lighthouse", "--model", str(weights)]
     assert main(arguments) == 0
-    filled = sum(1 for _ in text_cache.rglob("*.npz"))
+    filled = sorted(text_cache.rglob("*.safetensors"))
+    assert filled
 
     def refuse(self, tokens):
         raise AssertionError("the text tower ran")
 
     monkeypatch.setattr("ovseg_jax.inference.engine.Engine.embed", refuse)
     assert main(arguments) == 0
-    assert sum(1 for _ in text_cache.rglob("*.npz")) == filled
+    assert sorted(text_cache.rglob("*.safetensors")) == filled
     assert str(text_cache) in capsys.readouterr().out
+
+
+def test_a_terminal_sees_how_many_texts_are_embedded(weights, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress.Progress.__init__, "__defaults__", (0.0,))
+    words = "; ".join(f"thing {index}" for index in range(700))
+    assert main(["embed", "--vocab", words, "--model", str(weights)]) == 0
+    shown = screen.getvalue()
+    assert "embedding words" in shown and "/700" in shown

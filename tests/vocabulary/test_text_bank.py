@@ -1,14 +1,17 @@
 """The text bank: rows, padding, buckets, and a cache that is never trusted blindly."""
 
+import contextlib
+import multiprocessing
 import time
 import zlib
 
+import jax
 import numpy as np
 import pytest
 
 from ovseg_jax.models.clip.tokenizer import HashTokenizer
-from ovseg_jax.vocabulary import text_cache
-from ovseg_jax.vocabulary.classes import parse_vocabulary
+from ovseg_jax.vocabulary import text_bank, text_cache
+from ovseg_jax.vocabulary.classes import load_preset, parse_vocabulary
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.text_bank import bucket, build_text, embed_names
 from ovseg_jax.vocabulary.text_cache import TextCache
@@ -177,15 +180,88 @@ def test_padding_stays_where_the_text_tower_reads_it(encoder, tokenizer):
     assert encoder.shapes == [(64, 77)]
 
 
-def test_a_large_vocabulary_is_there_at_once(tokenizer, tmp_path):
-    names = [f"class {index}" for index in range(847)]
-    encoder, prompts = CountingEncoder(width=64), templates("vild14")
-    build_text([(n,) for n in names], prompts, encoder, tokenizer, cache=TextCache(tmp_path, "w"))
+def seconds_until_ready(folder, tokenizer, classes, width):
+    """Fills a cache, then times a new process's way to the same words: the best of five."""
+    prompts, encoder = templates("vild14"), CountingEncoder(width)
+    build_text(classes, prompts, encoder, tokenizer, cache=TextCache(folder, "weights"))
     encoder.texts.clear()
-    start = time.perf_counter()
-    cache = TextCache(tmp_path, "w")
-    build_text([(name,) for name in names], prompts, encoder, tokenizer, cache=cache)
-    assert time.perf_counter() - start < 1 and not encoder.texts  # 50 ms on a quiet machine
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        cache = TextCache(folder, "weights")
+        jax.block_until_ready(build_text(classes, prompts, encoder, tokenizer, cache=cache))
+        times.append(time.perf_counter() - start)
+    assert not encoder.texts
+    return min(times)
+
+
+def test_a_large_vocabulary_is_there_at_once(tokenizer, tmp_path):
+    classes = [(f"class {index}",) for index in range(847)]
+    assert seconds_until_ready(tmp_path, tokenizer, classes, width=64) < 0.5  # 5 ms when quiet
+
+
+@pytest.mark.slow
+def test_847_classes_with_all_synonyms_are_ready_in_50_ms(tokenizer, tmp_path):
+    assert seconds_until_ready(tmp_path, tokenizer, load_preset("ade847"), width=768) < 0.05
+
+
+def test_words_from_the_cache_compile_nothing(encoder, tokenizer, tmp_path):
+    cache = TextCache(tmp_path, "weights")
+    classes = [(f"class {index}", f"other {index}") for index in range(20)]
+    embed_names([name for group in classes for name in group], TWO, encoder, tokenizer, cache=cache)
+    with count_compilations() as compiled:
+        build_text(classes, TWO, encoder, tokenizer, cache=cache)
+    assert not compiled
+    with count_compilations() as compiled:
+        jax.jit(lambda x: x + 12345)(1)
+    assert compiled  # the counter counts
+
+
+@contextlib.contextmanager
+def count_compilations():
+    """Collects the names of what XLA compiles meanwhile, single operations included."""
+    compiled = []
+
+    def listen(event, _seconds, **_):
+        if event.endswith("backend_compile_duration"):
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield compiled
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def test_a_large_array_is_handed_to_the_device_without_a_copy(encoder, tokenizer, monkeypatch):
+    given = []
+    gather = text_bank._gather
+    monkeypatch.setattr(text_bank, "_gather", lambda *a: given.append(gather(*a)) or given[-1])
+    text = build_text([("cat",), ("dog",)], TWO, encoder, tokenizer)
+    if jax.default_backend() == "cpu":
+        assert text.embeddings.unsafe_buffer_pointer() == given[0].ctypes.data
+    np.testing.assert_array_equal(text.embeddings, given[0])
+
+
+def write_alone(folder, letter):
+    """Adds words one by one, in a process of its own; more than a merge's worth."""
+    cache, tokenizer = TextCache(folder, "weights"), HashTokenizer(context_length=77)
+    for index in range(text_cache.MOST_FILES + 8):
+        embed_names([f"{letter} {index}"], TWO, CountingEncoder(), tokenizer, cache=cache)
+
+
+def test_processes_that_write_and_merge_at_once_lose_nothing(encoder, tokenizer, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=write_alone, args=(tmp_path, letter)) for letter in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    names = [f"{letter} {i}" for letter in "abc" for i in range(text_cache.MOST_FILES + 8)]
+    rows = embed_names(names, TWO, encoder, tokenizer, cache=TextCache(tmp_path, "weights"))
+    assert not encoder.texts
+    np.testing.assert_array_equal(rows, embed_names(names, TWO, encoder, tokenizer))
 
 
 def test_saving_leaves_no_partial_files(encoder, tokenizer, tmp_path):
@@ -207,7 +283,7 @@ def test_a_disk_that_refuses_costs_the_cache_and_not_the_answer(
 
 
 def test_names_may_be_of_any_script_and_hold_braces(encoder, tokenizer, tmp_path):
-    names = ["日本", "naïve café", "{0} {}", "a/b\\c"]
+    names = ["日本", "naïve café", "{0} {}", "a/b\\c", "\udcff"]
     cache = TextCache(tmp_path, "weights")
     first = embed_names(names, TWO, encoder, tokenizer, cache=cache)
     encoder.texts.clear()

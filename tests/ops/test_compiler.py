@@ -1,0 +1,32 @@
+"""Compiler options: taken where they help, never an error where they are unknown."""
+
+import jax
+import numpy as np
+import pytest
+
+from ovseg_jax.ops import compiler
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    compiler.compiler_options.cache_clear()
+    yield
+    compiler.compiler_options.cache_clear()
+
+
+def test_the_options_compile_and_change_nothing():
+    options = compiler.compiler_options()
+    x = np.linspace(-3, 3, 1000, dtype=np.float32)
+    plain, wide = jax.jit(jax.numpy.tanh), jax.jit(jax.numpy.tanh, compiler_options=options)
+    np.testing.assert_allclose(wide(x), plain(x), rtol=1e-6)
+
+
+def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
+    monkeypatch.setattr(compiler, "_has_avx512", lambda: True)
+    monkeypatch.setattr(compiler, "_WIDE", {"xla_cpu_no_such_option": "1"})
+    assert compiler.compiler_options() is None
+
+
+def test_other_processors_get_none(monkeypatch):
+    monkeypatch.setattr(compiler, "_has_avx512", lambda: False)
+    assert compiler.compiler_options() is None
