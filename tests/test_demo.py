@@ -45,3 +45,12 @@ def test_the_adapter_stands_on_the_shipped_clip():
     _, clip = load_weights(ROOT / start)
     for path, value in trees.flatten(clip["clip"]).items():
         np.testing.assert_array_equal(value, trees.flatten(adapted["clip"])[path], err_msg=path)
+
+
+def test_the_shipped_toy_vit_is_that_of_its_config():
+    from ovseg_jax.cli.experiment import load_config
+    from ovseg_jax.weights import load_weights
+
+    config, params = load_weights(ROOT / "ovseg_jax/assets/toy/clip_vit_seed0")
+    assert config == load_config(ROOT / "configs/toy/clip_vit.py").model
+    assert config.clip.variant == "vit_toy" and set(params) == {"clip"}
