@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.convert.clip import TABLE
+from ovseg_jax.convert import clip_text, convnext
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
@@ -13,6 +13,7 @@ from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.tokenizer import BpeTokenizer
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("parity")
 open_clip = pytest.importorskip("open_clip")
 
 TEXTS = [
@@ -58,7 +59,8 @@ def pair(request):
     arguments = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 77), jnp.int32)
     expected = jax.eval_shape(ours.init, jax.random.key(0), *arguments)["params"]
     tensors = {name: value.numpy() for name, value in theirs.state_dict().items()}
-    params, _ = apply(TABLE, tensors, expected, "open_clip")
+    table = (*convnext.TABLE, *clip_text.TABLE)
+    params, _ = apply(table, tensors, expected, "open_clip")
     return theirs, ours, {"params": jax.tree.map(jnp.asarray, params)}
 
 
