@@ -137,8 +137,9 @@ class Engine:
         log_probs, maps = self._score(
             self.params, image.features, jnp.asarray(frame), valid, text, with_maps
         )
-        kept_maps = None if maps is None else np.asarray(maps[0, : len(masks)])
-        return np.exp(np.asarray(log_probs[0, : len(masks)])), kept_maps
+        # Cut on the host: on the device each number of masks would be a program of its own.
+        kept_maps = None if maps is None else np.asarray(maps)[0, : len(masks)]
+        return np.exp(np.asarray(log_probs)[0, : len(masks)]), kept_maps
 
     def _encode_image(self, params: Params, frames: jax.Array, sizes: jax.Array) -> Features:
         method, images = self.parts.method, frames.astype(jnp.float32)

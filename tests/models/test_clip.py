@@ -142,7 +142,10 @@ def test_unknown_variant_names_the_nearest():
 
 
 def test_every_variant_has_a_tokenizer_that_fits_its_text_tower():
+    brought = ("siglip", "siglip2")  # these read a file of the user's: test_sentencepiece.py
     for name, row in VARIANTS.items():
+        if row.tokenizer in brought:
+            continue
         tokenizer = build_tokenizer(name)
         assert (tokenizer.vocab_size, tokenizer.context_length) == (
             row.text.vocab_size,
