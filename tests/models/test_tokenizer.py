@@ -35,6 +35,7 @@ def test_known_ids(bpe):
     assert bpe(["a photo of a cat."])[0, :8].tolist() == [
         *(49406, 320, 1125, 539, 320, 2368, 269, 49407)
     ]
+    assert bpe(["it'\u017f"])[0, :6].tolist() == [49406, 585, 6, 129, 379, 49407]  # a long s
     assert bpe.vocab_size == 49408
 
 

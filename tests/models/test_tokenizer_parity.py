@@ -50,6 +50,15 @@ def test_ten_thousand_random_texts_get_the_ids_of_open_clip():
     assert not len(wrong), [(texts[i], expected[i][:20], found[i][:20]) for i in wrong[:3]]
 
 
+def test_what_ignoring_the_case_does_to_signs_behind_an_apostrophe():
+    """A long s ends a word like an s; no random text above comes upon it."""
+    signs = [chr(code) for code in range(0x530)]
+    texts = [f"it'{sign} y'l{sign} 1{sign}b" for sign in signs]
+    expected, found = open_clip.tokenize(texts).numpy(), BpeTokenizer()(texts)
+    wrong = np.flatnonzero((expected != found).any(1))
+    assert not len(wrong), [ascii(signs[i]) for i in wrong]
+
+
 def test_the_ids_stored_for_tests_without_pytorch_are_those_of_open_clip():
     stored = json.loads(Path(__file__).with_name("tokenizer_ids.json").read_text())
     ids = open_clip.tokenize([text for text, _ in stored]).numpy()

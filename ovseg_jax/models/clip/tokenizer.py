@@ -17,8 +17,9 @@ from tokenizers import Tokenizer as FastTokenizer
 
 _START, _END = "<start_of_text>", "<end_of_text>"
 _NUM_MERGES = 49152 - 256 - 2
-_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}\x{345}]+"
-"""The iota below (U+0345) belongs to no class in the original, where case is ignored: dropped."""
+_WORDS = r"'[sſ]|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}\x{345}]+"
+"""Case is ignored in the original: a long s (U+017F) ends a word like an s, and the iota below
+(U+0345) belongs to no class and is dropped."""
 
 
 class BpeTokenizer:
