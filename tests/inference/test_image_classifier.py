@@ -33,6 +33,24 @@ def test_crops_are_those_of_open_clip(shape, size):
     np.testing.assert_allclose(fit_image(pixels, size, "crop"), expected, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("photo_size", "size", "resized", "corner"),
+    [
+        ((97, 31), 32, (100, 32), (34, 0)),  # 100.13 is cut
+        ((61, 80), 49, (49, 64), (0, 8)),  # 7.5 becomes even
+        ((49, 32), 32, (49, 32), (8, 0)),  # and so does 8.5
+        ((50, 50), 49, (49, 49), (0, 0)),
+        ((1, 1), 32, (32, 32), (0, 0)),
+    ],
+)
+def test_crops_have_the_sizes_and_corners_worked_out_by_hand(photo_size, size, resized, corner):
+    shape = (*photo_size[::-1], 3)
+    whole = Image.fromarray(np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8))
+    box = (*corner, corner[0] + size, corner[1] + size)
+    expected = whole.resize(resized, Image.Resampling.BICUBIC).crop(box)
+    np.testing.assert_array_equal(fit_image(np.asarray(whole), size, "crop"), expected)
+
+
 def test_squashing_keeps_everything_and_cropping_does_not():
     pixels = np.zeros((40, 80, 3), np.uint8)
     pixels[:, :10] = 255
