@@ -15,15 +15,18 @@ from ovseg_jax.config import (
     EvaluationConfig,
     MaskSourceConfig,
     ModelConfig,
+    QueryGeneratorConfig,
 )
 from ovseg_jax.methods.contrastive import ContrastiveClip
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_cropping import MaskCropping
+from ovseg_jax.methods.mask_generator import MaskGenerator
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks
+from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.typing import Batch, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import (
     ClassList,
@@ -40,20 +43,48 @@ METHODS: dict[str, type[Method]] = {
     "mask_cropping": MaskCropping,
     "mask_adapter": MaskAdapter,
     "contrastive": ContrastiveClip,
+    "mask_generator": MaskGenerator,
 }
 
 
 def method(config: ModelConfig) -> Method:
-    """Builds the method's module around its CLIP towers; parameters come separately."""
+    """Builds the method's module around its towers and generator; parameters come separately.
+
+    Raises:
+        ValueError: The parts do not fit together; the message names the field.
+    """
     fields = dataclasses.asdict(config.method)
-    clip = build_clip(
-        config.clip.variant, jnp.dtype(config.clip.compute_dtype), config.clip.position_resize
-    )
-    return METHODS[fields.pop("kind")](clip=clip, **fields)
+    kind, dtype = fields.pop("kind"), jnp.dtype(config.clip.compute_dtype)
+    clip = None
+    if config.clip.variant:
+        clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
+    elif needs := _needs_clip(config):
+        raise ValueError(f"clip.variant is empty, but {needs} needs a CLIP model")
+    return METHODS[kind](clip=clip, generator=_generator(config, clip, dtype), **fields)
+
+
+def _generator(config: ModelConfig, clip: Any, dtype: Any) -> Any:
+    if not isinstance(config.generator, QueryGeneratorConfig):
+        return None
+    return build_generator(config.generator, clip.embedding_dim if clip else 0, dtype)
+
+
+def _needs_clip(config: ModelConfig) -> str:
+    """Says what in a model needs CLIP; empty if nothing does."""
+    if config.method.kind != "mask_generator":
+        return f"method.kind {config.method.kind!r}"
+    if not isinstance(config.generator, QueryGeneratorConfig):
+        return ""
+    if config.generator.backbone == "clip":
+        return "generator.backbone 'clip'"
+    linear = config.generator.class_head == "linear"
+    return "" if linear else f"generator.class_head {config.generator.class_head!r}"
 
 
 def tokenizer(config: ModelConfig) -> Any:
-    """Builds the tokenizer that the text tower was made for."""
+    """Builds the tokenizer that the text tower was made for; None without a text tower."""
+    if not config.clip.variant:
+        return None
     return build_tokenizer(config.clip.variant, config.clip.tokenizer_file)
 
 
@@ -151,7 +182,8 @@ def text(
 
 def _examples(module: Method) -> tuple:
     """The smallest inputs that touch every parameter."""
-    width, side = module.clip.embedding_dim, 64
+    width, side = (module.clip.embedding_dim if module.clip else 1), 64
+    length = module.clip.text.context_length if module.clip else 1
     batch = Batch(
         images=jnp.zeros((1, side, side, 3), jnp.uint8),
         sizes=jnp.full((1, 2), side, jnp.int32),
@@ -167,4 +199,4 @@ def _examples(module: Method) -> tuple:
         valid=jnp.ones((1,), jnp.bool_),
         seen=jnp.zeros((1,), jnp.bool_),
     )
-    return batch, proposals, words, jnp.zeros((1, module.clip.text.context_length), jnp.int32)
+    return batch, proposals, words, jnp.zeros((1, length), jnp.int32)

@@ -18,7 +18,8 @@ class ClipConfig:
     """The image and text towers.
 
     Attributes:
-        variant: A row of `ovseg_jax.models.clip.variants`.
+        variant: A row of `ovseg_jax.models.clip.variants`; empty for a mask generator that knows a
+            fixed list of classes and needs no words.
         compute_dtype: Type of activations; parameters, norms and logits stay float32.
         position_resize: How position embeddings fit another grid, a key of
             `ovseg_jax.ops.positions.WAYS`; empty for the way of the tower's own code base.
@@ -130,7 +131,93 @@ class ContrastiveConfig:
     has_void: bool = False
 
 
-MethodConfig = MaskPoolingConfig | MaskCroppingConfig | MaskAdapterConfig | ContrastiveConfig
+@_schema
+class MaskGeneratorConfig:
+    """The mask generator alone: trained by the set criterion, masks named by its own class head.
+
+    Attributes:
+        class_weight: Weight of the cross-entropy, in the matching and in the loss.
+        mask_weight: Weight of the loss per point or pixel of a mask.
+        dice_weight: Weight of the dice loss.
+        no_object_weight: Weight of unmatched queries in the cross-entropy.
+        mask_loss: Binary cross-entropy (Mask2Former) or focal loss (MaskFormer, OVSeg).
+        num_points: Points at which masks are compared; 0 for every pixel (MaskFormer).
+        oversample: Candidates per point, of which the least certain are taken.
+        importance: Share of the points that are taken so.
+    """
+
+    kind: Literal["mask_generator"] = "mask_generator"
+    class_weight: float = 2.0
+    mask_weight: float = 5.0
+    dice_weight: float = 5.0
+    no_object_weight: float = 0.1
+    mask_loss: Literal["bce", "focal"] = "bce"
+    num_points: int = 12544
+    oversample: float = 3.0
+    importance: float = 0.75
+    has_void: bool = True
+    tune_text: bool = False
+    num_truth: int = 100
+
+
+MethodConfig = (
+    MaskPoolingConfig
+    | MaskCroppingConfig
+    | MaskAdapterConfig
+    | ContrastiveConfig
+    | MaskGeneratorConfig
+)
+
+
+@_schema
+class NoGeneratorConfig:
+    """The model has no mask generator: masks are given."""
+
+    kind: Literal["none"] = "none"
+
+
+@_schema
+class QueryGeneratorConfig:
+    """A generator with one mask per learned query; the defaults are FC-CLIP's.
+
+    Attributes:
+        backbone: A row of `ovseg_jax.models.generators.variants.BACKBONES`; "clip" reads the trunk
+            maps of the model's own CLIP tower.
+        pixel_decoder: Multi-scale deformable attention (Mask2Former and later), or a feature
+            pyramid (MaskFormer).
+        decoder: Masked attention over levels (Mask2Former and later), or DETR's (MaskFormer).
+        class_head: "linear" over a fixed list of classes; "text" compares what lies under the mask
+            with words (FC-CLIP); "embedding" compares the query with words (OVSeg).
+        num_classes: Of the linear head, "no object" not counted.
+        num_queries: Masks per image.
+        width: Channels of both decoders.
+        mask_width: Channels of the map that masks are read from.
+        heads: Attention heads.
+        levels: Trunk maps that the deformable encoder reads, coarsest first.
+        encoder_layers: Attention layers in the pixel decoder.
+        encoder_hidden: Width of their feed-forward part.
+        decoder_layers: Layers of the query decoder.
+        decoder_hidden: Width of their feed-forward part.
+    """
+
+    kind: Literal["query"] = "query"
+    backbone: str = "clip"
+    pixel_decoder: Literal["deformable", "fpn"] = "deformable"
+    decoder: Literal["masked_attention", "detr"] = "masked_attention"
+    class_head: Literal["linear", "text", "embedding"] = "text"
+    num_classes: int = 133
+    num_queries: int = 250
+    width: int = 256
+    mask_width: int = 256
+    heads: int = 8
+    levels: int = 3
+    encoder_layers: int = 6
+    encoder_hidden: int = 1024
+    decoder_layers: int = 9
+    decoder_hidden: int = 2048
+
+
+GeneratorConfig = NoGeneratorConfig | QueryGeneratorConfig
 
 
 @_schema
@@ -138,12 +225,13 @@ class MaskSourceConfig:
     """Where masks come from while training and evaluating.
 
     Attributes:
-        kind: The data's own ground truth, or ground truth perturbed into imperfect masks.
+        kind: The data's own ground truth, ground truth perturbed into imperfect masks, or the
+            model's own mask generator.
         iou: Mean IoU that perturbed masks are aimed at.
         copies: Perturbed masks per ground-truth mask.
     """
 
-    kind: Literal["ground_truth", "perturbed"] = "ground_truth"
+    kind: Literal["ground_truth", "perturbed", "generator"] = "ground_truth"
     iou: float = 0.8
     copies: int = 1
 
@@ -188,12 +276,14 @@ class ModelConfig:
     """What a weights directory must say to be usable: towers, method, inference, words.
 
     Attributes:
+        generator: The model's own mask generator, if it has one.
         templates: Prompt set by name: "vild14", "single", "imagenet80" or "plain".
         train_vocabulary: Class list that decides which classes count as seen.
     """
 
     clip: ClipConfig = ClipConfig()
     method: MethodConfig = MaskAdapterConfig()
+    generator: GeneratorConfig = NoGeneratorConfig()
     inference: InferenceConfig = InferenceConfig()
     templates: str = "vild14"
     train_vocabulary: str = ""

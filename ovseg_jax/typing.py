@@ -103,6 +103,19 @@ class Memory:
 
 
 @struct
+class PixelFeatures:
+    """What a pixel decoder makes of a pyramid, for the queries to look at.
+
+    Attributes:
+        masks: Map whose product with a query's mask embedding is its mask, at stride 4.
+        levels: Maps that queries attend to, coarsest first.
+    """
+
+    masks: Float[Array, "b h w c"]
+    levels: tuple[Float[Array, "b _h _w c"], ...]
+
+
+@struct
 class Proposals:
     """Candidate masks of one batch, before any open-vocabulary decision.
 
@@ -112,12 +125,15 @@ class Proposals:
         valid: False for slots that hold no mask.
         class_logits: Training-vocabulary logits, last column "no object"; None for sources
             without a classifier (ground truth, files, SAM).
+        class_embeddings: For generators that name masks by words: what is multiplied with rows of
+            text, of unit length times the generator's own temperature; None otherwise.
         quality: How good the source believes each mask to be, 0 to 1; None where it does not say.
     """
 
     masks: Float[Array, "b q _H _W"] | Bool[Array, "b q _H _W"]
     valid: Bool[Array, "b q"]
     class_logits: Float[Array, "b q k1"] | None = None
+    class_embeddings: Float[Array, "b q d"] | None = None
     quality: Float[Array, "b q"] | None = None
 
 

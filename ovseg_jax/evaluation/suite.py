@@ -96,7 +96,7 @@ class Suite:
         kept = build.class_filter(data, self.classes)
         if self._config.protocol == "frame":
             return frame_views(data, limit, kept)
-        stride = self._method.clip.stride
+        stride = self._method.stride
         return photo_views(data, self._model.inference, limit, kept, stride)
 
     def _evaluators(self) -> dict[str, Evaluator]:

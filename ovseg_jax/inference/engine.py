@@ -98,7 +98,7 @@ class Engine:
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
         inference = self.parts.inference
-        stride = self.parts.method.clip.stride
+        stride = self.parts.method.stride
         prepared = prepare(pixels, inference.short_side, inference.long_side, stride)
         sizes = jnp.asarray([prepared.size])
         features = self._encode(self.params, jnp.asarray(prepared.frame)[None], sizes)

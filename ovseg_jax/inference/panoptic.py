@@ -29,10 +29,13 @@ class PanopticRules:
     Attributes:
         object_threshold: Masks whose best probability is not above this do not compete.
         overlap_threshold: Masks that win less than this fraction of their pixels are dropped.
+        certain: Whether a mask gets only those won pixels in which its own probability is at
+            least one half. Everything after MaskFormer has it so.
     """
 
     object_threshold: float = 0.0
     overlap_threshold: float = 0.8
+    certain: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +165,8 @@ def assemble(
     count = len(labels)
     if not count:
         return empty_panoptic(claims.owner.shape)
+    if not rules.certain:
+        claims = dataclasses.replace(claims, solid=np.ones_like(claims.solid))
     won = np.bincount(claims.owner.ravel(), minlength=count)[:count]
     solid = np.bincount(claims.owner[claims.solid], minlength=count)[:count]
     numbers = np.zeros(count, np.int32)  # segment id of each mask

@@ -7,6 +7,9 @@ Masks and words enter at different depths in different papers, so the contract d
 * `score(features, proposals, text) -> Scores` does the rest. `Text` keeps its template axis and
   the validity of its padding.
 
+Between the two stands `propose`, where the model has a mask generator of its own; it may read the
+same features (FC-CLIP), and names its masks by the same words.
+
 `embed` and `words` are the common way to write `score`, each open to be replaced alone:
 
 | method | replaces |
@@ -30,6 +33,7 @@ from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
+from ovseg_jax.ops.pixels import normalise
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 
@@ -40,7 +44,10 @@ class Method(nn.Module):
     """Base class: a CLIP model, and scoring by text.
 
     Attributes:
-        clip: The image and text towers (`ovseg_jax.models.clip.clip.Clip`).
+        clip: The image and text towers (`ovseg_jax.models.clip.clip.Clip`); None where nothing is
+            compared with words.
+        generator: Mask generator of the model, such as
+            `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
         has_void: Whether the method learns a "none of these" text row (`void_embedding`,
             systems 0.6); without it the void column is -inf.
         tune_text: Whether the vocabulary is embedded anew in each training step, because the
@@ -48,16 +55,22 @@ class Method(nn.Module):
         num_truth: Ground-truth masks that enter the loss per image; more are sampled down.
     """
 
-    clip: nn.Module
+    clip: nn.Module | None
+    generator: nn.Module | None = None
     has_void: bool = False
     tune_text: bool = False
     num_truth: int = 32
 
     def setup(self):
         """Declares the void row; subclasses that declare more call this first."""
-        if self.has_void:
+        if self.has_void and self.clip is not None:
             normal = nn.initializers.normal(1.0)  # torch's default for an embedding
             self.void_embedding = self.param("void_embedding", normal, (1, self.clip.embedding_dim))
+
+    @property
+    def stride(self) -> int:
+        """Pixels per cell; sides of frames are multiples of it."""
+        return 32 if self.clip is None else self.clip.stride
 
     # ---- the contract --------------------------------------------------------------------
 
@@ -69,6 +82,35 @@ class Method(nn.Module):
             sizes: Height and width of the picture inside the frame.
         """
         return self.clip.features(self.normalise(images, sizes), sizes)
+
+    def propose(self, batch: Batch, features: Features, text: Text) -> Proposals:
+        """Proposes masks by the model's own generator.
+
+        Args:
+            batch: Images, 0 to 255, and their sizes.
+            features: What `encode` gave for them.
+            text: The vocabulary, for generators that name their masks by words.
+
+        Raises:
+            ValueError: The model has no generator.
+        """
+        return self.propose_all(batch, features, text, all_layers=False)[-1]
+
+    def propose_all(
+        self, batch: Batch, features: Features, text: Text, *, all_layers: bool = True
+    ) -> list[Proposals]:
+        """As `propose`, with the answers of the generator's earlier layers before the last."""
+        if self.generator is None:
+            raise ValueError("this model has no mask generator of its own; give masks")
+        images = batch.images.astype(jnp.float32)
+        layers = self.generator(images, batch.sizes, features.pyramid, all_layers=all_layers)
+        if layers[-1].class_embeddings is None:
+            return layers
+        rows = self.words(features, text)
+        return [
+            layer.replace(class_logits=self.class_logits(layer.class_embeddings, rows, text))
+            for layer in layers
+        ]
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
         """Computes one embedding per mask. Subclasses implement this or override `score`."""
@@ -119,6 +161,8 @@ class Method(nn.Module):
     ) -> Any:
         """Touches every parameter once; used to initialise and to evaluate shapes."""
         features = self.encode_batch(batch)
+        if self.generator is not None:
+            self.propose(batch, features, text)
         return self.score(features, proposals, text), self.clip.encode_text(tokens)
 
     # ---- shared pieces: images ------------------------------------------------------------
@@ -132,12 +176,8 @@ class Method(nn.Module):
     def normalise(
         self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]
     ) -> Float[Array, "b H W 3"]:
-        """Normalises pixels, then sets the padding to zero, which is the mean colour."""
-        mean, std = jnp.asarray(self.clip.pixel_mean), jnp.asarray(self.clip.pixel_std)
-        rows = jnp.arange(images.shape[1])[None, :, None] < sizes[:, 0, None, None]
-        columns = jnp.arange(images.shape[2])[None, None, :] < sizes[:, 1, None, None]
-        inside = (rows & columns)[..., None]
-        return jnp.where(inside, (images - mean) / std, 0.0)
+        """Normalises pixels as CLIP's towers were trained; padding becomes the mean colour."""
+        return normalise(images, sizes, self.clip.pixel_mean, self.clip.pixel_std)
 
     # ---- shared pieces: words -------------------------------------------------------------
 
@@ -162,9 +202,18 @@ class Method(nn.Module):
             rows: What `words` returned.
             text: Says which row belongs to which class.
         """
+        vectors = unit(embeddings).astype(jnp.float32) * self.clip.temperature()
+        return self.class_logits(vectors, rows, text)
+
+    def class_logits(
+        self,
+        vectors: Float[Array, "b q d"],
+        rows: Float[Array, "s1 d"] | Float[Array, "b s1 d"],
+        text: Text,
+    ) -> Float[Array, "b q k1"]:
+        """Returns products with the rows per class, as `compare` does, of vectors as they are."""
         axes = "bqd,bsd->bqs" if rows.ndim == 3 else "bqd,sd->bqs"
-        similarity = jnp.einsum(axes, unit(embeddings).astype(jnp.float32), rows)
-        similarity = similarity * self.clip.temperature()
+        similarity = jnp.einsum(axes, vectors, rows)
         synonyms = text.classes.shape[0]
         void = similarity[..., synonyms:]
         if not self.has_void:

@@ -32,7 +32,9 @@ def run_postprocess(case: Case) -> Outputs:
     )
 
 
-def three_tasks(log_probs, mask_logits, frame: Frame, config: dict) -> Outputs:
+def three_tasks(
+    log_probs, mask_logits, frame: Frame, config: dict, rules: PanopticRules | None = None
+) -> Outputs:
     """All tasks in the layout of the goldens.
 
     Args:
@@ -41,9 +43,10 @@ def three_tasks(log_probs, mask_logits, frame: Frame, config: dict) -> Outputs:
         frame: Sizes of padded input, picture and answer.
         config: The case's: thing classes, thresholds, `topk`; without
             "instances_keep_only_things", instances are things only.
+        rules: Of the panoptic task; by default the case's thresholds.
     """
     is_thing = np.isin(np.arange(log_probs.shape[-1] - 1), config["thing_classes"])
-    rules = PanopticRules(config["object_mask_threshold"], config["overlap_threshold"])
+    rules = rules or PanopticRules(config["object_mask_threshold"], config["overlap_threshold"])
     panoptic = panoptic_segments(log_probs, mask_logits, frame, is_thing, rules)
     only_things = config.get("instances_keep_only_things", True)
     found = instances(

@@ -1,0 +1,160 @@
+"""Whole mask generators: Mask2Former, MaskFormer, and FC-CLIP with its CLIP model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ovseg_jax.config import (
+    ClipConfig,
+    EnsembleConfig,
+    InferenceConfig,
+    MaskGeneratorConfig,
+    MaskPoolingConfig,
+    ModelConfig,
+    QueryGeneratorConfig,
+)
+from ovseg_jax.convert import clip
+from ovseg_jax.convert.backbones import identify_backbone
+from ovseg_jax.convert.query_generator import identify_heads
+from ovseg_jax.convert.rules import Report, Rule, Table, Tensors, apply, prefixed
+from ovseg_jax.models.generators.variants import build_generator
+from ovseg_jax.typing import Params
+
+CLIP = "backbone.clip_model."
+VOCABULARIES = {133: "coco_panoptic133", 150: "ade150", 171: "coco_stuff171", 847: "ade847"}
+"""Class lists by their length: a linear head does not say which list it was trained on."""
+TESTED = InferenceConfig(
+    short_side=800,
+    long_side=1333,
+    object_threshold=0.8,
+    overlap_threshold=0.8,
+)
+
+
+def convert_closed_generator(
+    tensors: Tensors, where: str, *, variant: str = ""
+) -> tuple[ModelConfig, Params, Report]:
+    """Converts a generator with a trunk of its own: Mask2Former or MaskFormer.
+
+    Args:
+        tensors: Content of the file, without the level "model".
+        where: Name of the file, for messages.
+        variant: Class list of a linear head, where its length leaves a choice.
+
+    Returns:
+        A model that names its masks by its own class list, its parameters, and the report.
+
+    Raises:
+        ConversionError: The file does not fit.
+    """
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    backbone, trunk_table = identify_backbone(shapes, where)
+    fields, head_table = identify_heads(shapes, where)
+    generator = QueryGeneratorConfig(backbone=backbone, **fields)
+    expected = {"generator": expected_generator(generator, 0)}
+    table = prefixed((*trunk_table, *head_table), "", "generator/")
+    params, report = apply(table, tensors, expected, where)
+    config = ModelConfig(
+        clip=ClipConfig(variant=""),
+        method=MaskGeneratorConfig(has_void=False),
+        generator=generator,
+        inference=TESTED,
+        train_vocabulary=variant or VOCABULARIES.get(generator.num_classes, ""),
+    )
+    return config, params, report
+
+
+def convert_fcclip(
+    tensors: Tensors, where: str, *, variant: str = ""
+) -> tuple[ModelConfig, Params, Report]:
+    """Converts FC-CLIP: CLIP, the generator on its trunk, and the void row.
+
+    Args:
+        tensors: Content of the file, without the level "model".
+        where: Name of the file, for messages.
+        variant: The CLIP model, where sizes leave a choice.
+
+    Returns:
+        Mask pooling with the generator and the published ensemble.
+
+    Raises:
+        ConversionError: The file does not fit.
+    """
+    towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
+    variant, clip_table = clip.identify(towers, where, variant=variant)
+    generator, head_table, expected = borrowed_generator(tensors, where)
+    width = expected.pop("width")
+    expected |= {
+        "clip": clip.expected_clip(variant),
+        "void_embedding": jax.ShapeDtypeStruct((1, width), jnp.float32),
+    }
+    table = (
+        *prefixed(clip_table, CLIP, "clip/"),
+        *head_table,
+        Rule(r"void_embedding\.weight", "void_embedding"),
+    )
+    params, report = apply(table, tensors, expected, where)
+    config = ModelConfig(
+        clip=ClipConfig(variant=variant),
+        method=MaskPoolingConfig(has_void=True),
+        generator=generator,
+        inference=InferenceConfig(
+            short_side=800,
+            long_side=1333,
+            ensemble=EnsembleConfig(alpha=0.4, beta=0.8),
+        ),
+        train_vocabulary="coco_panoptic133",
+    )
+    return config, params, report
+
+
+def borrowed_generator(
+    tensors: Tensors, where: str
+) -> tuple[QueryGeneratorConfig, Table, dict[str, Any]]:
+    """Reads a generator that stands on the trunk of a CLIP model.
+
+    Returns:
+        Its description; its rows, with targets under `generator/`; and the shapes of its
+        parameters under "generator", with the width of the joint space under "width".
+
+    Raises:
+        ConversionError: There is none.
+    """
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    fields, table = identify_heads(shapes, where)
+    generator = QueryGeneratorConfig(backbone="clip", **fields)
+    width = shapes.get("void_embedding.weight", (1, 0))[1]
+    pyramid = {
+        f"res{index + 2}": jax.ShapeDtypeStruct((1, 8, 8, channels), jnp.float32)
+        for index, channels in enumerate(_trunk_channels(shapes))
+    }
+    expected = {"generator": expected_generator(generator, width, pyramid), "width": width}
+    return generator, prefixed(table, "", "generator/"), expected
+
+
+def _trunk_channels(shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """Channels of res2 to res5, as the input projections of the pixel decoder see them."""
+    head = "sem_seg_head.pixel_decoder."
+    finest = shapes.get(f"{head}adapter_1.weight", (0, 1))[1]
+    levels = [shapes.get(f"{head}input_proj.{i}.0.weight", (0, 1))[1] for i in (2, 1, 0)]
+    return [finest, *levels]
+
+
+def expected_generator(
+    config: QueryGeneratorConfig, embedding_dim: int, pyramid: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Returns the shapes of a generator's parameters.
+
+    Args:
+        config: The generator.
+        embedding_dim: Width of the joint space, for heads that compare with words.
+        pyramid: Shapes of the trunk maps that it borrows; None where it has a backbone.
+    """
+    module = build_generator(config, embedding_dim)
+    images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    sizes = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+    return jax.eval_shape(module.init, jax.random.key(0), images, sizes, pyramid)["params"]

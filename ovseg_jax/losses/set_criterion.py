@@ -1,0 +1,183 @@
+"""The training loss of query-based mask generators: match, then compare classes and masks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ovseg_jax.losses import masks as mask_losses
+from ovseg_jax.ops.assignment import assign
+from ovseg_jax.ops.masks import masks_of_ids
+from ovseg_jax.ops.points import sample_points, sample_segments, uncertain_points
+from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.typing import Proposals, struct
+
+Metrics = dict[str, Array]
+
+
+@struct
+class Truth:
+    """Ground truth of a batch as the criterion reads it.
+
+    Attributes:
+        segment_ids: Id of every pixel.
+        ids: Wanted ids per image; `ops.masks.NO_ID` in unused slots.
+        labels: Class of each slot; -1 in unused ones.
+    """
+
+    segment_ids: Int[Array, "b H W"]
+    ids: Int[Array, "b n"]
+    labels: Int[Array, "b n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SetCriterion:
+    """Hungarian matching of queries and truth, layer by layer, and the losses of the pairs.
+
+    Matches `SetCriterion` and `HungarianMatcher` of Mask2Former, and with `num_points=0` those of
+    MaskFormer and OVSeg: matching at the masks' own resolution with the truth by nearest pixels,
+    losses at the truth's resolution with the masks resized.
+
+    Attributes:
+        class_weight: Weight of the cross-entropy, in the matching and in the loss.
+        mask_weight: Likewise of the cross-entropy per sample of a mask.
+        dice_weight: Likewise of the dice loss.
+        no_object_weight: Weight of unmatched queries in the cross-entropy.
+        mask_loss: Binary cross-entropy or focal loss per sample.
+        num_points: Samples per mask; 0 for all pixels.
+        oversample: Candidates per point, of which the least certain are taken.
+        importance: Share of the points that are taken so.
+    """
+
+    class_weight: float = 2.0
+    mask_weight: float = 5.0
+    dice_weight: float = 5.0
+    no_object_weight: float = 0.1
+    mask_loss: Literal["bce", "focal"] = "bce"
+    num_points: int = 12544
+    oversample: float = 3.0
+    importance: float = 0.75
+
+    def __call__(
+        self, layers: Sequence[Proposals], truth: Truth, rng: Array
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Adds up the losses of all layers.
+
+        Args:
+            layers: Answers of the decoder's layers with `class_logits`, the final ones last; the
+                last column is "no object", columns of -inf are empty class slots.
+            truth: What they are compared with.
+            rng: Key for the points.
+
+        Returns:
+            The loss, and the final layer's parts by name.
+        """
+        total, parts = jnp.zeros(()), {}
+        for layer, key in zip(layers, jax.random.split(rng, len(layers)), strict=True):
+            match_key, loss_key = jax.random.split(key)
+            queries = self.match(layer, truth, match_key)
+            parts = self.losses(layer, truth, queries, loss_key)
+            total = total + sum(parts.values())
+        return total, parts
+
+    def match(self, layer: Proposals, truth: Truth, rng: Array) -> Int[Array, "b n"]:
+        """Finds the query of each ground-truth slot, -1 for unused slots; without gradient."""
+        layer = jax.lax.stop_gradient(layer)
+        logits, true = self._match_samples(layer, truth, rng)
+        probabilities = jax.nn.softmax(layer.class_logits, axis=-1)
+        columns = jnp.maximum(truth.labels, 0)[:, None]
+        costs = -self.class_weight * jnp.take_along_axis(probabilities, columns, axis=2)
+        focal = self.mask_loss == "focal"
+        pairwise = mask_losses.pairwise_focal if focal else mask_losses.pairwise_cross_entropy
+        costs = costs + self.mask_weight * pairwise(logits, true)
+        costs = costs + self.dice_weight * mask_losses.pairwise_dice(logits, true)
+        return assign(costs, truth.labels >= 0)
+
+    def losses(
+        self, layer: Proposals, truth: Truth, queries: Int[Array, "b n"], rng: Array
+    ) -> Metrics:
+        """Weighted losses of one layer under a given matching.
+
+        Args:
+            layer: Answers with `class_logits`.
+            truth: What they are compared with.
+            queries: Query of each ground-truth slot; -1 for unused slots.
+            rng: Key for the points.
+        """
+        matched = queries >= 0
+        own = jnp.maximum(queries, 0)[..., None, None]
+        masks = jnp.take_along_axis(layer.masks.astype(jnp.float32), own, axis=1)
+        logits, true = self._loss_samples(masks, truth, rng)
+        count = jnp.maximum(matched.sum(), 1)
+
+        def mean(values: Float[Array, "b n"]) -> Float[Array, ""]:
+            return jnp.where(matched, values, 0.0).sum() / count
+
+        entropy = mask_losses.binary_cross_entropy
+        per_sample = mask_losses.focal_loss if self.mask_loss == "focal" else entropy
+        return {
+            "class_loss": self.class_weight * self._class_loss(layer, truth, queries),
+            "mask_loss": self.mask_weight * mean(per_sample(logits, true)),
+            "dice_loss": self.dice_weight * mean(mask_losses.dice_loss(logits, true)),
+        }
+
+    def _class_loss(
+        self, layer: Proposals, truth: Truth, queries: Int[Array, "b n"]
+    ) -> Float[Array, ""]:
+        """Weighted mean cross-entropy; queries without a match belong to the last column."""
+        logits = layer.class_logits.astype(jnp.float32)
+        batch, slots, columns = logits.shape
+        target = jnp.full((batch, slots), columns - 1)
+        place = jnp.where(queries >= 0, queries, slots)  # past the end: dropped
+        rows = jnp.arange(batch)[:, None]
+        target = target.at[rows, place].set(truth.labels, mode="drop")
+        hit = jnp.arange(columns) == target[..., None]
+        log_probabilities = jax.nn.log_softmax(logits, axis=-1)
+        own = jnp.where(hit, log_probabilities, 0.0).sum(-1)
+        weight = jnp.where(target == columns - 1, self.no_object_weight, 1.0)
+        return -(weight * own).sum() / weight.sum()
+
+    def _match_samples(
+        self, layer: Proposals, truth: Truth, rng: Array
+    ) -> tuple[Float[Array, "b q p"], Float[Array, "b n p"]]:
+        """Masks and truth at the same samples, shared by all masks of an image."""
+        masks = layer.masks.astype(jnp.float32)
+        batch, count = masks.shape[:2]
+        if not self.num_points:
+            true = masks_of_ids(_nearest(truth.segment_ids, masks.shape[2:]), truth.ids)
+            return masks.reshape(batch, count, -1), _flat(true)
+        points = jax.random.uniform(rng, (batch, 1, self.num_points, 2))
+        logits = sample_points(masks, jnp.broadcast_to(points, (batch, count, *points.shape[2:])))
+        shape = (batch, truth.ids.shape[1], *points.shape[2:])
+        return logits, sample_segments(
+            truth.segment_ids, truth.ids, jnp.broadcast_to(points, shape)
+        )
+
+    def _loss_samples(
+        self, masks: Float[Array, "b n h w"], truth: Truth, rng: Array
+    ) -> tuple[Float[Array, "b n p"], Float[Array, "b n p"]]:
+        """Matched masks and their truth at the same samples, each mask at its own."""
+        if not self.num_points:
+            true = masks_of_ids(truth.segment_ids, truth.ids)
+            resized = resize_masks(masks, true.shape[2:])
+            return resized.reshape(*masks.shape[:2], -1), _flat(true)
+        points = uncertain_points(
+            rng, jax.lax.stop_gradient(masks), self.num_points, self.oversample, self.importance
+        )
+        return sample_points(masks, points), sample_segments(truth.segment_ids, truth.ids, points)
+
+
+def _flat(masks: Array) -> Float[Array, "b n p"]:
+    return masks.reshape(*masks.shape[:2], -1).astype(jnp.float32)
+
+
+def _nearest(ids: Int[Array, "b H W"], size: tuple[int, int]) -> Int[Array, "b h w"]:
+    """Every so many pixels, as torch's nearest interpolation picks them."""
+    rows = jnp.arange(size[0]) * ids.shape[1] // size[0]
+    columns = jnp.arange(size[1]) * ids.shape[2] // size[1]
+    return ids[:, rows][:, :, columns]

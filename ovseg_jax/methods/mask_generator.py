@@ -1,0 +1,102 @@
+"""The mask generator alone: its training, and its own names for its masks."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ovseg_jax.losses.set_criterion import SetCriterion, Truth
+from ovseg_jax.methods.method import Method, Metrics
+from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
+
+
+class MaskGenerator(Method):
+    """Trains a generator by the set criterion; scores are what its class head says.
+
+    Trained with a class head on words and CLIP frozen, this is FC-CLIP's training (systems 5.5):
+    the same parameters then serve mask pooling and the ensemble of both. With a linear head it is
+    Mask2Former's or MaskFormer's, which know a fixed list of classes and need no CLIP.
+
+    Attributes:
+        class_weight: Weight of the cross-entropy, in the matching and in the loss.
+        mask_weight: Weight of the loss per point or pixel of a mask.
+        dice_weight: Weight of the dice loss.
+        no_object_weight: Weight of unmatched queries in the cross-entropy.
+        mask_loss: "bce" or "focal".
+        num_points: Points at which masks are compared; 0 for every pixel.
+        oversample: Candidates per point, of which the least certain are taken.
+        importance: Share of the points that are taken so.
+    """
+
+    class_weight: float = 2.0
+    mask_weight: float = 5.0
+    dice_weight: float = 5.0
+    no_object_weight: float = 0.1
+    mask_loss: Literal["bce", "focal"] = "bce"
+    num_points: int = 12544
+    oversample: float = 3.0
+    importance: float = 0.75
+
+    def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
+        """Computes CLIP's features where there is a CLIP; else there is nothing to share."""
+        if self.clip is not None:
+            return super().encode(images, sizes)
+        return Features(dense=jnp.zeros((images.shape[0], 1, 1, 1)), sizes=sizes)
+
+    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+        """Returns the class head's own logits.
+
+        Raises:
+            ValueError: The masks do not come from the generator, so nothing names them.
+        """
+        if proposals.class_logits is None:
+            raise ValueError("masks without classes: this model names only its own generator's")
+        return Scores(logits=proposals.class_logits)
+
+    def loss(
+        self,
+        batch: Batch,
+        proposals: Proposals,
+        text: Text,
+        rng: Array,
+        features: Features | None = None,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Matches the queries of every decoder layer with the truth and adds up the losses.
+
+        Args:
+            batch: Images with `segment_ids` and `labels`.
+            proposals: Not used: the generator proposes here, layer by layer.
+            text: The training vocabulary.
+            rng: Key of this step.
+            features: What `encode` gave for these images.
+        """
+        draw_key, loss_key = jax.random.split(rng)
+        ids, labels = self.sample_truth_ids(batch, draw_key)
+        features = self.encode_batch(batch, features)
+        layers = self.propose_all(batch, features, self.current_text(text))
+        truth = Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+        loss, metrics = self.criterion()(layers, truth, loss_key)
+        return loss, {"loss": loss, **metrics}
+
+    def criterion(self) -> SetCriterion:
+        """The loss with this method's weights."""
+        return SetCriterion(
+            class_weight=self.class_weight,
+            mask_weight=self.mask_weight,
+            dice_weight=self.dice_weight,
+            no_object_weight=self.no_object_weight,
+            mask_loss=self.mask_loss,
+            num_points=self.num_points,
+            oversample=self.oversample,
+            importance=self.importance,
+        )
+
+    def __call__(self, batch: Batch, proposals: Proposals, text: Text, tokens: Array) -> Scores:
+        """Touches every parameter once."""
+        features = self.encode_batch(batch)
+        own = self.propose(batch, features, text)
+        if self.clip is not None:
+            self.clip.encode_text(tokens)
+            self.clip.encode_image(jnp.zeros((1, 64, 64, 3)))
+        return self.score(features, own, text)

@@ -1,0 +1,1 @@
+"""Trunks of mask generators that do not borrow CLIP's."""
