@@ -243,10 +243,13 @@ class EnsembleConfig:
     Attributes:
         alpha: CLIP's exponent for classes of the training vocabulary.
         beta: CLIP's exponent for all others.
+        skip_empty: Masks that cover no cell of CLIP's map keep the generator's opinion
+            (FC-CLIP with ResNet towers).
     """
 
     alpha: float = 0.4
     beta: float = 0.8
+    skip_empty: bool = False
 
 
 @_schema

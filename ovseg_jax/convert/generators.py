@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.typing import Params
 
 CLIP = "backbone.clip_model."
+_CLASS_LAYER = re.compile(r"sem_seg_head\.predictor\.class_embed\.layers\.\d\.weight")
 VOCABULARIES = {133: "coco_panoptic133", 150: "ade150", 171: "coco_stuff171", 847: "ade847"}
 """Class lists by their length: a linear head does not say which list it was trained on."""
 TESTED = InferenceConfig(
@@ -127,7 +129,8 @@ def borrowed_generator(
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fields, table = identify_heads(shapes, where)
     generator = QueryGeneratorConfig(backbone="clip", **fields)
-    width = shapes.get("void_embedding.weight", (1, 0))[1]
+    last = max((n for n in shapes if _CLASS_LAYER.fullmatch(n)), default="")
+    width = shapes[last][0] if last else 0
     pyramid = {
         f"res{index + 2}": jax.ShapeDtypeStruct((1, 8, 8, channels), jnp.float32)
         for index, channels in enumerate(_trunk_channels(shapes))

@@ -1,6 +1,6 @@
 """Final class probabilities of each mask: the geometric ensemble of FC-CLIP, and plain softmax.
 
-Both return log probabilities whose last column is void ("none of these"). Empty class slots are
+All return log probabilities whose last column is void ("none of these"). Empty class slots are
 -inf, so they are absent from every sum that follows.
 """
 
@@ -9,6 +9,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.methods.mask_pooling import pooling_weights
+from ovseg_jax.typing import Proposals, Text
 
 PROBABILITY_FLOOR = 1e-8
 """Added before the last logarithm, as the reference does: certain zeros stay finite."""
@@ -21,6 +25,7 @@ def geometric_ensemble(
     valid: Bool[Array, " k"],
     alpha: float,
     beta: float,
+    present: Bool[Array, "b q"] | None = None,
 ) -> Float[Array, "b q k1"]:
     """Mixes the generator's opinion of each class with CLIP's, as a geometric mean.
 
@@ -34,6 +39,7 @@ def geometric_ensemble(
         valid: Class slots that hold a class.
         alpha: The method's exponent for seen classes, 0 to 1.
         beta: The method's exponent for all others, 0 to 1.
+        present: Masks of which the method knows something; for others its exponent is zero.
 
     Returns:
         Log probabilities with void last; -inf in empty class slots. "No object" is the
@@ -42,12 +48,61 @@ def geometric_ensemble(
     inside = jax.nn.log_softmax(_only(class_logits[..., :-1], valid), axis=-1)
     outside = jax.nn.log_softmax(_only(method_logits[..., :-1], valid), axis=-1)
     weight = jnp.where(seen, alpha, beta)
+    if present is not None:
+        weight = weight * present[..., None]
     # Zero times -inf would be NaN: empty slots are computed on zeros and removed afterwards.
     inside, outside = jnp.where(valid, inside, 0.0), jnp.where(valid, outside, 0.0)
     mixed = _only((1.0 - weight) * inside + weight * outside, valid)
     void = jax.nn.softmax(_with_void(class_logits, valid), axis=-1)[..., -1:]
-    joined = jnp.concatenate([jax.nn.softmax(mixed, axis=-1) * (1.0 - void), void], axis=-1)
-    return _with_void(jnp.log(joined + PROBABILITY_FLOOR), valid)
+    return _joined(mixed, void, valid)
+
+
+def with_void_of(
+    class_logits: Float[Array, "b q c1"],
+    method_logits: Float[Array, "b q k1"],
+    valid: Bool[Array, " k"],
+) -> Float[Array, "b q k1"]:
+    """Takes classes from the method alone, and from the generator how likely each mask is none.
+
+    MAFT+ answers so (systems 5.7); so does any generator whose own classes are a fixed list, since
+    "no object" is all that it can say about other words.
+
+    Args:
+        class_logits: The generator's logits for classes of its own, last column "no object".
+        method_logits: The method's logits; its void column is not used.
+        valid: Class slots that hold a class.
+    """
+    void = jax.nn.softmax(class_logits, axis=-1)[..., -1:]
+    return _joined(_only(method_logits[..., :-1], valid), void, valid)
+
+
+def joined_log_probabilities(
+    proposals: Proposals,
+    method_logits: Float[Array, "b q k1"],
+    text: Text,
+    weights: EnsembleConfig,
+    grid: tuple[int, int],
+) -> Float[Array, "b q k1"]:
+    """Joins what the generator of some masks and the method say about them.
+
+    Args:
+        proposals: Masks with whatever their source knows about their classes.
+        method_logits: The method's logits, void last.
+        text: The vocabulary.
+        weights: Exponents of the geometric ensemble.
+        grid: Height and width of CLIP's map in cells, for `weights.skip_empty`.
+    """
+    if proposals.class_logits is None:
+        return log_probabilities(method_logits, text.valid)
+    if proposals.class_embeddings is None:
+        return with_void_of(proposals.class_logits, method_logits, text.valid)
+    present = None
+    if weights.skip_empty:
+        present = pooling_weights(proposals.masks, grid).any((2, 3))
+    options = {"alpha": weights.alpha, "beta": weights.beta, "present": present}
+    return geometric_ensemble(
+        proposals.class_logits, method_logits, text.seen, text.valid, **options
+    )
 
 
 def log_probabilities(
@@ -68,6 +123,14 @@ def log_probabilities(
 def class_probabilities(log_probs: Float[Array, "*b k1"]) -> Float[Array, "*b k"]:
     """Softmax over classes and void, then without void: what all three tasks start from."""
     return jax.nn.softmax(log_probs, axis=-1)[..., :-1]
+
+
+def _joined(
+    logits: Float[Array, "b q k"], void: Float[Array, "b q 1"], valid: Bool[Array, " k"]
+) -> Float[Array, "b q k1"]:
+    """Classes share what void leaves; the floor keeps certain zeros finite."""
+    joined = jnp.concatenate([jax.nn.softmax(logits, axis=-1) * (1.0 - void), void], axis=-1)
+    return _with_void(jnp.log(joined + PROBABILITY_FLOOR), valid)
 
 
 def _only(logits: Float[Array, "b q k"], valid: Bool[Array, " k"]) -> Float[Array, "b q k"]:

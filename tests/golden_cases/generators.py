@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,6 +14,7 @@ from ovseg_jax.typing import Batch, Proposals
 
 from . import Case, NotSupported, Outputs, runner
 from .fcclip import three_tasks
+from .thresholds import decisively
 
 AUXILIARY = 2
 """Number of the auxiliary answer that the cases store."""
@@ -39,17 +39,10 @@ def run_whole(case: Case, overlap_inside: bool) -> Outputs:
         raise NotSupported("norms before the sums")
     model, params, _ = convert_closed_generator(case.checkpoint(), case.name)
     method = build.method(model)
-    variables = {"params": jax.tree.map(jnp.asarray, params)}
     image = case.inputs["image"]
     batch = padded_batch(image, config["size_divisibility"])
-
-    @jax.jit
-    def compute(variables, batch):
-        layers = method.apply(variables, batch, method=every_stage)
-        return layers
-
-    maps, pixels, layers = compute(variables, batch)
-    final, auxiliary = layers[-1], layers[AUXILIARY]
+    pixels, layers, final, maps = decisively(method, every_stage, params, batch)
+    auxiliary = layers[AUXILIARY]
     frame = Frame(batch.images.shape[1:3], image.shape[:2], tuple(config["output_size"]))
     outputs = {
         **{f"backbone_{name}": channels_first(x) for name, x in maps.items()},
@@ -63,11 +56,12 @@ def run_whole(case: Case, overlap_inside: bool) -> Outputs:
 
 
 def every_stage(method, batch: Batch):
-    """Trunk maps, pixel features and the answers of all layers."""
+    """Pixel features, the answers of all layers, the answer of inference, and trunk maps."""
     generator = method.generator
-    maps = generator.trunk(batch.images.astype(jnp.float32), batch.sizes)
+    maps = generator.trunk(batch.images.astype(float), batch.sizes)
     pixels = generator.pixel_decoder(maps)
-    return maps, pixels, generator.decoder(pixels, all_layers=True)
+    layers = generator.decoder(pixels, all_layers=True)
+    return pixels, layers, generator.decoder(pixels)[-1], maps
 
 
 def tasks(case: Case, final: Proposals, frame: Frame, overlap_inside: bool) -> Outputs:

@@ -200,7 +200,9 @@ def run_inference(case: Case) -> Outputs:
     }
 
 
-def ensemble_of(case: Case, text: Text, scores: Scores) -> jax.Array:
+def ensemble_of(
+    case: Case, text: Text, scores: Scores, present: jax.Array | None = None
+) -> jax.Array:
     """The given generator logits and the method's, as one row of log probabilities per mask."""
     return geometric_ensemble(
         jnp.asarray(case.inputs["pred_logits"]),
@@ -209,6 +211,7 @@ def ensemble_of(case: Case, text: Text, scores: Scores) -> jax.Array:
         valid=text.valid,
         alpha=case.config["alpha"],
         beta=case.config["beta"],
+        present=present,
     )[0]
 
 
