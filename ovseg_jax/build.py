@@ -89,7 +89,9 @@ def tokenizer(config: ModelConfig) -> Any:
 
 
 def mask_source(config: MaskSourceConfig) -> Any:
-    """Builds the source of masks for training and evaluation."""
+    """Builds the source of masks; None for the model's own generator, which needs parameters."""
+    if config.kind == "generator":
+        return None
     if config.kind == "perturbed":
         return PerturbedMasks(iou=config.iou, copies=config.copies)
     return GroundTruthMasks()

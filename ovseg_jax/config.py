@@ -397,7 +397,9 @@ class EvaluationConfig:
     name: str = "validation"
     data: DataConfig = DataConfig()
     masks: MaskSourceConfig = MaskSourceConfig()
-    metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic"], ...] = ("mask_accuracy",)
+    metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic", "instance"], ...] = (
+        "mask_accuracy",
+    )
     every_steps: int = 0
     max_images: int = 0
     protocol: Literal["frame", "photo"] = "frame"

@@ -7,8 +7,13 @@ import dataclasses
 import io
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
+from ovseg_jax.inference.frame import Frame, as_logits
+from ovseg_jax.inference.instance import instances
 
 STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -54,6 +59,36 @@ class MaskAp:
         return np.array([np.nanmean(v) if (v > -1).any() else np.nan for v in values.T])
 
 
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """Instances of any number of images as run lengths, which are small; sums join lists.
+
+    Attributes:
+        sizes: Height and width of each image.
+        truth: Annotations of each image in COCO's form.
+        found: Predictions of each image likewise.
+    """
+
+    sizes: tuple[tuple[int, int], ...] = ()
+    truth: tuple[tuple[dict, ...], ...] = ()
+    found: tuple[tuple[dict, ...], ...] = ()
+
+    @classmethod
+    def of(cls, image: ImageInstances) -> Encoded:
+        """Encodes one image."""
+        truth = zip(image.true_masks, image.true_classes, image.crowds, strict=True)
+        found = zip(image.masks, image.classes, image.scores, strict=True)
+        return cls(
+            sizes=(image.true_masks.shape[1:],),
+            truth=(tuple(_annotation(m, c, iscrowd=int(crowd)) for m, c, crowd in truth),),
+            found=(tuple(_annotation(m, c, iscrowd=0, score=float(x)) for m, c, x in found),),
+        )
+
+    def __add__(self, other: Encoded) -> Encoded:
+        """Joins the images of two parts."""
+        return Encoded(self.sizes + other.sizes, self.truth + other.truth, self.found + other.found)
+
+
 def mask_ap(images: Sequence[ImageInstances], classes: Sequence[int]) -> MaskAp:
     """Scores instances over all images.
 
@@ -61,15 +96,27 @@ def mask_ap(images: Sequence[ImageInstances], classes: Sequence[int]) -> MaskAp:
         images: Truth and predictions, image by image.
         classes: The class numbers in use, in the order wanted.
     """
+    return encoded_ap(sum(map(Encoded.of, images), Encoded()), classes)
+
+
+def encoded_ap(images: Encoded, classes: Sequence[int]) -> MaskAp:
+    """Scores instances over all images, as `mask_ap` does."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports by printing
         truth = COCO()
-        truth.dataset = _truth(images, classes)
+        truth.dataset = {
+            "images": [
+                {"id": number, "height": height, "width": width}
+                for number, (height, width) in enumerate(images.sizes, start=1)
+            ],
+            "categories": [{"id": int(label)} for label in classes],
+            "annotations": _numbered(images.truth),
+        }
         truth.createIndex()
         found = COCO()
-        found.dataset = {**truth.dataset, "annotations": _predictions(images)}
+        found.dataset = {**truth.dataset, "annotations": _numbered(images.found)}
         found.createIndex()
         run = COCOeval(truth, found, "segm")
         run.evaluate()
@@ -81,39 +128,83 @@ def mask_ap(images: Sequence[ImageInstances], classes: Sequence[int]) -> MaskAp:
     return MaskAp(stats=run.stats, precision=precision, recall=recall)
 
 
-def _truth(images: Sequence[ImageInstances], classes: Sequence[int]) -> dict:
-    annotations = []
-    for number, image in enumerate(images, start=1):
-        columns = (image.true_masks, image.true_classes, image.crowds)
-        for mask, label, crowd in zip(*columns, strict=True):
-            annotations.append(_annotation(number, mask, label, iscrowd=int(crowd)))
-    return {
-        "images": [
-            dict(zip(("id", "height", "width"), (number, *image.true_masks.shape[1:]), strict=True))
-            for number, image in enumerate(images, start=1)
-        ],
-        "categories": [{"id": int(label)} for label in classes],
-        "annotations": _numbered(annotations),
-    }
+@dataclasses.dataclass(frozen=True)
+class InstanceEvaluator:
+    """Mask AP of the instance task over thing classes, at the size of the batch's images.
+
+    Attributes:
+        seen: Classes that share a name with the training vocabulary.
+        is_thing: Classes that are things; without any there is nothing to score.
+        top: Pairs of mask and class that are considered per image.
+    """
+
+    seen: Bool[np.ndarray, " k"]
+    is_thing: Bool[np.ndarray, " k"]
+    top: int = 100
+
+    def init(self) -> Encoded:
+        """No images."""
+        return Encoded()
+
+    def update(self, state: Encoded, outcome: Outcome) -> Encoded:
+        """Adds the instances of one batch, image by image."""
+        for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
+            one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
+            state = state + Encoded.of(self._instances(one))
+        return state
+
+    def result(self, state: Encoded) -> Table:
+        """AP, AP50 and AP75 over all things, and AP per group of classes."""
+        things = np.flatnonzero(self.is_thing)
+        scores = encoded_ap(state, things.tolist())
+        each = np.full(len(self.seen), np.nan)
+        each[things] = scores.per_class()
+        table = {name: float(scores.stats[place]) for place, name in enumerate(STATS[:3])}
+        groups = class_groups(self.seen, self.is_thing)
+        known = {name: each[members & self.is_thing] for name, members in groups.items()}
+        return table | {
+            f"AP/{name}": float(np.nanmean(values))
+            for name, values in known.items()
+            if np.isfinite(values).any()
+        }
+
+    def _instances(self, outcome: Outcome) -> ImageInstances:
+        ids, labels = np.asarray(outcome.batch.segment_ids), np.asarray(outcome.batch.labels)
+        present = (labels >= 0) & np.isin(np.arange(1, len(labels) + 1), ids)
+        own = np.flatnonzero(present & self.is_thing[np.maximum(labels, 0)])
+        slots = outcome.log_probs.shape[-1] - 1
+        found = instances(
+            outcome.log_probs,
+            as_logits(outcome.proposals.masks),
+            Frame.plain(*outcome.batch.images.shape[:2]),
+            top=self.top,
+            is_thing=np.pad(self.is_thing, (0, slots - len(self.is_thing))),
+            valid=np.asarray(outcome.proposals.valid),
+        )
+        return ImageInstances(
+            true_masks=ids[None] == (own + 1)[:, None, None],
+            true_classes=labels[own],
+            crowds=np.zeros(len(own), bool),
+            masks=found.masks,
+            classes=found.classes,
+            scores=found.scores,
+        )
 
 
-def _predictions(images: Sequence[ImageInstances]) -> list[dict]:
-    found = []
-    for number, image in enumerate(images, start=1):
-        for mask, label, score in zip(image.masks, image.classes, image.scores, strict=True):
-            found.append(_annotation(number, mask, label, iscrowd=0, score=float(score)))
-    return _numbered(found)
+def _numbered(images: Sequence[Sequence[dict]]) -> list[dict]:
+    """Annotations of all images in one list, each with its own and its image's number."""
+    flat = [
+        {"image_id": number, **item}
+        for number, items in enumerate(images, start=1)
+        for item in items
+    ]
+    return [{"id": number, **item} for number, item in enumerate(flat, start=1)]
 
 
-def _numbered(annotations: list[dict]) -> list[dict]:
-    return [{"id": number, **item} for number, item in enumerate(annotations, start=1)]
-
-
-def _annotation(image: int, mask: np.ndarray, label: int, **fields: float) -> dict:
+def _annotation(mask: np.ndarray, label: int, **fields: float) -> dict:
     from pycocotools import mask as coco
 
     return {
-        "image_id": image,
         "category_id": int(label),
         "segmentation": coco.encode(np.asfortranarray(mask, np.uint8)),
         "area": float(mask.sum()),

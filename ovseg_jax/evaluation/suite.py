@@ -14,10 +14,11 @@ from ovseg_jax import build
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, Table, evaluate
+from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
-from ovseg_jax.inference.ensemble import geometric_ensemble, log_probabilities
+from ovseg_jax.inference.ensemble import joined_log_probabilities
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.typing import Params, Text
@@ -67,29 +68,28 @@ class Suite:
     def _judged(self, params: Params, view: View, text: Text) -> Outcome:
         """Proposes masks, classifies them and ensembles, for one batch."""
         key = jax.random.key(0)  # masks that are drawn at random are the same in every run
-        small = self._source.propose(view.network, key)
-        variables, method = {"params": params}, self._method
+        network, method = view.network, self._method
+        variables = {"params": params}
         features = method.apply(
-            variables,
-            view.network.images.astype(jnp.float32),
-            view.network.sizes,
-            method=method.encode,
+            variables, network.images.astype(jnp.float32), network.sizes, method=method.encode
         )
+        if self._source is None:
+            small = method.apply(variables, network, features, text, method=method.propose)
+            # Masks of a network cover its frame, and so do they that of the truth.
+            large, labels = small, jnp.full(small.valid.shape, -1)
+        else:
+            small = self._source.propose(network, key)
+            large = self._source.propose(view.truth, key)
+            labels = jnp.tile(network.labels, (1, self._copies))
         scores = method.apply(variables, features, small, text, method=method.score)
-        return Outcome(
-            batch=view.truth,
-            proposals=self._source.propose(view.truth, key),
-            log_probs=self._ensembled(small.class_logits, scores.logits, text),
-            mask_labels=jnp.tile(view.network.labels, (1, self._copies)),
+        log_probs = joined_log_probabilities(
+            small,
+            scores.logits,
+            text,
+            self._model.inference.ensemble,
+            features.dense.shape[1:3],
         )
-
-    def _ensembled(self, class_logits: Any, logits: jax.Array, text: Text) -> jax.Array:
-        if class_logits is None:
-            return log_probabilities(logits, text.valid)
-        weights = self._model.inference.ensemble
-        return geometric_ensemble(
-            class_logits, logits, text.seen, text.valid, weights.alpha, weights.beta
-        )
+        return Outcome(batch=view.truth, proposals=large, log_probs=log_probs, mask_labels=labels)
 
     def _views(self) -> Iterator[View]:
         data, limit = self._config.data, self._config.max_images
@@ -110,6 +110,7 @@ class Suite:
             "mask_accuracy": MaskAccuracy(seen, things),
             "semantic": SemanticEvaluator(seen, things, self._config.miou),
             "panoptic": PanopticEvaluator(seen, things, rules),
+            "instance": InstanceEvaluator(seen, things, inference.top_instances),
         }
         return {name: known[name] for name in self._config.metrics}
 
@@ -123,14 +124,20 @@ class Suite:
         data, model, classes = self._config.data, self._model, self.classes
         frame = data.image_size if self._config.protocol == "frame" else ()
         masks = self._config.masks
-        source = masks.kind if masks.kind == "ground_truth" else f"{masks.kind}, IoU {masks.iou:g}"
+        source = masks.kind
+        if masks.kind == "perturbed":
+            source = f"{masks.kind}, IoU {masks.iou:g}"
+        elif masks.kind == "generator":
+            source = f"{masks.kind}, {model.generator.backbone}"
         return protocol.ProtocolCard(
             dataset=" ".join(filter(None, (data.name, data.config, data.split))),
             images=images,
             resize=protocol.describe_resize(model.inference, frame),
             mask_source=source,
             method=model.method.kind,
-            ensemble=protocol.describe_ensemble(model.inference, has_class_logits=False),
+            ensemble=protocol.describe_ensemble(
+                model.inference, has_class_logits=masks.kind == "generator"
+            ),
             templates=model.templates,
             num_templates=len(templates(model.templates)),
             class_file=classes.name,

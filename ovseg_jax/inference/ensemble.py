@@ -18,7 +18,7 @@ PROBABILITY_FLOOR = 1e-8
 """Added before the last logarithm, as the reference does: certain zeros stay finite."""
 
 
-def geometric_ensemble(
+def geometric_ensemble(  # noqa: PLR0913 - two opinions, the words, and their weights
     class_logits: Float[Array, "b q k1"],
     method_logits: Float[Array, "b q k1"],
     seen: Bool[Array, " k"],

@@ -9,7 +9,7 @@ import optax
 
 from ovseg_jax import trees
 from ovseg_jax.training.state import TrainState
-from ovseg_jax.typing import Batch, Text
+from ovseg_jax.typing import Batch, Features, Proposals, Text
 
 Metrics = dict[str, jax.Array]
 
@@ -19,7 +19,7 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
 
     Args:
         method: Module with `loss`.
-        source: Mask source with `propose(batch, rng)`.
+        source: Mask source with `propose(batch, rng)`; None for the model's own generator.
         tx: Optimizer of the trainable part.
         seed: Seed of the run; each step draws from (seed, step), so a resumed run draws alike.
     """
@@ -28,12 +28,12 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
         source_key, loss_key = jax.random.split(
             jax.random.fold_in(jax.random.key(seed), state.step)
         )
-        proposals = source.propose(batch, source_key)
+        proposals, features = _proposed(method, source, state, batch, text, source_key)
 
         def objective(trainable: dict) -> tuple[jax.Array, Metrics]:
             variables = {"params": trees.merge(state.frozen, trainable)}
             return method.apply(
-                variables, batch, proposals, text, loss_key, method=type(method).loss
+                variables, batch, proposals, text, loss_key, features, method=type(method).loss
             )
 
         gradients, metrics = jax.grad(objective, has_aux=True)(state.trainable)
@@ -46,6 +46,23 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
         return new, metrics | {"gradient_norm": optax.tree.norm(gradients)}
 
     return step
+
+
+def _proposed(
+    method: Any, source: Any, state: TrainState, batch: Batch, text: Text, key: jax.Array
+) -> tuple[Proposals, Features | None]:
+    """Masks of this step, and the features of a frozen image tower if the generator read them."""
+    if source is not None:
+        return source.propose(batch, key), None
+
+    def propose(bound: Any, batch: Batch, text: Text) -> tuple[Proposals, Features]:
+        features = bound.encode_batch(batch)
+        return bound.propose(batch, features, bound.current_text(text)), features
+
+    found = method.apply({"params": state.params}, batch, text, method=propose)
+    proposals, features = jax.lax.stop_gradient(found)
+    tower_trains = "visual" in state.trainable.get("clip", {})
+    return proposals, None if tower_trains else features
 
 
 def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:

@@ -1,0 +1,67 @@
+"""The toy world's mask generator: one query per mask, trained on the 32 seen classes.
+
+python train.py configs/toy/generator.py --workdir runs/toy_generator
+
+It has a small trunk of its own, since the toy CLIP's map has cells of eight pixels, and names its
+masks by the toy CLIP's words, as FC-CLIP does.
+"""
+
+import dataclasses
+
+from configs import common
+from ovseg_jax.config import (
+    CheckpointConfig,
+    ClipConfig,
+    Config,
+    InferenceConfig,
+    MaskGeneratorConfig,
+    MaskSourceConfig,
+    ModelConfig,
+    OptimizerConfig,
+    QueryGeneratorConfig,
+)
+
+
+def get_config() -> Config:
+    """CLIP is frozen; every pixel of the 96 x 96 scenes is about one of the 1,024 points."""
+    evaluation = common.toy_evaluation("validation")
+    return Config(
+        model=ModelConfig(
+            clip=ClipConfig(variant="convnext_toy"),
+            method=MaskGeneratorConfig(num_points=1024, num_truth=12),
+            generator=QueryGeneratorConfig(
+                backbone="convnext_toy",
+                num_queries=24,
+                width=64,
+                mask_width=64,
+                heads=4,
+                levels=2,
+                encoder_layers=2,
+                encoder_hidden=128,
+                decoder_layers=4,
+                decoder_hidden=128,
+            ),
+            inference=InferenceConfig(short_side=96, long_side=96),
+            templates="single",
+            train_vocabulary="toy_world_seen32",
+        ),
+        data=dataclasses.replace(common.toy_world("train", batch_size=16), classes=common.TOY_SEEN),
+        optimizer=OptimizerConfig(
+            peak_lr=1e-3,
+            warmup_steps=100,
+            clip_norm=1.0,
+            trainable=(r"generator/.*", r"void_embedding"),
+        ),
+        checkpoint=CheckpointConfig(every_steps=500),
+        evaluations=(
+            dataclasses.replace(
+                evaluation,
+                masks=MaskSourceConfig(kind="generator"),
+                metrics=("semantic", "panoptic", "instance"),
+            ),
+        ),
+        num_steps=3000,
+        log_every=20,
+        init_from="ovseg_jax/assets/toy/clip_convnext_seed0",
+        init_missing=(r"generator/.*", r"void_embedding"),
+    )
