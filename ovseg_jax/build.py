@@ -18,6 +18,7 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
 )
 from ovseg_jax.methods.contrastive import ContrastiveClip
+from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.mask_generator import MaskGenerator
@@ -42,6 +43,8 @@ METHODS: dict[str, type[Method]] = {
     "mask_pooling": MaskPooling,
     "mask_cropping": MaskCropping,
     "mask_adapter": MaskAdapter,
+    "maft_plus": MaftPlus,
+    "mask_adapter_on_maft": MaskAdapterOnMaft,
     "contrastive": ContrastiveClip,
     "mask_generator": MaskGenerator,
 }

@@ -111,6 +111,42 @@ class MaskAdapterConfig:
 
 
 @_schema
+class MaftPlusConfig:
+    """MAFT+ (arXiv 2408.00744): mask pooling compared with words that the image changes.
+
+    Attributes:
+        panoptic: Which of the transfer's two functions the weights were trained for.
+        scrambled: Whether the transfer reads the layout that the published weights know.
+    """
+
+    kind: Literal["maft_plus"] = "maft_plus"
+    panoptic: bool = False
+    scrambled: bool = True
+    transfer_heads: int = 8
+    has_void: bool = True
+    tune_text: bool = False
+    num_truth: int = 32
+
+
+@_schema
+class MaskAdapterOnMaftConfig(MaskAdapterConfig):
+    """Mask-Adapter on MAFT+; its code differs from that on FC-CLIP in these defaults.
+
+    Attributes:
+        panoptic: As for `MaftPlusConfig`.
+        scrambled: As for `MaftPlusConfig`; the adapter reads the same map.
+    """
+
+    kind: Literal["mask_adapter_on_maft"] = "mask_adapter_on_maft"
+    match_probability: float = 0.5
+    detach_truth: bool = False
+    pad_empty: bool = False
+    panoptic: bool = False
+    scrambled: bool = True
+    transfer_heads: int = 8
+
+
+@_schema
 class ContrastiveConfig:
     """Contrastive image-caption training of CLIP itself; evaluated by mask pooling.
 
@@ -164,6 +200,8 @@ MethodConfig = (
     MaskPoolingConfig
     | MaskCroppingConfig
     | MaskAdapterConfig
+    | MaftPlusConfig
+    | MaskAdapterOnMaftConfig
     | ContrastiveConfig
     | MaskGeneratorConfig
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +17,12 @@ from ovseg_jax.config import (
     MaskGeneratorConfig,
     MaskPoolingConfig,
     ModelConfig,
+    NoGeneratorConfig,
     QueryGeneratorConfig,
 )
 from ovseg_jax.convert import clip
 from ovseg_jax.convert.backbones import identify_backbone
-from ovseg_jax.convert.query_generator import identify_heads
+from ovseg_jax.convert.query_generator import CONSTANTS, identify_heads
 from ovseg_jax.convert.rules import Report, Rule, Table, Tensors, apply, prefixed
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.typing import Params
@@ -86,24 +88,14 @@ def convert_fcclip(
     Raises:
         ConversionError: The file does not fit.
     """
-    towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
-    variant, clip_table = clip.identify(towers, where, variant=variant)
-    generator, head_table, expected = borrowed_generator(tensors, where)
-    width = expected.pop("width")
-    expected |= {
-        "clip": clip.expected_clip(variant),
-        "void_embedding": jax.ShapeDtypeStruct((1, width), jnp.float32),
-    }
-    table = (
-        *prefixed(clip_table, CLIP, "clip/"),
-        *head_table,
-        Rule(r"void_embedding\.weight", "void_embedding"),
+    towers, borrowed = clip_part(tensors, where, variant), generator_part(tensors, where)
+    params, report = apply(
+        (*towers.table, *borrowed.table), tensors, towers.expected | borrowed.expected, where
     )
-    params, report = apply(table, tensors, expected, where)
     config = ModelConfig(
-        clip=ClipConfig(variant=variant),
+        clip=ClipConfig(variant=towers.config),
         method=MaskPoolingConfig(has_void=True),
-        generator=generator,
+        generator=borrowed.config,
         inference=InferenceConfig(
             short_side=800,
             long_side=1333,
@@ -114,29 +106,54 @@ def convert_fcclip(
     return config, params, report
 
 
-def borrowed_generator(
-    tensors: Tensors, where: str
-) -> tuple[QueryGeneratorConfig, Table, dict[str, Any]]:
-    """Reads a generator that stands on the trunk of a CLIP model.
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One part of a file.
 
-    Returns:
-        Its description; its rows, with targets under `generator/`; and the shapes of its
-        parameters under "generator", with the width of the joint space under "width".
+    Attributes:
+        config: Its description.
+        table: Its rows.
+        expected: Shapes of its parameters, nested.
+    """
+
+    config: Any
+    table: Table
+    expected: dict[str, Any]
+
+
+def clip_part(tensors: Tensors, where: str, variant: str = "") -> Part:
+    """Reads the CLIP model and the void row of FC-CLIP's family; `config` is the variant's name.
 
     Raises:
-        ConversionError: There is none.
+        ConversionError: The towers are not known.
+    """
+    towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
+    variant, table = clip.identify(towers, where, variant=variant)
+    rows = Rule(r"void_embedding\.weight", "void_embedding")
+    expected = {"clip": clip.expected_clip(variant)}
+    width = towers["text_projection"].shape[1] if "text_projection" in towers else 0
+    expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    return Part(variant, (*prefixed(table, CLIP, "clip/"), rows), expected)
+
+
+def generator_part(tensors: Tensors, where: str) -> Part:
+    """Reads the generator that stands on the trunk of a CLIP model, if the file has one.
+
+    Raises:
+        ConversionError: What is there is no generator of this family.
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    if not any(name.startswith("sem_seg_head.") for name in shapes):
+        return Part(NoGeneratorConfig(), CONSTANTS, {})
     fields, table = identify_heads(shapes, where)
     generator = QueryGeneratorConfig(backbone="clip", **fields)
     last = max((n for n in shapes if _CLASS_LAYER.fullmatch(n)), default="")
-    width = shapes[last][0] if last else 0
     pyramid = {
         f"res{index + 2}": jax.ShapeDtypeStruct((1, 8, 8, channels), jnp.float32)
         for index, channels in enumerate(_trunk_channels(shapes))
     }
-    expected = {"generator": expected_generator(generator, width, pyramid), "width": width}
-    return generator, prefixed(table, "", "generator/"), expected
+    expected = expected_generator(generator, shapes[last][0] if last else 0, pyramid)
+    return Part(generator, prefixed(table, "", "generator/"), {"generator": expected})
 
 
 def _trunk_channels(shapes: Mapping[str, tuple[int, ...]]) -> list[int]:

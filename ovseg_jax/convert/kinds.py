@@ -58,8 +58,28 @@ KINDS: dict[str, Kind] = {
         "ovseg_jax.convert.siglip:convert_siglip_hf",
         has_tokenizer=True,
     ),
+    "mask2former": Kind(
+        "Mask2Former: Swin or ResNet, any published class list (.pkl, .pth)",
+        "MIT",
+        "ovseg_jax.convert.generators:convert_closed_generator",
+    ),
+    "maskformer": Kind(
+        "MaskFormer: Swin or ResNet, any published class list (.pkl, .pth)",
+        "CC BY-NC 4.0",
+        "ovseg_jax.convert.generators:convert_closed_generator",
+    ),
+    "fcclip": Kind(
+        "FC-CLIP: CLIP, generator and void row (.pth)",
+        "Apache-2.0",
+        "ovseg_jax.convert.generators:convert_fcclip",
+    ),
+    "maft_plus": Kind(
+        "MAFT+: tuned CLIP, generator and transfer (.pth)",
+        "Apache-2.0",
+        "ovseg_jax.convert.maft_plus:convert_maft_plus",
+    ),
     "mask_adapter": Kind(
-        "Mask-Adapter on FC-CLIP, after either training phase (.pth)",
+        "Mask-Adapter on FC-CLIP or MAFT+, after either training phase (.pth)",
         "Apache-2.0",
         "ovseg_jax.convert.mask_adapter:convert_mask_adapter",
     ),

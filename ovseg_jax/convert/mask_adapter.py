@@ -1,4 +1,4 @@
-"""Mask-Adapter's released files: CLIP, adapter head and void embedding (systems 1.8)."""
+"""Mask-Adapter's released files: CLIP, adapter, void row, generator, transfer (systems 1.8)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,36 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ovseg_jax.config import ClipConfig, MaskAdapterConfig, ModelConfig
-from ovseg_jax.convert import clip
+from ovseg_jax.config import (
+    ClipConfig,
+    EnsembleConfig,
+    InferenceConfig,
+    MaskAdapterConfig,
+    MaskAdapterOnMaftConfig,
+    ModelConfig,
+)
 from ovseg_jax.convert.family import count
+from ovseg_jax.convert.generators import clip_part, generator_part
+from ovseg_jax.convert.maft_plus import TRANSFER_TABLE, expected_transfer, is_maft
 from ovseg_jax.convert.rules import (
     ConversionError,
     Report,
     Rule,
-    Skip,
     Tensors,
     apply,
     conv,
     layer,
     norm,
-    prefixed,
 )
 from ovseg_jax.models.mask_adapter import MaskAdapterHead
 from ovseg_jax.typing import Params
 
-_CLIP = "backbone.clip_model."
 _HEAD = "mask_adapter."
+_SIZES = ("num_maps", "width", "mask_width", "num_blocks")
+ON_FCCLIP = InferenceConfig(ensemble=EnsembleConfig(alpha=0.7, beta=0.9))
+ON_MAFT_LARGE = InferenceConfig(overlap_threshold=0.7, ensemble=EnsembleConfig(alpha=0.8, beta=1.0))
+ON_MAFT_BASE = InferenceConfig(overlap_threshold=0.7, ensemble=EnsembleConfig(alpha=0.7, beta=1.0))
+"""Test settings of the published configurations (systems 1.6, 1.7)."""
 _DOWN = r"mask_adapter\.mask_downscaling\."
 
 HEAD_TABLE = (
@@ -41,13 +51,6 @@ HEAD_TABLE = (
     *layer(r"mask_adapter\.final", "adapter/maps"),
 )
 """Rows of the head without its blocks, which `block_table` counts off."""
-
-REST_TABLE = (
-    Rule(r"void_embedding\.weight", "void_embedding"),
-    Skip(r"sem_seg_head\..*", because="the mask generator is a model of its own"),
-    Skip(r"criterion\..*", because="constants of the generator's loss"),
-    Skip(r"pixel_(mean|std)", because="constants of the configuration"),
-)
 
 
 def block_table(number: int) -> tuple[Rule, ...]:
@@ -65,7 +68,7 @@ def block_table(number: int) -> tuple[Rule, ...]:
 def convert_mask_adapter(
     tensors: Tensors, where: str, *, variant: str = ""
 ) -> tuple[ModelConfig, Params, Report]:
-    """Converts a file of Mask-Adapter on FC-CLIP, after either training phase.
+    """Converts a file of Mask-Adapter on FC-CLIP or on MAFT+, after either training phase.
 
     Args:
         tensors: Content of the file, without the level "model".
@@ -73,28 +76,37 @@ def convert_mask_adapter(
         variant: The CLIP model, where sizes leave a choice.
 
     Returns:
-        The model with the sizes of the file, its parameters, and the report.
+        The model with the sizes of the file, its parameters, and the report. Files of the second
+        phase hold the mask generator, and so does the model then.
 
     Raises:
-        ConversionError: The file holds no adapter, one on MAFT+, or does not fit the table.
+        ConversionError: The file holds no adapter, or does not fit the table.
     """
-    if any(name.startswith("cdt.") for name in tensors):
-        raise ConversionError(
-            f"{where} holds a Mask-Adapter on MAFT+ (cdt.*), whose text transfer and feature "
-            "layout are not built here; without them its answers would be wrong"
-        )
     head = infer_head(tensors, where)
-    towers = {n.removeprefix(_CLIP): t for n, t in tensors.items() if n.startswith(_CLIP)}
-    variant, clip_table = clip.identify(towers, where, variant=variant)
+    towers, borrowed = clip_part(tensors, where, variant), generator_part(tensors, where)
     width = tensors[f"{_HEAD}fuse.weight"].shape[1]
-    expected = {
-        "clip": clip.expected_clip(variant),
-        "adapter": expected_head(head, width),
-        "void_embedding": jax.ShapeDtypeStruct((1, width), jnp.float32),
-    }
-    table = (*prefixed(clip_table, _CLIP, "clip/"), *_head_table(head), *REST_TABLE)
+    expected = towers.expected | borrowed.expected | {"adapter": expected_head(head, width)}
+    table = (*towers.table, *borrowed.table, *_head_table(head))
+    inference = ON_FCCLIP
+    if is_maft(tensors):
+        expected |= {"transfer": expected_transfer(width)}
+        table = (*table, *TRANSFER_TABLE)
+        large = width > 640
+        head = MaskAdapterOnMaftConfig(
+            **{name: getattr(head, name) for name in _SIZES},
+            mask_threshold=0.4 if large else 0.45,
+            panoptic=large,  # as in the published configuration of the large model alone
+        )
+        inference = ON_MAFT_LARGE if large else ON_MAFT_BASE
     params, report = apply(table, tensors, expected, where)
-    return ModelConfig(clip=ClipConfig(variant=variant), method=head), params, report
+    config = ModelConfig(
+        clip=ClipConfig(variant=towers.config),
+        method=head,
+        generator=borrowed.config,
+        inference=inference,
+        train_vocabulary="coco_stuff171" if is_maft(tensors) else "coco_panoptic133",
+    )
+    return config, params, report
 
 
 def convert_head(tensors: Tensors, where: str) -> tuple[MaskAdapterConfig, Params, Report]:

@@ -89,13 +89,18 @@ FPN_TABLE: Table = (
 )
 """Rows of MaskFormer's pixel decoders (systems 6.4)."""
 
+CONSTANTS: Table = (
+    Skip(r"criterion\..*", because="constants of the loss"),
+    Skip(r"pixel_(mean|std)", because="constants of the configuration"),
+)
+"""Rows of what detectron2 stores beside parameters."""
+
 _HEADS: Table = (
     Rule(_QUERIES + r"query_embed\.weight", "decoder/query_positions"),
     *layer(_QUERIES + r"mask_embed\.layers\.(\d)", r"decoder/mask_head/layer\1"),
     *layer(_QUERIES + "class_embed", "decoder/class_layer"),
     *layer(_QUERIES + r"class_embed\.layers\.(\d)", r"decoder/class_layer/layer\1"),
-    Skip(r"criterion\..*", because="constants of the loss"),
-    Skip(r"pixel_(mean|std)", because="constants of the configuration"),
+    *CONSTANTS,
 )
 
 _CROSS = _QUERIES + r"transformer_cross_attention_layers\.(\d+)"

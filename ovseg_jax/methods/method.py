@@ -106,7 +106,7 @@ class Method(nn.Module):
         layers = self.generator(images, batch.sizes, features.pyramid, all_layers=all_layers)
         if layers[-1].class_embeddings is None:
             return layers
-        rows = self.words(features, text)
+        rows = self.proposal_words(features, text)
         return [
             layer.replace(class_logits=self.class_logits(layer.class_embeddings, rows, text))
             for layer in layers
@@ -123,6 +123,10 @@ class Method(nn.Module):
         change the words returns rows per image.
         """
         return self.text_rows(text)
+
+    def proposal_words(self, features: Features, text: Text) -> Float[Array, "*b s1 d"]:
+        """Returns the rows by which the generator names its masks: the same."""
+        return self.words(features, text)
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
         """Compares every mask with every class: cosine, temperature, best synonym."""

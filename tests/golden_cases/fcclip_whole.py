@@ -8,7 +8,7 @@ import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig
-from ovseg_jax.convert.generators import borrowed_generator, convert_fcclip
+from ovseg_jax.convert.generators import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.inference.ensemble import joined_log_probabilities
 from ovseg_jax.inference.frame import Frame
@@ -30,15 +30,15 @@ STAGES = (0, 4)
 def run_head(case: Case) -> Outputs:
     """The generator from given trunk maps, its masks named by given rows of text."""
     tensors = case.checkpoint()
-    config, table, expected = borrowed_generator(tensors, case.name)
-    width = expected.pop("width")
-    params, _ = apply(table, tensors, expected, case.name)
-    method = MaskPooling(clip=None, generator=build_generator(config, width), has_void=True)
+    part = generator_part(tensors, case.name)
+    params, _ = apply(part.table, tensors, part.expected, case.name)
+    rows, text = jnp.asarray(case.inputs["text_classifier_with_void"]), grouping(case)
+    generator = build_generator(part.config, rows.shape[1])
+    method = MaskPooling(clip=None, generator=generator, has_void=True)
     pyramid = {
         name: jnp.asarray(np.moveaxis(case.inputs[name], 1, -1))
         for name in ("res2", "res3", "res4", "res5")
     }
-    rows, text = jnp.asarray(case.inputs["text_classifier_with_void"]), grouping(case)
 
     def stages(bound, pyramid):
         pixels = bound.generator.pixel_decoder(pyramid)
@@ -72,15 +72,20 @@ def run_whole(case: Case) -> Outputs:
     model, params, _ = convert_fcclip(case.checkpoint(), case.name)
     method = build.method(model)
     params = jax.tree.map(jnp.asarray, params)
-    entries = [tuple(names.replace(", ", ",").split(",")) for names in config["class_names"]]
-    classes = ClassList("case", tuple(ClassEntry(names, True, (0, 0, 0)) for names in entries))
-    text = build.text(model, method, params, classes)
-    seen = np.zeros(len(text.seen), bool)
-    seen[: len(classes)] = case.inputs["category_overlapping_mask"]
-    text = text.replace(seen=jnp.asarray(seen))
+    text = named_classes(case, model, method, params)
     batch = padded_batch(case.inputs["image"], config["size_divisibility"])
     answers = propose_and_score(method, params, batch, text)
     return tasks(case, text, batch, *answers)
+
+
+def named_classes(case: Case, model, method, params) -> Text:
+    """The case's names as a vocabulary, embedded by the text tower; seen classes as it says."""
+    split = [names.replace(", ", ",").split(",") for names in case.config["class_names"]]
+    classes = ClassList("case", tuple(ClassEntry(tuple(x), True, (0, 0, 0)) for x in split))
+    text = build.text(model, method, params, classes)
+    seen = np.zeros(len(text.seen), bool)
+    seen[: len(classes)] = case.inputs["category_overlapping_mask"]
+    return text.replace(seen=jnp.asarray(seen))
 
 
 def propose_and_score(method, params, batch, text):

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
+from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
-from ovseg_jax.inference.ensemble import geometric_ensemble
+from ovseg_jax.inference.ensemble import geometric_ensemble, joined_log_probabilities
 from ovseg_jax.inference.frame import Frame, as_logits, resize_to_output
 from ovseg_jax.inference.instance import instances
 from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
@@ -23,6 +24,8 @@ from ovseg_jax.typing import Features, Proposals, Scores, Text
 
 from . import Case, Outputs, runner
 from .fcclip import sorted_instances, three_tasks
+from .fcclip_whole import propose_and_score
+from .generators import padded_batch
 
 STRIDE = 32
 """Images are padded to a multiple of this."""
@@ -176,11 +179,11 @@ def run_warmup_train(case: Case) -> Outputs:
     }
 
 
-@runner("mask_adapter", "fcclip_adapter_inference")
+@runner("mask_adapter", "fcclip_adapter_inference", "maft_adapter_inference")
 def run_inference(case: Case) -> Outputs:
-    """From given masks and generator logits to all three tasks."""
+    """From given masks and generator logits to all tasks."""
     config = case.config
-    model = Model(case, mask_threshold=config["mask_threshold"])
+    model = Model(case, mask_threshold=config["mask_threshold"], **transfer_settings(config))
     image = case.inputs["image"]
     features = model.features(image)
     mask_logits = jnp.asarray(case.inputs["pred_masks"])
@@ -196,8 +199,22 @@ def run_inference(case: Case) -> Outputs:
         "text_used": np.asarray(model("words", features, model.text)),
         "final_log_probs": np.asarray(log_probs),
         "mask_pred_resized": np.asarray(resize_to_output(mask_logits, frame)),
-        **three_tasks(log_probs, mask_logits, frame, config),
+        **case_tasks(case, log_probs, mask_logits, frame),
     }
+
+
+def transfer_settings(config: dict) -> dict:
+    """Settings of MAFT+'s transfer, for cases that have one."""
+    names = {"cdt_panoptic_on": "panoptic", "cdt_heads": "transfer_heads"}
+    return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+
+
+def case_tasks(case: Case, log_probs, mask_logits, frame: Frame) -> Outputs:
+    """All three tasks, or semantic scores in the order that goes without the others."""
+    if "pan_seg" in case.info["outputs"]:
+        return three_tasks(log_probs, mask_logits, frame, case.config)
+    scores = semantic_scores(log_probs, mask_logits, frame, order="scores_first")
+    return {"sem_seg": np.asarray(scores)}
 
 
 def ensemble_of(
@@ -215,7 +232,7 @@ def ensemble_of(
     )[0]
 
 
-@runner("mask_adapter", "fcclip_adapter_train")
+@runner("mask_adapter", "fcclip_adapter_train", "maft_adapter_train")
 def run_mixed_train(case: Case) -> Outputs:
     """Mixed-mask training from ground truth that overlaps, which an id map cannot hold.
 
@@ -228,6 +245,7 @@ def run_mixed_train(case: Case) -> Outputs:
         num_truth=config["num_gt_masks"],
         num_matched=config["num_pred_masks"],
         mask_threshold=config["mask_threshold"],
+        pad_empty=config["mask_threshold"] >= 0.5,  # padding is a logit of zero there
         match_iou=config["iou_threshold"],
         match_probability=config["iou_pred_binarise_prob"],
         class_weight=config["weights"]["ce"],
@@ -294,6 +312,32 @@ def given_predictions(case: Case) -> Proposals:
         base[query] = 6 * resized[index] - 3
     logits = jnp.asarray(base[None] + 0.8 * noise)
     return Proposals(masks=logits, valid=jnp.ones(logits.shape[:2], bool))
+
+
+@runner("mask_adapter", "fcclip_adapter_full")
+def run_whole(case: Case) -> Outputs:
+    """Generator, adapter and ensemble from one file, with a given classifier."""
+    config = case.config
+    model = Model(case, mask_threshold=config["mask_threshold"])
+    batch = padded_batch(case.inputs["image"], config["size_divisibility"])
+    params = model.variables["params"]
+    proposals, scores, _ = propose_and_score(model.method, params, batch, model.text)
+    weights = EnsembleConfig(alpha=config["alpha"], beta=config["beta"])
+    log_probs = joined_log_probabilities(proposals, scores.logits, model.text, weights, (1, 1))[0]
+    frame = Frame(
+        batch.images.shape[1:3], case.inputs["image"].shape[:2], tuple(config["output_size"])
+    )
+    hard = jax.nn.sigmoid(proposals.masks) > config["mask_threshold"]
+    return {
+        "pred_logits": np.asarray(proposals.class_logits),
+        "pred_masks": np.asarray(proposals.masks),
+        "adapter_masks": np.asarray(hard, np.float32),
+        "maps": merged_maps(scores.regions.maps),
+        "out_vocab_embed": np.asarray(scores.regions.embeddings),
+        "out_vocab_logits": np.asarray(scores.logits),
+        "final_log_probs": np.asarray(log_probs),
+        **case_tasks(case, log_probs, proposals.masks[0], frame),
+    }
 
 
 @runner("mask_adapter", "losses")

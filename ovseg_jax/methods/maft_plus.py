@@ -1,0 +1,61 @@
+"""MAFT+ (arXiv 2408.00744), and Mask-Adapter on top of it: words that depend on the image."""
+
+from jaxtyping import Array, Float, Int
+
+from ovseg_jax.methods.mask_adapter import MaskAdapter
+from ovseg_jax.methods.mask_pooling import MaskPooling
+from ovseg_jax.methods.method import Method
+from ovseg_jax.models.content_transfer import ContentTransfer, scrambled
+from ovseg_jax.typing import Features, Text
+
+
+class TransferredWords(Method):
+    """What MAFT+ adds to a method: rows of text pass through content-dependent transfer.
+
+    Attributes:
+        panoptic: Which of the transfer's two functions; see `ContentTransfer`.
+        scrambled: Whether the projected map is made in the layout that the published weights were
+            trained with; see `models.content_transfer.scrambled`.
+        transfer_heads: Attention heads of the transfer.
+    """
+
+    panoptic: bool = False
+    scrambled: bool = True
+    transfer_heads: int = 8
+
+    def setup(self):
+        """Declares the transfer beside what the method has."""
+        super().setup()
+        self.transfer = ContentTransfer(
+            self.clip.embedding_dim, self.transfer_heads, self.panoptic, self.clip.visual.dtype
+        )
+
+    def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
+        """Encodes as always; the projected map may be scrambled, the pooled one never is."""
+        features = super().encode(images, sizes)
+        if not self.scrambled:
+            return features
+        return features.replace(projected=self.clip.project(scrambled(features.dense)))
+
+    def words(self, features: Features, text: Text) -> Float[Array, "b s1 d"]:
+        """Returns the rows as the image changes them."""
+        return self.transfer(self.text_rows(text), features.projected)
+
+    def proposal_words(self, features: Features, text: Text) -> Float[Array, "s1 d"]:
+        """Returns the rows as they were: the generator does not see the transferred ones."""
+        return self.text_rows(text)
+
+
+class MaftPlus(TransferredWords, MaskPooling):
+    """Mask pooling compared with transferred words (systems 5.7).
+
+    Matches `MAFT_Plus` of jiaosiyu1999/MAFT-Plus. Its answer takes classes from here alone and
+    from the generator only how likely a mask is none: exponents of one in the ensemble.
+    """
+
+
+class MaskAdapterOnMaft(TransferredWords, MaskAdapter):
+    """Mask-Adapter on MAFT+: the adapter reads the scrambled map (systems 1.2, 1.6).
+
+    Matches `MAFT_Plus` of hustvl/MaskAdapter.
+    """
