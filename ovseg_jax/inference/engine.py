@@ -17,10 +17,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from ovseg_jax.config import InferenceConfig
-from ovseg_jax.inference.ensemble import log_probabilities
+from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.frame import Frame
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.frames import Prepared, prepare
-from ovseg_jax.typing import Features, Params, Proposals, Text
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 BUCKETS = (16, 32, 64, 128, 256)
@@ -72,6 +73,11 @@ class EncodedImage:
         return self.pixels.shape[:2]
 
     @property
+    def frame(self) -> Frame:
+        """Where the photo lies in what the network saw, and its own size."""
+        return Frame(self.prepared.frame.shape[:2], self.prepared.size, self.size)
+
+    @property
     def extent(self) -> tuple[float, float]:
         """Share of the frame's height and width that is photo."""
         (height, width), frame = self.prepared.size, self.prepared.frame.shape
@@ -94,6 +100,7 @@ class Engine:
         self._encode = jit(self._encode_image)
         self._embed = jit(self._embed_text)
         self._score = jit(self._score_masks, static_argnames="with_maps")
+        self._propose = jit(self._propose_masks)
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
@@ -125,6 +132,26 @@ class Engine:
         probabilities, maps = zip(*results, strict=True)
         return np.concatenate(probabilities), None if maps[0] is None else np.concatenate(maps)
 
+    def propose(self, image: EncodedImage, text: Text) -> Proposals:
+        """Proposes masks over the photo's frame by the model's own generator."""
+        sizes = jnp.asarray([image.prepared.size])
+        frame = jnp.asarray(image.prepared.frame)[None]
+        return self._propose(self.params, frame, sizes, image.features, text)
+
+    def name(
+        self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
+    ) -> tuple[Float[np.ndarray, "q k1"], Float[np.ndarray, "q m h w"] | None]:
+        """Names the masks of a generator, joining its opinion with the method's.
+
+        Returns:
+            Log probability of each class slot and of void; and activation maps if they were asked
+            for and the method has them.
+        """
+        log_probs, maps = self._score(
+            self.params, image.features, proposals, text, with_maps=with_maps
+        )
+        return np.asarray(log_probs)[0], None if maps is None else np.asarray(maps)[0]
+
     def _score_some(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -134,8 +161,9 @@ class Engine:
         for slot, mask in enumerate(masks):
             frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
         valid = jnp.arange(slots)[None] < len(masks)
+        proposals = Proposals(masks=jnp.asarray(frame), valid=valid)
         log_probs, maps = self._score(
-            self.params, image.features, jnp.asarray(frame), valid, text, with_maps
+            self.params, image.features, proposals, text, with_maps=with_maps
         )
         # Cut on the host: on the device each number of masks would be a program of its own.
         kept_maps = None if maps is None else np.asarray(maps)[0, : len(masks)]
@@ -151,20 +179,25 @@ class Engine:
 
         return self.parts.method.apply({"params": params}, ids, method=encode_text)
 
+    def _propose_masks(
+        self, params: Params, frames: jax.Array, sizes: jax.Array, features: Features, text: Text
+    ) -> Proposals:
+        batch = Batch(images=frames, sizes=sizes)
+        return self.parts.method.apply({"params": params}, batch, features, text, method="propose")
+
     def _score_masks(
         self,
         params: Params,
         features: Features,
-        masks: jax.Array,
-        valid: jax.Array,
+        proposals: Proposals,
         text: Text,
         with_maps: bool,
     ) -> tuple[jax.Array, jax.Array | None]:
-        proposals = Proposals(masks=masks, valid=valid)
         method = self.parts.method
         scores = method.apply({"params": params}, features, proposals, text, method="score")
         maps = scores.regions.maps if with_maps and scores.regions is not None else None
-        return log_probabilities(scores.logits, text.valid), maps
+        weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
+        return joined_log_probabilities(proposals, scores.logits, text, weights, grid), maps
 
 
 def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:

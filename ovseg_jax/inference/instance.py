@@ -60,7 +60,7 @@ def instances(
     if not len(used):
         return _gather(queries, classes, scores, np.zeros((0, *frame.output), bool))
     slots = 1 << (len(used) - 1).bit_length()  # powers of two, so that few shapes compile
-    masks, quality = _harden(mask_logits[np.pad(used, (0, slots - len(used)))], frame)
+    masks, quality = harden(mask_logits[np.pad(used, (0, slots - len(used)))], frame)
     masks, quality = np.asarray(masks)[place], np.asarray(quality)[place]
     return _gather(queries, classes, scores * quality, masks)
 
@@ -89,10 +89,10 @@ def top_pairs(
 
 
 @functools.partial(jax.jit, static_argnames=("frame", "rows"))
-def _harden(
+def harden(
     mask_logits: Float[Array, "q _h _w"], frame: Frame, rows: int = 0
 ) -> tuple[Bool[Array, "q _H _W"], Float[Array, " q"]]:
-    """Resized masks above zero, and the mean probability inside each."""
+    """Returns masks at the size of the answer, above zero, and the mean probability inside each."""
     rows = rows or rows_per_tile(frame, 3 * mask_logits.shape[0])
     tiles = cut_rows(to_output(mask_logits.shape[1], frame, 0), rows)
     columns = to_output(mask_logits.shape[2], frame, 1)
