@@ -29,6 +29,40 @@ COLUMNS = {
 }
 
 
+PIXEL_COLUMNS = {
+    "mIoU seen": "semantic/mIoU/seen",
+    "mIoU unseen": "semantic/mIoU/unseen",
+    "mIoU": "semantic/mIoU",
+    "PQ seen": "panoptic/PQ/seen",
+    "PQ": "panoptic/PQ",
+    "AP seen": "instance/AP/seen",
+    "AP": "instance/AP",
+}
+
+
+def pixels_table(rows: Sequence[Row]) -> str:
+    """Renders percentages of the way from pixels as Markdown."""
+    lines = [
+        "From pixels, by the toy mask generator, which was trained on the seen classes; percent on "
+        "the test split:",
+        "",
+        "| names by | " + " | ".join(PIXEL_COLUMNS) + " |",
+        "|---" * (len(PIXEL_COLUMNS) + 1) + "|",
+    ]
+    for method, _, scores in rows:
+        cells = [_cell([100 * scores[key]]) for key in PIXEL_COLUMNS.values()]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_pixels(rows: Sequence[Row], folder: Path) -> None:
+    """Writes `from_pixels.md` and every number behind it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "from_pixels.md").write_text(pixels_table(rows) + "\n")
+    entries = [{"method": m, "weights": weights, "scores": scores} for m, weights, scores in rows]
+    (folder / "from_pixels.json").write_text(json.dumps(entries, indent=1))
+
+
 def table(rows: Sequence[Row]) -> str:
     """Renders percentages as Markdown, mean and standard deviation over the CLIPs."""
     methods = list(dict.fromkeys(method for method, _, _ in rows))
@@ -73,40 +107,58 @@ def curves(workdir: Path, path: Path) -> None:
 
 
 def gallery(config: Config, workdir: Path, path: Path, count: int = 6) -> None:
-    """Draws test scenes with the names that the adapter gives to their masks."""
+    """Draws test scenes: true names, names of the true masks, and the answer from pixels."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     segmenter = _segmenter(config, workdir)
-    figure, axes = plt.subplots(2, count, figsize=(3 * count, 6), layout="constrained")
+    rows = 3 if segmenter.has_generator else 2
+    figure, axes = plt.subplots(rows, count, figsize=(3 * count, 3 * rows), layout="constrained")
     for column in range(count):
         example, masks, truth = scene(config, column)
-        found = segmenter.segment(example["image"], masks, "panoptic")
-        names = segmenter.words.all.names
-        best = found.classification.probabilities[:, :-1].argmax(-1)
         axes[0, column].imshow(example["image"])
         axes[0, column].set_title(", ".join(truth), fontsize=7, wrap=True)
-        axes[1, column].imshow(_painted(masks, best, segmenter.words.all.colors))
-        for mask, index, true_name in zip(masks, best, truth, strict=True):
-            _write_name(axes[1, column], mask, names[index], names[index] == true_name)
+        _draw_named(axes[1, column], segmenter, example["image"], masks, truth)
+        if rows == 3:
+            _draw_answer(axes[2, column], segmenter.segment(example["image"], None, "panoptic"))
         for axis in axes[:, column]:
             axis.axis("off")
-    axes[1, 0].set_title("named by Mask-Adapter, errors in salmon", fontsize=8)
+    axes[1, 0].set_title("true masks, named by Mask-Adapter; errors in salmon", fontsize=8)
+    if rows == 3:
+        axes[2, 0].set_title("from pixels: masks and names", fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
+def _draw_named(axis: Any, segmenter: Any, image: np.ndarray, masks: np.ndarray, truth: list):
+    """Paints the true masks in the colours of the names that they were given."""
+    found = segmenter.segment(image, masks, "panoptic")
+    names = segmenter.words.all.names
+    best = found.classification.probabilities[:, :-1].argmax(-1)
+    axis.imshow(_painted(masks, best, segmenter.words.all.colors))
+    for mask, index, true_name in zip(masks, best, truth, strict=True):
+        _write_name(axis, mask, names[index], names[index] == true_name)
+
+
+def _draw_answer(axis: Any, result: Any) -> None:
+    """Paints the segments of an answer with their names."""
+    answer = result.prediction
+    axis.imshow(_painted(answer.masks, answer.classes, result.words.all.colors))
+    for mask, name in zip(answer.masks, result.names, strict=True):
+        _write_name(axis, mask, name, True)
+
+
 def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> None:
-    """Names one scene with given words through the same code as `ovseg segment`."""
+    """Segments one scene with given words as `ovseg segment` does, from pixels if it can."""
     example, masks, _ = scene(config, 0)
     scale = 4  # toy scenes are small; a larger picture shows its legend better
     image = np.asarray(Image.fromarray(example["image"]).resize((96 * scale,) * 2, 0))
     segmenter = _segmenter(config, workdir)
     segmenter.set_vocabulary(words)
-    large = masks.repeat(scale, 1).repeat(scale, 2)
-    segmenter.segment(image, large, "semantic").save(folder, "scene")
+    given = None if segmenter.has_generator else masks.repeat(scale, 1).repeat(scale, 2)
+    segmenter.segment(image, given, "semantic").save(folder, "scene")
 
 
 def scene(config: Config, number: int) -> tuple[dict[str, Any], np.ndarray, list[str]]:

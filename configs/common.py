@@ -1,6 +1,13 @@
 """Values that several experiments share. Files are forked, not inherited: only values live here."""
 
-from ovseg_jax.config import DataConfig, EvaluationConfig
+from ovseg_jax.config import (
+    DataConfig,
+    EnsembleConfig,
+    EvaluationConfig,
+    InferenceConfig,
+    MaskSourceConfig,
+    QueryGeneratorConfig,
+)
 
 TOY_SEEN = (
     *("ball", "clock", "wheel", "book", "radio", "oven", "pizza", "cone", "harp", "kite", "gem"),
@@ -27,6 +34,16 @@ def toy_world(split: str, batch_size: int, *, augmented: bool = True) -> DataCon
     )
 
 
+def toy_pixels_evaluation(split: str) -> EvaluationConfig:
+    """MIoU, PQ and AP of the toy world from pixels, by the model's own generator."""
+    return EvaluationConfig(
+        name=f"{split}_from_pixels",
+        data=toy_world(split, batch_size=50, augmented=False),
+        masks=MaskSourceConfig(kind="generator"),
+        metrics=("semantic", "panoptic", "instance"),
+    )
+
+
 def toy_evaluation(split: str, every_steps: int = 0) -> EvaluationConfig:
     """Mask accuracy, mIoU and PQ on ground-truth masks of the toy world."""
     return EvaluationConfig(
@@ -35,6 +52,26 @@ def toy_evaluation(split: str, every_steps: int = 0) -> EvaluationConfig:
         metrics=("mask_accuracy", "semantic", "panoptic"),
         every_steps=every_steps,
     )
+
+
+TOY_GENERATOR = QueryGeneratorConfig(
+    backbone="convnext_toy",
+    num_queries=24,
+    width=64,
+    mask_width=64,
+    heads=4,
+    levels=2,
+    encoder_layers=2,
+    encoder_hidden=128,
+    decoder_layers=4,
+    decoder_hidden=128,
+)
+"""The toy world's mask generator; `configs/toy/generator.py` trains it."""
+
+TOY_INFERENCE = InferenceConfig(
+    short_side=96, long_side=96, ensemble=EnsembleConfig(alpha=0.4, beta=0.8)
+)
+"""The toy world at its own size, with FC-CLIP's ensemble."""
 
 
 ADAPTER_NO_DECAY = (r"adapter/norm/(scale|bias)", r"void_embedding")

@@ -26,6 +26,7 @@ from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.typing import Params
 from ovseg_jax.weights import find_weights, fingerprint, load_weights
 
 ASSETS = Path(__file__).parent / "assets"
@@ -63,7 +64,7 @@ class PhotoSegmenter(Segmenter):
     def segment(
         self,
         image: Photo,
-        masks: Masks | None,
+        masks: Masks | None = None,
         task: Task = "semantic",
         *,
         min_score: float | None = None,
@@ -71,11 +72,12 @@ class PhotoSegmenter(Segmenter):
     ) -> Segmentation:
         """Names each mask and paints the answer; photo and masks may be files.
 
-        Masks in a file are those of the photo as displayed, after any EXIF rotation. See
-        `Segmenter.segment`.
+        Without masks, the model's own generator makes them. Masks in a file are those of the photo
+        as displayed, after any EXIF rotation. See `Segmenter.segment`.
         """
         photo = _load(image)
-        masks = load_masks(masks, photo)
+        if masks is not None or not self.has_generator:
+            masks = load_masks(masks, photo)
         options = {"min_score": min_score, "with_maps": with_maps}
         result = super().segment(self.encode(photo), masks, task, **options)
         name = photo.path.name if isinstance(photo, LoadedImage) else ""
@@ -83,20 +85,29 @@ class PhotoSegmenter(Segmenter):
 
 
 def load_segmenter(
-    model: str | Path = TOY, *, cache_directory: Path | None = None
+    model: str | Path = TOY,
+    *,
+    generator: str | Path | None = None,
+    cache_directory: Path | None = None,
 ) -> PhotoSegmenter:
     """Loads a model with all that is needed to use it.
 
     Args:
         model: A weights directory, a run, or "toy" for the tiny model inside the package (which
             knows the 48 things of its own drawn world, not photos).
+        generator: Another model whose masks this one names; None for its own generator, if any.
         cache_directory: Where embeddings of words are kept; None for the user's cache.
 
     Raises:
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
     """
-    return PhotoSegmenter(_load_parts(model)[1], cache_directory)
+    proposer = None
+    if generator is not None:
+        proposer = Segmenter(_load_parts(generator)[1], cache_directory)
+        if not proposer.has_generator:
+            raise SegmenterError(f"{generator} has no mask generator")
+    return PhotoSegmenter(_load_parts(model)[1], cache_directory, proposer)
 
 
 def load_image_classifier(
@@ -117,10 +128,16 @@ def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
         tokenizer=build.tokenizer(config),
         templates=config.templates,
         train_classes=train,
-        weights_key=f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}",
-        name=f"{model} ({config.method.kind}, {config.clip.variant})",
+        weights_key=_weights_key(config, params),
+        name=f"{model} ({config.method.kind}, {config.clip.variant or 'no words'})",
     )
     return config, parts
+
+
+def _weights_key(config: ModelConfig, params: Params) -> str:
+    if not config.clip.variant:
+        return ""
+    return f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}"
 
 
 def resolve(model: str | Path) -> Path:
@@ -141,8 +158,9 @@ def load_masks(masks: Masks | None, image: Any) -> Bool[np.ndarray, "q H W"]:
     """
     if masks is None:
         raise MasksError(
-            "no masks: models with a mask generator of their own come with a later release, so "
-            "give masks (--masks): COCO JSON, panoptic PNG, .npz, or a folder of PNGs"
+            "no masks, and this model has no mask generator of its own: give masks (--masks), as "
+            "COCO JSON, panoptic PNG, .npz or a folder of PNGs, or a model that makes them "
+            "(--generator)"
         )
     if isinstance(masks, np.ndarray):
         return masks

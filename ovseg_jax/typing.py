@@ -111,7 +111,7 @@ class PixelFeatures:
         levels: Maps that queries attend to, coarsest first.
     """
 
-    masks: Float[Array, "b h w c"]
+    masks: Float[Array, "b h w d"]
     levels: tuple[Float[Array, "b _h _w c"], ...]
 
 

@@ -13,35 +13,20 @@ from ovseg_jax.config import (
     CheckpointConfig,
     ClipConfig,
     Config,
-    InferenceConfig,
     MaskGeneratorConfig,
-    MaskSourceConfig,
     ModelConfig,
     OptimizerConfig,
-    QueryGeneratorConfig,
 )
 
 
 def get_config() -> Config:
     """CLIP is frozen; every pixel of the 96 x 96 scenes is about one of the 1,024 points."""
-    evaluation = common.toy_evaluation("validation")
     return Config(
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_toy"),
             method=MaskGeneratorConfig(num_points=1024, num_truth=12),
-            generator=QueryGeneratorConfig(
-                backbone="convnext_toy",
-                num_queries=24,
-                width=64,
-                mask_width=64,
-                heads=4,
-                levels=2,
-                encoder_layers=2,
-                encoder_hidden=128,
-                decoder_layers=4,
-                decoder_hidden=128,
-            ),
-            inference=InferenceConfig(short_side=96, long_side=96),
+            generator=common.TOY_GENERATOR,
+            inference=common.TOY_INFERENCE,
             templates="single",
             train_vocabulary="toy_world_seen32",
         ),
@@ -53,13 +38,7 @@ def get_config() -> Config:
             trainable=(r"generator/.*", r"void_embedding"),
         ),
         checkpoint=CheckpointConfig(every_steps=500),
-        evaluations=(
-            dataclasses.replace(
-                evaluation,
-                masks=MaskSourceConfig(kind="generator"),
-                metrics=("semantic", "panoptic", "instance"),
-            ),
-        ),
+        evaluations=(common.toy_pixels_evaluation("validation"),),
         num_steps=3000,
         log_every=20,
         init_from="ovseg_jax/assets/toy/clip_convnext_seed0",

@@ -8,7 +8,6 @@ from ovseg_jax.config import (
     CheckpointConfig,
     ClipConfig,
     Config,
-    InferenceConfig,
     MaskAdapterConfig,
     ModelConfig,
     OptimizerConfig,
@@ -16,7 +15,7 @@ from ovseg_jax.config import (
 
 
 def get_config() -> Config:
-    """CLIP is frozen; the adapter sees masks of the seen classes only."""
+    """CLIP and generator are frozen; the adapter sees true masks of the seen classes only."""
     return Config(
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_toy"),
@@ -27,18 +26,18 @@ def get_config() -> Config:
                 layer_scale_init=0.1,
                 chunk=64,
                 num_truth=6,
-                has_void=False,
             ),
-            inference=InferenceConfig(short_side=96, long_side=96),
+            generator=common.TOY_GENERATOR,
+            inference=common.TOY_INFERENCE,
             templates="single",
             train_vocabulary="toy_world_seen32",
         ),
         data=common.toy_world("train", batch_size=16),
         optimizer=OptimizerConfig(peak_lr=2e-3, warmup_steps=20, trainable=(r"adapter/.*",)),
         checkpoint=CheckpointConfig(every_steps=100),
-        evaluations=(common.toy_evaluation("test"),),
+        evaluations=(common.toy_evaluation("test"), common.toy_pixels_evaluation("test")),
         num_steps=300,
         log_every=10,
-        init_from="ovseg_jax/assets/toy/clip_convnext_seed0",
+        init_from="ovseg_jax/assets/toy/fcclip",
         init_missing=(r"adapter/.*",),
     )

@@ -32,10 +32,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_vocabulary(parser: argparse.ArgumentParser) -> None:
-    """Adds the three ways to give words."""
+def add_generator(parser: argparse.ArgumentParser) -> None:
+    """Adds --generator."""
+    parser.add_argument(
+        "--generator",
+        metavar="RUN_OR_WEIGHTS",
+        help="another model that makes the masks; by default --masks, else the model's own",
+    )
+
+
+def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Adds the three ways to give words; they may be left out where the model has its own list."""
     group = parser.add_argument_group("words (one of)")
-    words = group.add_mutually_exclusive_group(required=True)
+    words = group.add_mutually_exclusive_group(required=required)
     words.add_argument("--vocab", metavar="WORDS", help="'cat, kitten; sofa': ; parts classes")
     words.add_argument("--vocab-file", type=Path, metavar="FILE", help="text or JSON class list")
     words.add_argument(
@@ -61,13 +70,15 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
 
 
 def read_vocabulary(arguments: argparse.Namespace) -> Any:
-    """Returns the class list that was asked for."""
+    """Returns the class list that was asked for; None for the model's own."""
     from ovseg_jax.vocabulary import classes
 
     if arguments.vocab_preset:
         return classes.load_preset(arguments.vocab_preset)
     if arguments.vocab_file:
         return classes.load_class_file(arguments.vocab_file)
+    if arguments.vocab is None:
+        return None
     return classes.parse_vocabulary(arguments.vocab, name="--vocab")
 
 

@@ -83,13 +83,13 @@ def stems(photos: list[Path]) -> list[str]:
     ]
 
 
-def load_model(name: str, progress: Progress) -> Any:
-    """Loads a segmenter."""
+def load_model(name: str, progress: Progress, generator: str | None = None) -> Any:
+    """Loads a segmenter, and another model that makes its masks if one is named."""
     from ovseg_jax import api
 
     keep_compiled()
     loading = progress.task("loading the model")
-    segmenter = api.load_segmenter(name)
+    segmenter = api.load_segmenter(name, generator=generator)
     loading(1, 1)
     return segmenter
 
@@ -106,7 +106,7 @@ def keep_compiled() -> None:
 
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:
-    segmenter = load_model(arguments.model, progress)
+    segmenter = load_model(arguments.model, progress, getattr(arguments, "generator", None))
     segmenter.set_vocabulary(
         classes,
         arguments.background,

@@ -6,7 +6,8 @@ Writes for each photo, into --out:
   <photo>.json         segments and masks with COCO run lengths, names, scores, all settings
   <photo>_maps.npz, <photo>_maps/   with --save-maps
 
-Masks come back exactly as given, at the photo's own size. Where masks overlap, "semantic" sums
+Masks are those of --masks, of --generator, or of the model's own generator. Given masks come back
+exactly as they are, at the photo's own size. Where masks overlap, "semantic" sums
 their probabilities per class, "panoptic" gives the pixel to the most certain mask, and "instance"
 keeps all of them in the JSON and puts the most certain on top in the pictures.
 
@@ -19,7 +20,7 @@ import argparse
 from collections import Counter
 from typing import Any
 
-from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary, check_score
+from ovseg_jax.cli.options import add_generator, add_model, add_photos, add_vocabulary, check_score
 
 TASKS = ("semantic", "panoptic", "instance")
 
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-maps", action="store_true", help="write the activation maps of each mask"
     )
-    add_vocabulary(parser)
+    add_generator(parser)
+    add_vocabulary(parser, required=False)
     add_model(parser)
 
 

@@ -63,6 +63,11 @@ KINDS: dict[str, Kind] = {
         "MIT",
         "ovseg_jax.convert.generators:convert_closed_generator",
     ),
+    "mask2former_hf": Kind(
+        "Mask2Former with a Swin trunk in Hugging Face's layout (.safetensors)",
+        "MIT",
+        "ovseg_jax.convert.mask2former_hf:convert_mask2former_hf",
+    ),
     "maskformer": Kind(
         "MaskFormer: Swin or ResNet, any published class list (.pkl, .pth)",
         "CC BY-NC 4.0",

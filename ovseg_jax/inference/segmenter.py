@@ -1,4 +1,4 @@
-"""The friendly front: a model and words, applied to photos with given masks.
+"""The friendly front: a model and words, applied to photos, with given masks or masks of its own.
 
 Works on arrays; `ovseg_jax.api` adds file names. Each photo is encoded once; masks and words may
 change afterwards.
@@ -6,13 +6,15 @@ change afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax.inference.engine import EncodedImage, Engine, ModelParts
+from ovseg_jax.inference.engine import EncodedImage, ModelParts
+from ovseg_jax.inference.named import NamedModel
+from ovseg_jax.inference.proposer import reframe
 from ovseg_jax.inference.results import (
     Classification,
     Segmentation,
@@ -20,89 +22,49 @@ from ovseg_jax.inference.results import (
     Settings,
     Task,
 )
+from ovseg_jax.inference.soft import list_masks, predict_soft
 from ovseg_jax.inference.tasks import predict
-from ovseg_jax.inference.words import Words, choose_words
-from ovseg_jax.typing import Text
-from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary, seen_mask
-from ovseg_jax.vocabulary.prompts import templates as find_templates
-from ovseg_jax.vocabulary.text_bank import TextCache, build_text, default_directory
+from ovseg_jax.inference.words import Words
+from ovseg_jax.typing import Prediction, Proposals
 
 
-class Segmenter:
+class Segmenter(NamedModel):
     """Classifies masks of photos by words, and paints the answer.
 
     Attributes:
         parts: The model.
         words: The vocabulary in use; None before `set_vocabulary`.
         engine: The model's compiled computations.
+        proposer: Another model whose masks this one names; None for its own generator, if any.
     """
 
-    def __init__(self, parts: ModelParts, cache_directory: Path | None = None):
+    def __init__(
+        self,
+        parts: ModelParts,
+        cache_directory: Path | None = None,
+        proposer: Segmenter | None = None,
+    ):
         """Compiles nothing yet.
 
         Args:
             parts: The model.
             cache_directory: Where embeddings of words are kept; None for the user's cache.
+            proposer: Another model whose masks this one names.
         """
-        self.parts = parts
-        self.words: Words | None = None
-        self.engine = Engine(parts)
-        self._text: Text | None = None
-        self._cache = None
-        if parts.weights_key:
-            self._cache = TextCache(cache_directory or default_directory(), parts.weights_key)
+        super().__init__(parts, cache_directory)
+        self.proposer = proposer
 
-    # ---- words ---------------------------------------------------------------------------
+    @property
+    def has_generator(self) -> bool:
+        """Whether masks need not be given."""
+        return self.proposer is not None or self.parts.method.generator is not None
 
-    def set_vocabulary(
-        self,
-        classes: ClassList | str,
-        background: ClassList | str | None = None,
-        *,
-        templates: str = "",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Words:
-        """Chooses the words; embeddings come from the cache where they can.
-
-        Args:
-            classes: A class list, or words: `;` parts classes, `,` parts synonyms.
-            background: Words that compete but leave pixels unlabelled; "none" for no such words;
-                None for the default of `ovseg_jax.inference.words`.
-            templates: Name of a prompt set; empty for the model's own.
-            progress: Called with (texts embedded, texts in all).
-
-        Raises:
-            ovseg_jax.vocabulary.classes.VocabularyError: The words cannot be read.
-        """
-        wanted = not (isinstance(background, str) and background.strip().lower() in ("", "none"))
-        words = choose_words(
-            _as_classes(classes, "vocabulary"),
-            _as_classes(background, "background") if wanted and background is not None else None,
-            self.parts.train_classes,
-            wanted=wanted,
-            templates=templates or self.parts.templates,
-        )
-        self._text = self.embed(words.all, words.templates, progress)
-        self.words = words
+    def set_vocabulary(self, *arguments: Any, **options: Any) -> Words:
+        """Chooses the words, of the proposer too; see `NamedModel.set_vocabulary`."""
+        words = super().set_vocabulary(*arguments, **options)
+        if self.proposer is not None:
+            self.proposer.set_vocabulary(None if self.proposer.is_closed else words.all, "none")
         return words
-
-    def embed(
-        self,
-        classes: ClassList,
-        templates: str = "",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Text:
-        """Embeds a vocabulary, through the cache, without making it the one in use."""
-        train = self.parts.train_classes
-        return build_text(
-            classes,
-            find_templates(templates or self.parts.templates),
-            self.engine.embed,
-            self.parts.tokenizer,
-            seen=None if train is None else seen_mask(classes, train),
-            cache=self._cache,
-            progress=progress,
-        )
 
     # ---- images --------------------------------------------------------------------------
 
@@ -132,8 +94,7 @@ class Segmenter:
         _check_masks(masks, encoded.size)
         probabilities, maps = self.engine.score(encoded, masks, self._text, with_maps)
         if with_maps and len(masks) and maps is None:
-            kind = type(self.parts.method).__name__
-            raise SegmenterError(f"{kind} has no activation maps; --save-maps needs Mask-Adapter")
+            raise _no_maps(self.parts)
         slots = len(words.all)
         return Classification(
             words=words,
@@ -148,17 +109,18 @@ class Segmenter:
     def segment(
         self,
         image: UInt8[np.ndarray, "H W 3"] | EncodedImage,
-        masks: Bool[np.ndarray, "q _H _W"],
+        masks: Bool[np.ndarray, "q _H _W"] | None = None,
         task: Task = "semantic",
         *,
         min_score: float | None = None,
         with_maps: bool = False,
     ) -> Segmentation:
-        """Names each mask and paints the answer at the photo's size, exactly along the masks.
+        """Names each mask and paints the answer at the photo's size, exactly along given masks.
 
         Args:
             image: RGB pixels, or what `encode` returned.
-            masks: Hard masks at the photo's size; they may overlap.
+            masks: Hard masks at the photo's size; they may overlap. None for masks of the model's
+                own generator or of its proposer.
             task: "semantic": each pixel takes the class with the largest sum of probability over
                 its masks. "panoptic": the most certain mask owns the pixel. "instance": the best
                 pairs of mask and class.
@@ -166,7 +128,8 @@ class Segmenter:
             with_maps: Also keep activation maps.
 
         Raises:
-            SegmenterError: As for `classify`; or no such task; or instances of stuff only.
+            SegmenterError: As for `classify`; or no such task; or instances of stuff only; or no
+                masks and no generator.
         """
         settings = Settings.of(self.parts.inference, task, min_score)
         words = self._checked_words()
@@ -176,9 +139,13 @@ class Segmenter:
                 "task instance: all words of the vocabulary are stuff; use semantic or panoptic"
             )
         encoded = self.encode(image)
-        found = self.classify(encoded, masks, with_maps=with_maps)
+        if masks is None:
+            prediction, found, masks = self._segment_own(encoded, things, settings, with_maps)
+        else:
+            found = self.classify(encoded, masks, with_maps=with_maps)
+            prediction = predict(found, masks, things, settings)
         return Segmentation(
-            prediction=predict(found, masks, things, settings),
+            prediction=prediction,
             pixels=encoded.pixels,
             masks=masks,
             classification=found,
@@ -189,14 +156,45 @@ class Segmenter:
 
     # ---- inner parts ---------------------------------------------------------------------
 
+    def propose(self, encoded: EncodedImage) -> Proposals:
+        """Proposes masks over the frame of an encoded photo.
+
+        Raises:
+            SegmenterError: There is no generator.
+        """
+        if self.proposer is not None:
+            theirs = self.proposer.encode(encoded.pixels)
+            proposals = self.proposer.propose(theirs)
+            masks = reframe(proposals.masks, theirs.frame, encoded.frame)
+            # Their temperature and their words are not this model's: only "nothing" counts.
+            return proposals.replace(masks=masks, class_embeddings=None)
+        if self.parts.method.generator is None:
+            raise SegmenterError("this model has no mask generator of its own; give masks")
+        return self.engine.propose(encoded, self._text)
+
+    def _segment_own(
+        self, encoded: EncodedImage, things: np.ndarray, settings: Settings, with_maps: bool
+    ) -> tuple[Prediction, Classification, np.ndarray]:
+        """The answer from proposed masks, and those worth listing with their names."""
+        proposals = self.propose(encoded)
+        log_probs, maps = self.engine.name(encoded, proposals, self._text, with_maps)
+        if with_maps and maps is None:
+            raise _no_maps(self.parts)
+        masks, shown = proposals.masks[0], len(self._checked_words().classes)
+        padded = np.pad(things, (0, log_probs.shape[1] - 1 - len(things)))
+        prediction = predict_soft(log_probs, masks, encoded.frame, shown, padded, settings)
+        kept = np.concatenate([log_probs[:, : len(things)], log_probs[:, -1:]], axis=-1)
+        return prediction, *list_masks(kept, masks, maps, encoded.frame, self.words, encoded.extent)
+
     def _checked_words(self) -> Words:
         if self.words is None:
             raise SegmenterError("no vocabulary yet; call set_vocabulary('cat, kitten; sofa')")
         return self.words
 
 
-def _as_classes(words: ClassList | str, name: str) -> ClassList:
-    return words if isinstance(words, ClassList) else parse_vocabulary(words, name=name)
+def _no_maps(parts: ModelParts) -> SegmenterError:
+    kind = type(parts.method).__name__
+    return SegmenterError(f"{kind} has no activation maps; --save-maps needs Mask-Adapter")
 
 
 def _check_masks(masks: np.ndarray, size: tuple[int, int]) -> None:

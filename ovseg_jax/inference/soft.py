@@ -42,6 +42,7 @@ def predict_soft(
         is_thing: Class slots that are things.
         settings: Task and thresholds.
     """
+    log_probs = jnp.asarray(log_probs)
     if settings.task == "semantic":
         labels, scores = map(np.asarray, semantic_labels(log_probs, masks, frame))
         return show_labels(labels, np.minimum(scores, 1.0), num_shown, settings)

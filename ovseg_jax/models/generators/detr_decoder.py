@@ -103,7 +103,7 @@ class DetrDecoder(nn.Module):
         return answers
 
     def _answer(
-        self, normed: Float[Array, "b q c"], features: Float[Array, "b h w c"]
+        self, normed: Float[Array, "b q c"], features: Float[Array, "b h w d"]
     ) -> Proposals:
         """Masks and classes of queries."""
         masks = jnp.einsum("bqc,bhwc->bqhw", self.mask_head(normed), features)

@@ -133,11 +133,11 @@ class QueryDecoder(nn.Module):
         return self.forward[index](x)
 
     def _masks(
-        self, normed: Float[Array, "b q c"], features: Float[Array, "b h w c"]
+        self, normed: Float[Array, "b q c"], features: Float[Array, "b h w d"]
     ) -> Float[Array, "b q h w"]:
         return jnp.einsum("bqc,bhwc->bqhw", self.mask_head(normed), features)
 
-    def _answer(self, x: Float[Array, "b q c"], features: Float[Array, "b h w c"]) -> Proposals:
+    def _answer(self, x: Float[Array, "b q c"], features: Float[Array, "b h w d"]) -> Proposals:
         """Masks and classes of queries."""
         normed = self.norm(x)
         masks = self._masks(normed, features)

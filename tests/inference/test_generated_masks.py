@@ -1,0 +1,124 @@
+"""From pixels to named masks without masks from outside, by tiny random generators."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_model import CONFIG, parts, photo, random_params
+
+from ovseg_jax import build
+from ovseg_jax.config import (
+    ClipConfig,
+    MaskGeneratorConfig,
+    MaskPoolingConfig,
+    QueryGeneratorConfig,
+)
+from ovseg_jax.inference.results import SegmenterError
+from ovseg_jax.inference.segmenter import Segmenter
+
+GENERATOR = QueryGeneratorConfig(
+    backbone="convnext_toy",
+    num_queries=5,
+    width=16,
+    mask_width=16,
+    heads=2,
+    levels=2,
+    encoder_layers=1,
+    encoder_hidden=16,
+    decoder_layers=2,
+    decoder_hidden=16,
+)
+OWN = dataclasses.replace(CONFIG, method=MaskPoolingConfig(has_void=True), generator=GENERATOR)
+CLOSED = dataclasses.replace(
+    CONFIG,
+    clip=ClipConfig(variant=""),
+    method=MaskGeneratorConfig(has_void=False),
+    generator=dataclasses.replace(GENERATOR, class_head="linear", num_classes=32),
+)
+
+
+def wordless(config):
+    """Parts of a model that knows no words."""
+    method = build.method(config)
+    params = jax.jit(lambda key: build.initial_parameters(method, key))(jax.random.key(1))
+    base = parts()
+    return dataclasses.replace(base, method=method, params=params, tokenizer=None)
+
+
+@pytest.fixture(scope="module")
+def own():
+    segmenter = Segmenter(dataclasses.replace(parts(OWN), params=random_params(OWN)))
+    segmenter.set_vocabulary("ball; boat; grass; sky", "none")
+    return segmenter
+
+
+@pytest.mark.parametrize("task", ["semantic", "panoptic", "instance"])
+def test_every_task_runs_on_the_models_own_masks(own, task):
+    pixels = photo(70, 90)
+    result = own.segment(pixels, None, task)
+    assert result.prediction.labels.shape == (70, 90)
+    assert result.prediction.labels.max() < 4
+    assert len(result.masks) == len(result.classification) <= GENERATOR.num_queries
+    assert result.masks.shape[1:] == (70, 90)
+    np.testing.assert_array_equal(result.classification.areas, result.masks.sum((1, 2)))
+
+
+def test_semantic_covers_every_pixel_since_masks_are_soft(own):
+    assert (own.segment(photo(), None).prediction.labels >= 0).all()
+
+
+def test_another_vocabulary_changes_words_and_not_masks(own):
+    pixels = photo(70, 90)
+    before = own.propose(own.encode(pixels))
+    own.set_vocabulary("ball; boat", "none")
+    after = own.propose(own.encode(pixels))
+    own.set_vocabulary("ball; boat; grass; sky", "none")
+    np.testing.assert_allclose(before.masks, after.masks, atol=1e-5)
+    assert np.isinf(np.asarray(after.class_logits)[0, 0, 2])
+    assert np.isfinite(np.asarray(before.class_logits)[0, 0, 3])
+
+
+def test_a_model_without_words_names_its_own_list_only():
+    segmenter = Segmenter(wordless(CLOSED))
+    words = segmenter.set_vocabulary()
+    assert words.classes.names == build.vocabulary("toy_world_seen32").names
+    result = segmenter.segment(photo(), None, "panoptic")
+    assert set(result.names) <= set(words.classes.names)
+    with pytest.raises(SegmenterError, match="knows only its own 32 classes"):
+        segmenter.set_vocabulary("ball; boat")
+
+
+def test_masks_of_one_model_are_named_by_another():
+    small = dataclasses.replace(CONFIG.inference, short_side=64, long_side=64)
+    proposer = Segmenter(dataclasses.replace(wordless(CLOSED), inference=small))
+    segmenter = Segmenter(parts(), proposer=proposer)
+    segmenter.set_vocabulary("ball; boat; grass", "none")
+    pixels = photo(60, 80)
+    encoded = segmenter.encode(pixels)
+    proposals = segmenter.propose(encoded)
+    assert proposals.masks.shape[2:] == tuple(side // 4 for side in encoded.frame.padded)
+    assert segmenter.segment(encoded, None).prediction.labels.shape == (60, 80)
+
+
+def test_reframed_masks_lie_over_the_same_pixels_of_the_photo():
+    from ovseg_jax.inference.frame import Frame, resize_to_output
+    from ovseg_jax.inference.proposer import reframe
+
+    y, x = np.mgrid[:24, :40]
+    disc = (y - 11) ** 2 + (x - 15) ** 2 < 60
+    masks = jnp.where(disc, 1.0, -1.0)[None, None]
+    source, target = Frame((96, 160), (90, 150), (60, 100)), Frame((64, 96), (48, 80), (60, 100))
+    moved = reframe(masks, source, target)
+    assert moved.shape == (1, 1, 16, 24)
+    before = np.asarray(resize_to_output(masks[0], source)) > 0
+    after = np.asarray(resize_to_output(moved[0], target)) > 0
+    assert (before & after).sum() / (before | after).sum() > 0.93
+
+
+def test_without_generator_and_masks_there_is_an_error():
+    segmenter = Segmenter(parts())
+    segmenter.set_vocabulary("ball; boat")
+    with pytest.raises(SegmenterError, match="no mask generator"):
+        segmenter.segment(photo(), None)

@@ -1,0 +1,117 @@
+"""Deformable sampling: both forms, their gradients, and torch's grid_sample."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ovseg_jax.ops import deformable
+from ovseg_jax.ops.deformable import deformable_sample
+
+SIZES, HEADS, DEPTH, POINTS, QUERIES = ((2, 3), (5, 4)), 2, 3, 2, 7
+
+
+def inputs(seed=0, dtype=np.float32):
+    """Maps, places inside, on the rim and far outside, and weights."""
+    rng = np.random.default_rng(seed)
+    values = tuple(
+        jnp.asarray(rng.standard_normal((2, h, w, HEADS, DEPTH)), dtype) for h, w in SIZES
+    )
+    shape = (2, QUERIES, HEADS, len(SIZES), POINTS)
+    places = rng.uniform(-0.3, 1.3, (*shape, 2))
+    places[0, 0], places[0, 1], places[0, 2], places[0, 3] = 0.0, 1.0, 9.0, -9.0
+    return values, jnp.asarray(places, dtype), jnp.asarray(rng.standard_normal(shape), dtype)
+
+
+@pytest.mark.parametrize("chunk", [3, 2048], ids=["many portions", "one portion"])
+def test_both_forms_agree(chunk, monkeypatch):
+    monkeypatch.setattr(deformable, "CHUNK", chunk)
+    values, places, weights = inputs()
+    plain = deformable_sample(values, places, weights, form="reference")
+    packed = jax.jit(deformable_sample)(values, places, weights)
+    np.testing.assert_allclose(packed, plain, atol=1e-5)
+
+
+def test_the_centre_of_a_pixel_gives_the_pixel_and_outside_is_zero():
+    value = jnp.arange(6.0).reshape(1, 2, 3, 1, 1)
+    places = jnp.array([[0.5 / 3, 0.75], [2.0, 0.5]]).reshape(1, 2, 1, 1, 1, 2)
+    weights = jnp.full((1, 2, 1, 1, 1), 2.0)
+    for form in deformable.FORMS:
+        found = deformable_sample([value], places, weights, form=form)
+        np.testing.assert_allclose(found.ravel(), [6.0, 0.0])
+
+
+@pytest.mark.parametrize("chunk", [3, 2048], ids=["many portions", "one portion"])
+def test_gradients_of_both_forms_agree(chunk, monkeypatch):
+    monkeypatch.setattr(deformable, "CHUNK", chunk)
+
+    def gradients(form):
+        def loss(values, places, weights):
+            return (deformable_sample(values, places, weights, form=form) ** 2).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(*inputs())
+
+    plain, packed = map(jax.tree.leaves, map(gradients, ("reference", "packed")))
+    for want, got in zip(plain, packed, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_gradients_agree_with_finite_differences():
+    with jax.enable_x64(True):
+        # Away from the borders of cells, where the derivative by place jumps.
+        values, places, weights = inputs(3, np.float64)
+        places = jnp.round(jnp.clip(places, -0.2, 1.2) * 60) / 60 + 0.004
+        arguments = (values, places, weights)
+
+        def loss(arguments):
+            return (deformable_sample(*arguments) ** 2).sum()
+
+        def shifted(step, direction):
+            return jax.tree.map(lambda x, d: x + step * d, arguments, direction)
+
+        gradient = jax.grad(loss)(arguments)
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            direction = jax.tree.map(lambda x: jnp.asarray(rng.standard_normal(x.shape)), arguments)
+            slope = (loss(shifted(1e-6, direction)) - loss(shifted(-1e-6, direction))) / 2e-6
+            products = jax.tree.map(lambda g, d: (g * d).sum(), gradient, direction)
+            np.testing.assert_allclose(slope, sum(jax.tree.leaves(products)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", deformable.FORMS)
+def test_torch_agrees(form):
+    torch = pytest.importorskip("torch")
+    values, places, weights = inputs()
+    arrays = [*values, places, weights]
+    tensors = [torch.tensor(np.array(x), requires_grad=True) for x in arrays]
+    total = torch_sample(torch, tensors[: len(SIZES)], *tensors[len(SIZES) :])
+    total.square().sum().backward()
+    run = functools.partial(deformable_sample, form=form)
+    np.testing.assert_allclose(run(values, places, weights), total.detach(), atol=1e-5)
+    ours = jax.grad(lambda *x: (run(*x) ** 2).sum(), argnums=(0, 1, 2))(values, places, weights)
+    for got, tensor in zip(jax.tree.leaves(ours), tensors, strict=True):
+        np.testing.assert_allclose(got, tensor.grad, atol=2e-4)
+
+
+def torch_sample(torch, values, places, weights):
+    """The same from `grid_sample`, level by level."""
+    total = 0
+    for level, value in enumerate(values):
+        maps = value.permute(0, 3, 4, 1, 2).flatten(0, 1)
+        grid = (2 * places[:, :, :, level] - 1).transpose(1, 2).flatten(0, 1)
+        found = torch.nn.functional.grid_sample(
+            maps, grid, padding_mode="zeros", align_corners=False
+        )
+        found = found.unflatten(0, (-1, HEADS)).permute(0, 3, 1, 4, 2)
+        total = total + (found * weights[:, :, :, level, :, None]).sum(3)
+    return total
+
+
+def test_levels_that_do_not_agree_are_refused():
+    values, places, weights = inputs()
+    with pytest.raises(ValueError, match="1 maps"):
+        deformable_sample(values[:1], places, weights)
+    with pytest.raises(ValueError, match="form='x' is unknown"):
+        deformable_sample(values, places, weights, form="x")
