@@ -255,7 +255,40 @@ class QueryGeneratorConfig:
     decoder_hidden: int = 2048
 
 
-GeneratorConfig = NoGeneratorConfig | QueryGeneratorConfig
+@_schema
+class SamConfig:
+    """Segment Anything with automatic mask generation; the defaults are its own.
+
+    Attributes:
+        variant: "sam_vit_b", "sam_vit_l" or "sam_vit_h".
+        points_per_side: Points of the grid along each side.
+        points_per_batch: Points decoded at once; bounds the memory and changes nothing else.
+        min_iou: Masks whose expected IoU is not above this are dropped.
+        min_stability: Masks below this are dropped; see `stability_offset`.
+        stability_offset: Stability is the share of pixels that stay when the threshold of the
+            logits rises from minus this to plus this.
+        nms_iou: Of two masks whose boxes overlap more than this, the worse is dropped.
+        crop_layers: Further passes over parts of the photo, 4 parts in the first, 16 in the next.
+        crop_overlap: Overlap of the parts, as a share of the shorter side.
+        crop_points_factor: Each layer of parts divides the points per side by this.
+        min_region: Holes and islands of fewer pixels are removed; 0 removes nothing.
+    """
+
+    kind: Literal["sam"] = "sam"
+    variant: str = "sam_vit_h"
+    points_per_side: int = 32
+    points_per_batch: int = 16
+    min_iou: float = 0.88
+    min_stability: float = 0.95
+    stability_offset: float = 1.0
+    nms_iou: float = 0.7
+    crop_layers: int = 0
+    crop_overlap: float = 512 / 1500
+    crop_points_factor: int = 1
+    min_region: int = 0
+
+
+GeneratorConfig = NoGeneratorConfig | QueryGeneratorConfig | SamConfig
 
 
 @_schema
