@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax import build
-from ovseg_jax.config import ModelConfig
+from ovseg_jax.config import ModelConfig, NoGeneratorConfig, SamConfig
+from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Segmentation, SegmenterError, Task
@@ -26,6 +27,7 @@ from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.models.sam.sam import build_sam
 from ovseg_jax.typing import Params
 from ovseg_jax.weights import find_weights, fingerprint, load_weights
 
@@ -102,11 +104,7 @@ def load_segmenter(
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
     """
-    proposer = None
-    if generator is not None:
-        proposer = Segmenter(_load_parts(generator)[1], cache_directory)
-        if not proposer.has_generator:
-            raise SegmenterError(f"{generator} has no mask generator")
+    proposer = None if generator is None else _load_generator(generator, cache_directory)
     return PhotoSegmenter(_load_parts(model)[1], cache_directory, proposer)
 
 
@@ -118,10 +116,30 @@ def load_image_classifier(
     return ImageClassifier(Segmenter(parts, cache_directory), variant(config.clip.variant))
 
 
+def _load_generator(
+    model: str | Path, cache_directory: Path | None
+) -> Segmenter | AutomaticMaskGenerator:
+    config, params = load_weights(find_weights(resolve(model)))
+    if isinstance(config.generator, SamConfig):
+        sam = build_sam(config.generator.variant)
+        return AutomaticMaskGenerator(sam, params["generator"], config.generator)
+    if isinstance(config.generator, NoGeneratorConfig):
+        raise SegmenterError(f"{model} has no mask generator")
+    return Segmenter(_parts(model, config, params), cache_directory)
+
+
 def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
     config, params = load_weights(find_weights(resolve(model)))
+    if isinstance(config.generator, SamConfig):
+        raise SegmenterError(
+            f"{model} makes masks but names nothing: give it as the generator of a model with CLIP"
+        )
+    return config, _parts(model, config, params)
+
+
+def _parts(model: str | Path, config: ModelConfig, params: Params) -> ModelParts:
     train = build.vocabulary(config.train_vocabulary) if config.train_vocabulary else None
-    parts = ModelParts(
+    return ModelParts(
         method=build.method(config),
         params=params,
         inference=config.inference,
@@ -131,7 +149,6 @@ def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
         weights_key=_weights_key(config, params),
         name=f"{model} ({config.method.kind}, {config.clip.variant or 'no words'})",
     )
-    return config, parts
 
 
 def _weights_key(config: ModelConfig, params: Params) -> str:

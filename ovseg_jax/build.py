@@ -16,6 +16,7 @@ from ovseg_jax.config import (
     MaskSourceConfig,
     ModelConfig,
     QueryGeneratorConfig,
+    SamConfig,
 )
 from ovseg_jax.methods.contrastive import ContrastiveClip
 from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
@@ -28,6 +29,7 @@ from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks
 from ovseg_jax.models.generators.variants import build_generator
+from ovseg_jax.models.sam.sam import Sam, build_sam
 from ovseg_jax.typing import Batch, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import (
     ClassList,
@@ -140,6 +142,21 @@ def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
 def parameter_shapes(module: Method) -> Params:
     """Returns the tree of parameter shapes without computing anything."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+
+
+def expected_parameters(config: ModelConfig) -> Params:
+    """Returns the tree of parameter shapes of a model, or of a generator that names nothing."""
+    if isinstance(config.generator, SamConfig):
+        return {"generator": sam_shapes(build_sam(config.generator.variant))}
+    return parameter_shapes(method(config))
+
+
+def sam_shapes(module: Sam) -> Params:
+    """Returns the tree of parameter shapes of a SAM."""
+    side = module.image_size
+    images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    sizes = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+    return jax.eval_shape(module.init, jax.random.key(0), images, sizes)["params"]
 
 
 def initial_parameters(module: Method, key: jax.Array) -> Params:

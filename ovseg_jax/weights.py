@@ -103,7 +103,7 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
     config = _located(read_json(ModelConfig, folder / CONFIG), folder)
     params = _read_safetensors(folder) if (folder / SAFETENSORS).exists() else _read_orbax(folder)
     if check:
-        trees.compare(params, build.parameter_shapes(build.method(config)), str(folder))
+        trees.compare(params, build.expected_parameters(config), str(folder))
     return config, jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
 
 

@@ -10,13 +10,13 @@ import pytest
 from golden_cases import GOLDENS, Case, NotSupported, find_cases
 
 SUPPORTED = (
-    "clip_towers/",
-    *(f"mask_adapter/a{number}_" for number in (1, 2, 3, 4, 5, 6, 7, 10)),
+    *("clip_towers/", "mask_adapter/", "fcclip/", "maft_plus/", "mask2former/", "maskformer/"),
     *(f"metrics/a{number}_" for number in (1, 2, 3)),
 )
 QUICK = (
     "clip_towers/a1_",
     *("mask_adapter/a1_", "mask_adapter/a2_", "mask_adapter/a10_"),
+    *("maft_plus/a1_", "maft_plus/a2_", "maft_plus/a5_", "fcclip/a5_"),
     "metrics/",
 )
 CASES = [case for case in find_cases(GOLDENS) if case.name.startswith(SUPPORTED)]

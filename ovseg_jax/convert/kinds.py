@@ -83,6 +83,11 @@ KINDS: dict[str, Kind] = {
         "Apache-2.0",
         "ovseg_jax.convert.maft_plus:convert_maft_plus",
     ),
+    "sam": Kind(
+        "Segment Anything ViT-B, L, H (.pth), also in Hugging Face's layout (.safetensors)",
+        "Apache-2.0",
+        "ovseg_jax.convert.sam:convert_sam",
+    ),
     "mask_adapter": Kind(
         "Mask-Adapter on FC-CLIP or MAFT+, after either training phase (.pth)",
         "Apache-2.0",

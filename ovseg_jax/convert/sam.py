@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax import build
 from ovseg_jax.config import ClipConfig, MaskGeneratorConfig, ModelConfig, SamConfig
 from ovseg_jax.convert.family import Shapes, count
 from ovseg_jax.convert.rules import (
@@ -25,7 +23,7 @@ from ovseg_jax.convert.rules import (
     split_bias,
     split_linear,
 )
-from ovseg_jax.models.sam.sam import SIZES, Sam, build_sam
+from ovseg_jax.models.sam.sam import SIZES, build_sam
 from ovseg_jax.typing import Params
 
 _INPUTS = ("query", "key", "value")
@@ -170,7 +168,7 @@ def convert_sam(
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     table, name = _identify(shapes, where)
-    expected = {"generator": expected_sam(build_sam(name))}
+    expected = {"generator": build.sam_shapes(build_sam(name))}
     params, report = apply(table, tensors, expected, where)
     config = ModelConfig(
         clip=ClipConfig(variant=""),
@@ -178,14 +176,6 @@ def convert_sam(
         generator=SamConfig(variant=name),
     )
     return config, params, report
-
-
-def expected_sam(module: Sam) -> Any:
-    """Returns the shapes of a model's parameters."""
-    side = module.image_size
-    images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-    sizes = jax.ShapeDtypeStruct((1, 2), jnp.int32)
-    return jax.eval_shape(module.init, jax.random.key(0), images, sizes)["params"]
 
 
 def _identify(shapes: Shapes, where: str) -> tuple[Table, str]:

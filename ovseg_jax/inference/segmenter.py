@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.inference.proposer import reframe
@@ -35,14 +36,15 @@ class Segmenter(NamedModel):
         parts: The model.
         words: The vocabulary in use; None before `set_vocabulary`.
         engine: The model's compiled computations.
-        proposer: Another model whose masks this one names; None for its own generator, if any.
+        proposer: Another model whose masks this one names, or SAM's mask generator, whose masks are
+            hard; None for the model's own generator, if any.
     """
 
     def __init__(
         self,
         parts: ModelParts,
         cache_directory: Path | None = None,
-        proposer: Segmenter | None = None,
+        proposer: Segmenter | AutomaticMaskGenerator | None = None,
     ):
         """Compiles nothing yet.
 
@@ -62,7 +64,7 @@ class Segmenter(NamedModel):
     def set_vocabulary(self, *arguments: Any, **options: Any) -> Words:
         """Chooses the words, of the proposer too; see `NamedModel.set_vocabulary`."""
         words = super().set_vocabulary(*arguments, **options)
-        if self.proposer is not None:
+        if isinstance(self.proposer, Segmenter):
             self.proposer.set_vocabulary(None if self.proposer.is_closed else words.all, "none")
         return words
 
@@ -139,6 +141,8 @@ class Segmenter(NamedModel):
                 "task instance: all words of the vocabulary are stuff; use semantic or panoptic"
             )
         encoded = self.encode(image)
+        if masks is None and isinstance(self.proposer, AutomaticMaskGenerator):
+            masks = self.proposer.generate(encoded.pixels).masks
         if masks is None:
             prediction, found, masks = self._segment_own(encoded, things, settings, with_maps)
         else:
@@ -162,7 +166,7 @@ class Segmenter(NamedModel):
         Raises:
             SegmenterError: There is no generator.
         """
-        if self.proposer is not None:
+        if isinstance(self.proposer, Segmenter):
             theirs = self.proposer.encode(encoded.pixels)
             proposals = self.proposer.propose(theirs)
             masks = reframe(proposals.masks, theirs.frame, encoded.frame)

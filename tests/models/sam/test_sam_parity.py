@@ -16,9 +16,10 @@ import official_sam as official
 import torch
 from segment_anything import SamAutomaticMaskGenerator
 
+from ovseg_jax import build
 from ovseg_jax.config import SamConfig
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.convert.sam import OFFICIAL_TABLE, expected_sam
+from ovseg_jax.convert.sam import OFFICIAL_TABLE
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder, PromptEncoder
@@ -39,7 +40,7 @@ def ours(theirs):
         prompts=PromptEncoder(image_size=SIDE),
         decoder=MaskDecoder(),
     )
-    expected = {"generator": expected_sam(module)}
+    expected = {"generator": build.sam_shapes(module)}
     params, report = apply(OFFICIAL_TABLE, official.arrays(theirs), expected, "x")
     assert all("mask_downscaling" in n or "pixel_" in n for n in report.skipped)
     return module, params["generator"]
