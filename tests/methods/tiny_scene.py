@@ -13,7 +13,7 @@ from ovseg_jax.typing import Batch, Proposals, Text
 
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 """Compiles in half the time what runs only once."""
-SIDE, IMAGES, SEGMENTS, WIDTH, CONTEXT = 32, 2, 6, 10, 5
+SIDE, IMAGES, SEGMENTS, WIDTH, CONTEXT = 32, 2, 6, 16, 5
 
 
 def tiny_clip(head="linear") -> Clip:
