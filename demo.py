@@ -14,7 +14,13 @@ import time
 from pathlib import Path
 
 from ovseg_jax.cli.experiment import load_config
-from ovseg_jax.config import Config, MaskPoolingConfig, ModelConfig, NoGeneratorConfig
+from ovseg_jax.config import (
+    Config,
+    MaskPoolingConfig,
+    MaskSourceConfig,
+    ModelConfig,
+    NoGeneratorConfig,
+)
 from ovseg_jax.typing import Params
 
 ADAPTER = Path("configs/toy/mask_adapter.py")
@@ -32,7 +38,7 @@ def main() -> None:
     from benchmarks import toy_report
 
     started = time.perf_counter()
-    base = prepared(load_config(ADAPTER), options.out)
+    base = prepared(with_pixels(load_config(ADAPTER)), options.out)
     rows = []
     for seed in options.clip_seeds or ():
         config = on_clip(base, CLIP.format(seed))
@@ -50,6 +56,17 @@ def main() -> None:
     toy_report.segment_scene(config, workdir, options.words, options.out / "your_words")
     print(f"\n{time.perf_counter() - started:.0f} s in all; results are in {options.out}/:")
     print("  table.md  curves.png  scenes.png  your_words/scene_overlay.png")
+
+
+def with_pixels(config: Config) -> Config:
+    """Adds the evaluation that goes from pixels by the model's own generator."""
+    more = dataclasses.replace(
+        config.evaluations[0],
+        name="test_from_pixels",
+        masks=MaskSourceConfig(kind="generator"),
+        metrics=("semantic", "panoptic", "instance"),
+    )
+    return dataclasses.replace(config, evaluations=(*config.evaluations, more))
 
 
 def compared(config: Config, out: Path) -> tuple[list, list]:

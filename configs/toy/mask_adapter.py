@@ -35,7 +35,7 @@ def get_config() -> Config:
         data=common.toy_world("train", batch_size=16),
         optimizer=OptimizerConfig(peak_lr=2e-3, warmup_steps=20, trainable=(r"adapter/.*",)),
         checkpoint=CheckpointConfig(every_steps=100),
-        evaluations=(common.toy_evaluation("test"), common.toy_pixels_evaluation("test")),
+        evaluations=(common.toy_evaluation("test"),),
         num_steps=300,
         log_every=10,
         init_from="ovseg_jax/assets/toy/fcclip",

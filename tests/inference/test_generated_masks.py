@@ -122,3 +122,30 @@ def test_without_generator_and_masks_there_is_an_error():
     segmenter.set_vocabulary("ball; boat")
     with pytest.raises(SegmenterError, match="no mask generator"):
         segmenter.segment(photo(), None)
+
+
+def test_hard_masks_of_sam_are_named_like_given_ones():
+    from ovseg_jax.config import SamConfig
+    from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+    from ovseg_jax.models.sam.image_encoder import SamImageEncoder
+    from ovseg_jax.models.sam.mask_decoder import MaskDecoder, PromptEncoder
+    from ovseg_jax.models.sam.sam import Sam
+
+    module = Sam(
+        encoder=SamImageEncoder(16, 1, 2, (0,), image_size=64),
+        prompts=PromptEncoder(image_size=64),
+        decoder=MaskDecoder(),
+    )
+    params = build.sam_shapes(module)
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(rng.standard_normal(leaf.shape) * 0.2, jnp.float32), params
+    )
+    options = SamConfig(points_per_side=2, min_iou=-1e9, min_stability=0.0, nms_iou=1.0)
+    proposer = AutomaticMaskGenerator(module, params, options)
+    segmenter = Segmenter(parts(), proposer=proposer)
+    segmenter.set_vocabulary("ball; boat; grass", "none")
+    result = segmenter.segment(photo(60, 80), None, "instance")
+    found = proposer.generate(photo(60, 80))
+    assert len(found) == len(result.classification) > 0
+    np.testing.assert_array_equal(result.masks, found.masks)
