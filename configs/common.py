@@ -79,6 +79,15 @@ ADAPTER_NO_DECAY = (r"adapter/norm/(scale|bias)", r"void_embedding")
 norms, biases and layer scales do decay there (systems 1.6)."""
 
 
+GENERATOR_NO_DECAY = (
+    r".*norm\w*/(scale|bias)",
+    r"generator/decoder/(query_features|query_positions|level_embedding)",
+    r".*/relative_positions",
+    r"void_embedding",
+)
+"""What the recipes of Mask2Former and its heirs exempt: norms and embeddings, but not biases."""
+
+
 def coco_panoptic(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     """COCO panoptic, large-scale jitter 0.1 to 2, grey padding; needs `--data.root`."""
     return DataConfig(

@@ -110,7 +110,20 @@ def fails(ovseg, *arguments, **options):
 
 def test_masks_are_needed(ovseg):
     err = fails(ovseg, "segment", "photo1.png", "--vocab", "ball", masks=None)
-    assert "give masks (--masks)" in err and "later release" in err
+    assert "give masks (--masks)" in err and "(--generator)" in err
+
+
+def test_another_model_makes_the_masks(ovseg, labels):
+    options = "--vocab", "ball; cone", "--background", "none", "--generator", "toy"
+    status, out, _ = ovseg("segment", "photo1.png", *options, masks=None)
+    assert status == 0 and "photo1.png" in out
+    assert labels("photo1").shape == (60, 80) and labels("photo1").max() <= 2
+
+
+def test_a_model_without_generator_is_refused_as_one(ovseg, weights):
+    options = "--vocab", "ball", "--generator", weights
+    err = fails(ovseg, "segment", "photo1.png", *options, masks=None)
+    assert "has no mask generator" in err
 
 
 def test_masks_of_another_size_are_refused(ovseg, photos):

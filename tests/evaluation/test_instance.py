@@ -73,7 +73,9 @@ def test_the_evaluator_scores_things_only_and_joins_batches(masks):
     assert len(state.sizes) == 2 and 0 < evaluator.result(state)["AP"] < 1
     # Stuff is no truth, and pictures that fill up a batch do not count.
     stuff = outcome(masks, sure, ids, [0, 2])
-    assert evaluator.result(evaluator.update(evaluator.init(), stuff))["AP/seen"] == pytest.approx(1.0)
+    assert evaluator.result(evaluator.update(evaluator.init(), stuff))["AP/seen"] == pytest.approx(
+        1.0
+    )
     padding = outcome(masks, sure, ids, [0, 1], valid=False)
     assert evaluator.update(evaluator.init(), padding).sizes == ()
 
