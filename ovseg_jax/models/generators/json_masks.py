@@ -178,7 +178,7 @@ def _from_coco(
 def _from_panoptic(path: Path, index: int, item: Any, names: Mapping) -> list[MaskEntry]:
     where = f" annotations[{index}].segments_info"
     try:
-        return [
+        entries = [
             MaskEntry(
                 where=f"{where}[{i}]",
                 label=segment.get("category_id"),
@@ -190,6 +190,18 @@ def _from_panoptic(path: Path, index: int, item: Any, names: Mapping) -> list[Ma
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}{where}: an entry lacks {error}") from error
+    _check_ids(path, where, [entry.panoptic_id for entry in entries])
+    return entries
+
+
+def _check_ids(path: Path, where: str, ids: Sequence[int]) -> None:
+    """Refuses segments that would share pixels or own the void."""
+    if not ids:
+        raise ValueError(f"{path}{where}: is empty; there is no mask to use")
+    if twice := sorted({number for number in ids if ids.count(number) > 1}):
+        raise ValueError(f"{path}{where}: ids {twice[:5]} stand there more than once and overlap")
+    if 0 in ids:
+        raise ValueError(f"{path}{where}: id 0 is void and cannot be a segment")
 
 
 def rasterise(path: Path, entry: MaskEntry, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

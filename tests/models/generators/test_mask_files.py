@@ -216,6 +216,12 @@ def test_faults_in_panoptic_files_are_named(tmp_path):
         read(panoptic(tmp_path, IDS, [70]))
     with pytest.raises(ValueError, match=r"lists ids \[5\] without pixels"):
         read(panoptic(tmp_path, IDS, [70, 3937500, 5]))
+    with pytest.raises(ValueError, match=r"ids \[70\] stand there more than once and overlap"):
+        read(panoptic(tmp_path, IDS, [70, 3937500, 70]))
+    with pytest.raises(ValueError, match="id 0 is void"):
+        read(panoptic(tmp_path, IDS, [70, 3937500, 0]))
+    with pytest.raises(ValueError, match="segments_info: is empty"):
+        read(panoptic(tmp_path, IDS, []))
     path = panoptic(tmp_path, IDS, [70, 3937500])
     (tmp_path / "pan" / "photo.png").unlink()
     with pytest.raises(ValueError, match="its picture is neither at"):
