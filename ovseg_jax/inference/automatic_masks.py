@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
-from scipy import ndimage
 
 from ovseg_jax.config import SamConfig
 from ovseg_jax.inference.frame import Frame, cut_rows, resize_tile, rows_per_tile, to_output
+from ovseg_jax.inference.point_grid import Box, crop_boxes, point_grid, touches_inner_edge
 from ovseg_jax.ops.boxes import boxes_of, distinct_boxes
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.pillow import resize_image
+from ovseg_jax.ops.specks import without_specks
 from ovseg_jax.typing import Params
-
-EDGE = 20
-"""Pixels within which a box touches the edge of a part of the photo."""
-EVERYWHERE = np.ones((3, 3))
-"""Diagonal neighbours belong together."""
-Box = tuple[int, int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,51 +172,6 @@ class AutomaticMaskGenerator:
         kept = distinct_boxes(boxes, same.astype(np.float32), self.options.nms_iou)
         bits = np.packbits(cleaned.reshape(len(cleaned), -1), axis=1)
         return dataclasses.replace(masks, bits=bits, boxes=boxes).take(kept)
-
-
-def point_grid(count: int) -> Float[np.ndarray, "p 2"]:
-    """Returns the middles of count x count cells, x and y from 0 to 1, row by row."""
-    line = (np.arange(count) + 0.5) / count
-    return np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
-
-
-def crop_boxes(size: tuple[int, int], layers: int, overlap: float) -> list[tuple[Box, int]]:
-    """Returns the photo and its parts, each with its layer: 4 parts, then 16, and so on."""
-    height, width = size
-    boxes = [((0, 0, width, height), 0)]
-    for layer in range(1, layers + 1):
-        per_side = 2**layer
-        shared = int(overlap * min(size) * (2 / per_side))
-        sides = [math.ceil((shared * (per_side - 1) + length) / per_side) for length in size]
-        for column in range(per_side):
-            for row in range(per_side):
-                left, top = (sides[1] - shared) * column, (sides[0] - shared) * row
-                right, bottom = min(left + sides[1], width), min(top + sides[0], height)
-                boxes.append(((left, top, right, bottom), layer))
-    return boxes
-
-
-def touches_inner_edge(
-    boxes: Int[np.ndarray, "q 4"], crop: Box, photo: Box
-) -> Bool[np.ndarray, " q"]:
-    """Tells which boxes end at an edge of their part that is no edge of the photo."""
-    near = np.abs(boxes - np.array(crop)) <= EDGE
-    return (near & (np.abs(boxes - np.array(photo)) > EDGE)).any(1)
-
-
-def without_specks(mask: Bool[np.ndarray, "H W"], least: int) -> Bool[np.ndarray, "H W"]:
-    """Fills holes and removes islands of fewer than `least` pixels; the largest island stays."""
-    labels, count = ndimage.label(~mask, EVERYWHERE)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    mask = mask | ((sizes < least)[labels] & (labels > 0))
-    labels, count = ndimage.label(mask, EVERYWHERE)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    if not (small := (sizes < least) & (sizes > 0)).any():
-        return mask
-    if small[1:].all():
-        small[sizes.argmax()] = False
-    return mask & ~small[labels]
 
 
 @functools.partial(jax.jit, static_argnames=("frame", "offset"))

@@ -125,12 +125,14 @@ def _table_rows(
 ) -> tuple[Int[Array, "b n heads points"], Float[Array, "b n heads points 4"]]:
     """Which row of a level's part holds the neighbours of a place, and their shares.
 
-    A place more than a cell outside has no neighbour inside: it is moved to the rim of zeros.
+    A place without a neighbour inside is moved to the rim of zeros, and gets no gradient. Clipping
+    would halve the gradient of places just on the rim, where heads that start as stars put many.
     """
     height, width = size
-    x = jnp.clip(places[..., 0] * width - 0.5, -1, width)
-    y = jnp.clip(places[..., 1] * height - 0.5, -1, height)
-    left, top = jnp.minimum(jnp.floor(x), width - 1), jnp.minimum(jnp.floor(y), height - 1)
+    x, y = places[..., 0] * width - 0.5, places[..., 1] * height - 0.5
+    x = jnp.where((x < -1) | (x >= width), -1.0, x)  # NaN stays
+    y = jnp.where((y < -1) | (y >= height), -1.0, y)
+    left, top = jnp.floor(x), jnp.floor(y)
     fx, fy = x - left, y - top
     row = (top.astype(jnp.int32) + 1) * (width + 1) + left.astype(jnp.int32) + 1
     return row, jnp.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], -1)
@@ -169,8 +171,12 @@ def _forward(table: Array, rows: Array, shares: Array) -> tuple[Array, tuple]:
 
 
 def _backward(saved: tuple, gradient: Float[Array, "m d"]) -> tuple[Array, None, Array]:
-    """Gathers again for the shares; adds up the table's gradient in place, portion by portion."""
+    """Gathers again for the shares; adds up the table's gradient in place, portion by portion.
+
+    It is added up in float32 at least: many samples share a row.
+    """
     table, rows, shares = saved
+    start = jnp.zeros(table.shape, jnp.promote_types(table.dtype, jnp.float32))
 
     def step(total: Array, portion: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         rows, shares, gradient = portion
@@ -179,8 +185,8 @@ def _backward(saved: tuple, gradient: Float[Array, "m d"]) -> tuple[Array, None,
         return total.at[rows.reshape(-1)].add(to_rows, mode="promise_in_bounds"), to_shares
 
     portions = _portions(rows), _portions(shares), _portions(gradient)
-    to_table, to_shares = lax.scan(step, jnp.zeros_like(table), portions)
-    return to_table, None, to_shares.reshape(-1, shares.shape[1])[: len(shares)]
+    to_table, to_shares = lax.scan(step, start, portions)
+    return to_table.astype(table.dtype), None, to_shares.reshape(-1, shares.shape[1])[: len(shares)]
 
 
 _gather_and_mix.defvjp(_forward, _backward)

@@ -128,7 +128,8 @@ def test_hard_masks_of_sam_are_named_like_given_ones():
     from ovseg_jax.config import SamConfig
     from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
     from ovseg_jax.models.sam.image_encoder import SamImageEncoder
-    from ovseg_jax.models.sam.mask_decoder import MaskDecoder, PromptEncoder
+    from ovseg_jax.models.sam.mask_decoder import MaskDecoder
+    from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
     from ovseg_jax.models.sam.sam import Sam
 
     module = Sam(

@@ -95,6 +95,48 @@ def test_torch_agrees(form):
         np.testing.assert_allclose(got, tensor.grad, atol=2e-4)
 
 
+@pytest.mark.parametrize("form", deformable.FORMS)
+def test_torch_agrees_on_the_rim_and_on_pixels(form):
+    torch = pytest.importorskip("torch")
+    steps = (np.array([-1.5, -1, -0.5, 0, 1, 2.5, 3, 3.5, 4, 4.5], np.float32) + 0.5) / 4
+    places = np.stack(np.meshgrid(steps, steps), -1).reshape(1, -1, 1, 1, 1, 2)
+    value = np.random.default_rng(0).standard_normal((1, 4, 4, 1, DEPTH)).astype(np.float32)
+    weights = jnp.ones(places.shape[:-1])
+    tensors = [torch.tensor(x, requires_grad=True) for x in (value, places)]
+    maps, grid = tensors[0][..., 0, :].permute(0, 3, 1, 2), 2 * tensors[1].reshape(1, 1, -1, 2) - 1
+    torch.nn.functional.grid_sample(maps, grid, align_corners=False).sum().backward()
+
+    def total(value, places):
+        return deformable_sample([value], places, weights, form=form).sum()
+
+    ours = jax.grad(total, argnums=(0, 1))(jnp.asarray(value), jnp.asarray(places))
+    for got, tensor in zip(ours, tensors, strict=True):
+        np.testing.assert_allclose(got, tensor.grad, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_gradients_of_bfloat16_maps_are_added_up_in_float32():
+    rng, count = np.random.default_rng(0), 600
+    value = jnp.asarray(rng.standard_normal((1, 3, 3, 1, DEPTH)), jnp.bfloat16)
+    places = jnp.asarray(rng.uniform(0.2, 0.8, (1, count, 1, 1, POINTS, 2)), jnp.float32)
+    weights = jnp.full((1, count, 1, 1, POINTS), 1 / POINTS)
+
+    def gradient(value):
+        return jax.grad(lambda value: deformable_sample([value], places, weights).sum())(value)
+
+    got, want = gradient(value), gradient(value.astype(jnp.float32))
+    assert got.dtype == jnp.bfloat16
+    np.testing.assert_allclose(got.astype(jnp.float32), want, rtol=2**-8)
+
+
+def test_a_place_that_is_no_number_spoils_only_its_own_query():
+    values, places, weights = inputs()
+    spoiled = deformable_sample(values, places.at[0, 5].set(jnp.nan), weights)
+    assert jnp.isnan(spoiled[0, 5]).all()
+    plain = deformable_sample(values, places, weights)
+    np.testing.assert_array_equal(spoiled.at[0, 5].set(0), plain.at[0, 5].set(0))
+
+
 def torch_sample(torch, values, places, weights):
     """The same from `grid_sample`, level by level."""
     total = 0
