@@ -34,7 +34,7 @@ def run_transfer(case: Case) -> Outputs:
     expected = {"transfer": expected_transfer(width)}
     params, _ = apply(TRANSFER_TABLE, case.checkpoint(), expected, case.name)
     module = ContentTransfer(width, case.config["heads"], case.config["panoptic_on"])
-    return {"out": np.asarray(module.apply({"params": params["transfer"]}, rows, maps))}
+    return {"out": np.asarray(jax.jit(module.apply)({"params": params["transfer"]}, rows, maps))}
 
 
 @runner("maft_plus", "maft_losses")
