@@ -38,9 +38,19 @@ class MaskGenerator(Method):
     oversample: float = 3.0
     importance: float = 0.75
 
+    @property
+    def reads_clip(self) -> bool:
+        """Whether the generator stands on CLIP's trunk; if not, images never pass through CLIP."""
+        return self.clip is not None and self.generator.backbone is None
+
+    @property
+    def stride(self) -> int:
+        """Pixels per cell of the coarsest map; sides of frames are multiples of it."""
+        return self.clip.stride if self.reads_clip else 32
+
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
-        """Computes CLIP's features where there is a CLIP; else there is nothing to share."""
-        if self.clip is not None:
+        """Computes CLIP's features where the generator reads them."""
+        if self.reads_clip:
             return super().encode(images, sizes)
         return Features(dense=jnp.zeros((images.shape[0], 1, 1, 1)), sizes=sizes)
 

@@ -22,7 +22,8 @@ from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.sam import OFFICIAL_TABLE
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
-from ovseg_jax.models.sam.mask_decoder import MaskDecoder, PromptEncoder
+from ovseg_jax.models.sam.mask_decoder import MaskDecoder
+from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
 from ovseg_jax.models.sam.sam import Sam
 
 SIDE = 128
