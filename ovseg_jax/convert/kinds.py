@@ -73,6 +73,11 @@ KINDS: dict[str, Kind] = {
         "CC BY-NC 4.0",
         "ovseg_jax.convert.generators:convert_closed_generator",
     ),
+    "ovseg_generator": Kind(
+        "The mask generator of OVSeg, with its CLIP (.pth); its crop branch is not built yet",
+        "CC BY-NC 4.0",
+        "ovseg_jax.convert.ovseg:convert_ovseg_generator",
+    ),
     "fcclip": Kind(
         "FC-CLIP: CLIP, generator and void row (.pth)",
         "Apache-2.0",

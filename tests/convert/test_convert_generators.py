@@ -13,6 +13,7 @@ from ovseg_jax.convert.files import convert_file, read_conversion
 from ovseg_jax.convert.generators import convert_closed_generator, convert_fcclip
 from ovseg_jax.convert.maft_plus import convert_maft_plus
 from ovseg_jax.convert.mask_adapter import convert_mask_adapter
+from ovseg_jax.convert.ovseg import convert_ovseg_generator
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.sam import convert_sam
 from ovseg_jax.models.sam.sam import SIZES, build_sam
@@ -76,6 +77,15 @@ def test_fcclip_maft_and_adapters_of_the_second_phase_hold_their_generator():
     everything(config, params, report, tensors)
     assert isinstance(config.method, MaskAdapterOnMaftConfig)
     assert config.method.mask_threshold == 0.45 and config.generator.kind == "none"
+
+
+def test_the_generator_of_an_ovseg_file_comes_with_its_clip():
+    tensors = files.hollow(files.golden_shapes("ovseg/a4_full_swinb_vitl"))
+    config, params, report = convert_ovseg_generator(tensors, "x")
+    everything(config, params, report, tensors)
+    assert config.clip.variant == "vit_l_14_quickgelu"
+    assert (config.generator.backbone, config.generator.class_head) == ("swin_base", "embedding")
+    assert [name for name in report.skipped if "mask_embedding" in name]
 
 
 def test_a_detectron_pickle_converts_and_loads(tmp_path):
