@@ -24,6 +24,7 @@ from ovseg_jax.convert import clip
 from ovseg_jax.convert.backbones import identify_backbone
 from ovseg_jax.convert.query_generator import CONSTANTS, identify_heads
 from ovseg_jax.convert.rules import Report, Rule, Table, Tensors, apply, prefixed
+from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.typing import Params
 
@@ -92,14 +93,15 @@ def convert_fcclip(
     params, report = apply(
         (*towers.table, *borrowed.table), tensors, towers.expected | borrowed.expected, where
     )
+    attends = hasattr(build_clip(towers.config).visual, "embed_masks")  # FC-CLIP's ResNets
     config = ModelConfig(
-        clip=ClipConfig(variant=towers.config),
+        clip=ClipConfig(variant=towers.config, position_resize="bilinear" if attends else ""),
         method=MaskPoolingConfig(has_void=True),
         generator=borrowed.config,
         inference=InferenceConfig(
             short_side=800,
             long_side=1333,
-            ensemble=EnsembleConfig(alpha=0.4, beta=0.8),
+            ensemble=EnsembleConfig(alpha=0.4, beta=0.8, skip_empty=attends),
         ),
         train_vocabulary="coco_panoptic133",
     )

@@ -5,7 +5,7 @@ from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.masks import area_coverage
-from ovseg_jax.ops.pooling import average_under_masks, map_chunks
+from ovseg_jax.ops.pooling import map_chunks
 from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.typing import Features, Proposals, Regions
 
@@ -21,10 +21,13 @@ class MaskPooling(Method):
     """
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
-        """Averages the map before the head, then applies the head once per mask."""
+        """Averages the map before the head, then applies the head once per mask.
+
+        Towers that pool by attention attend under the mask instead.
+        """
         weights = pooling_weights(proposals.masks, features.dense.shape[1:3])
-        pooled = average_under_masks(features.dense, weights)
-        return Regions(embeddings=self.clip.project(pooled).astype(jnp.float32))
+        embedded = self.clip.embed_masks(features.dense, weights)
+        return Regions(embeddings=embedded.astype(jnp.float32))
 
 
 def pooling_weights(

@@ -79,6 +79,22 @@ def test_fcclip_maft_and_adapters_of_the_second_phase_hold_their_generator():
     assert config.method.mask_threshold == 0.45 and config.generator.kind == "none"
 
 
+def test_fcclip_with_a_resnet_pools_by_attention_as_the_original_does():
+    towers = files.golden_shapes("clip_towers/a3_rn50x16")
+    shapes = {f"backbone.clip_model.{name}": shape for name, shape in towers.items()}
+    channels = {"adapter_1.weight": 384, "input_proj.2.0.weight": 768}
+    channels |= {"input_proj.1.0.weight": 1536, "input_proj.0.0.weight": 3072}
+    for name, shape in files.golden_shapes("fcclip/a2_full_large").items():
+        if not name.startswith("backbone."):
+            found = channels.get(name.removeprefix("sem_seg_head.pixel_decoder."))
+            shapes[name] = (shape[0], found, *shape[2:]) if found else shape
+    tensors = files.hollow(shapes)
+    config, params, report = convert_fcclip(tensors, "x")
+    everything(config, params, report, tensors)
+    assert config.clip.position_resize == "bilinear" and config.inference.ensemble.skip_empty
+    assert build.method(config).clip.visual.position_resize == "bilinear"
+
+
 def test_the_generator_of_an_ovseg_file_comes_with_its_clip():
     tensors = files.hollow(files.golden_shapes("ovseg/a4_full_swinb_vitl"))
     config, params, report = convert_ovseg_generator(tensors, "x")

@@ -12,7 +12,7 @@ from ovseg_jax.methods.mask_pooling import MaskPooling, pooling_weights
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.typing import Proposals
 
-from . import Case, NotSupported, Outputs, runner
+from . import Case, Outputs, runner
 from .fcclip import STRIDE, three_tasks
 from .mask_adapter import ensemble_of, frame_of, given_text, padded
 
@@ -23,13 +23,14 @@ CLIP = "backbone.clip_model."
 def run(case: Case) -> Outputs:
     """From given masks and generator logits to all three tasks, by mask pooling."""
     config = case.config
-    if not config["clip_model"].startswith("convnext"):
-        raise NotSupported(f"no such tower yet: {config['clip_model']}")
     tensors = case.checkpoint()
     void = tensors["void_embedding.weight"]
     towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
     model, params, _ = convert_open_clip(towers, case.name)
-    method = MaskPooling(clip=build_clip(model.clip.variant), has_void=True)
+    resnet = config["clip_model"].startswith("RN")
+    resize = "bilinear" if resnet else None  # as FC-CLIP's attention pooling does
+    clip = build_clip(model.clip.variant, position_resize=resize)
+    method = MaskPooling(clip=clip, has_void=True)
     variables = {"params": jax.tree.map(jnp.asarray, params | {"void_embedding": void})}
     text, image = given_text(case), case.inputs["image"]
     mask_logits = jnp.asarray(case.inputs["pred_masks"])

@@ -129,3 +129,30 @@ def test_half_precision_stays_close(variables):
     rough = half.apply(variables, IMAGES, method="trunk")["res5"]
     assert rough.dtype == jnp.bfloat16
     assert jnp.abs(rough - exact).mean() < 0.03 * jnp.abs(exact).mean()
+
+
+def test_masks_are_embedded_by_attention_inside_them(variables, dense):
+    hard = np.zeros((2, 3, 3, 2), np.float32)
+    hard[:, 0, :2], hard[:, 1] = 1, 0.5  # the last mask is empty
+    clip = Clip(visual=TOWER, text=TextTower(6, 9, 4, 8, 1, 2))
+
+    def embed(weights):
+        params = {"visual": variables["params"]}
+        return clip.apply(
+            {"params": params | {"logit_scale": jnp.zeros(())}},
+            dense,
+            jnp.asarray(weights),
+            method="embed_masks",
+        )
+
+    bias = np.where(hard.reshape(2, 1, 3, 6) > 0, 0, -np.inf)
+    bias = np.broadcast_to(bias, (2, 4, 3, 6))
+    want = plain_pool(variables, dense, bias[:, :, :2])
+    np.testing.assert_allclose(embed(hard)[:, :2], want, atol=2e-5)
+    output = variables["params"]["pooling"]["output"]["bias"]
+    np.testing.assert_allclose(embed(hard)[0, 2], output, atol=1e-6)
+    # a cell that is covered by a quarter answers a quarter as much
+    quarter = np.where(np.arange(6) < 2, 0.25, 1).reshape(1, 1, 3, 2).repeat(2, 0)
+    bias = np.broadcast_to(np.log(quarter).reshape(2, 1, 1, 6), (2, 4, 1, 6))
+    quarter = quarter.astype(np.float32)
+    np.testing.assert_allclose(embed(quarter), plain_pool(variables, dense, bias), atol=2e-5)

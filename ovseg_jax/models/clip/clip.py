@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Features
 
@@ -93,6 +94,22 @@ class Clip(nn.Module):
         and m times fewer products (systems 10.7).
         """
         return self.visual.head_output(self.visual.head_hidden(vectors).mean(-2))
+
+    def embed_masks(
+        self, dense: Float[Array, "b h w c"], weights: Float[Array, "b q h w"]
+    ) -> Float[Array, "b q d"]:
+        """Embeds what lies under masks, without training, in the tower's own way.
+
+        Most towers average the map before the head; towers that pool by attention, OpenAI's
+        ResNets, attend under the mask. Matches `visual_prediction_forward` of bytedance/fc-clip.
+
+        Args:
+            dense: Last trunk map.
+            weights: How much of each cell a mask covers, 0 to 1.
+        """
+        if hasattr(self.visual, "embed_masks"):
+            return self.visual.embed_masks(dense, weights)
+        return self.project(average_under_masks(dense, weights))
 
     def encode_image(self, images: Float[Array, "b H W 3"]) -> Float[Array, "b d"]:
         """Embeds whole normalised images; not of unit length."""

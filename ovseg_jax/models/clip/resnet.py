@@ -108,6 +108,19 @@ class ResNetTower(nn.Module):
         """Embeds masks by attention under a bias per mask; see `AttentionPool.masked`."""
         return self.pooling.masked(dense, bias)
 
+    def embed_masks(
+        self, dense: Float[Array, "b h w c"], weights: Float[Array, "b q h w"]
+    ) -> Float[Array, "b q d"]:
+        """Embeds what lies under masks as FC-CLIP does with these towers: by attention.
+
+        Args:
+            dense: The last map.
+            weights: How much of each cell a mask covers, 0 to 1: a cell that is half covered
+                answers half as much. For 0 and 1 this is FC-CLIP's boolean mask.
+        """
+        batch, masks = weights.shape[:2]
+        return self.pool(dense, jnp.log(weights).reshape(batch, 1, masks, -1))
+
     def head_hidden(self, vectors: Float[Array, "*r c"]) -> Float[Array, "*r c"]:
         """Returns the value projection: what the pool makes of a cell that stands alone."""
         return self.pooling.value(vectors)
