@@ -24,6 +24,7 @@ from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.mask_generator import MaskGenerator
 from ovseg_jax.methods.mask_pooling import MaskPooling
+from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
@@ -47,6 +48,7 @@ METHODS: dict[str, type[Method]] = {
     "mask_adapter": MaskAdapter,
     "maft_plus": MaftPlus,
     "mask_adapter_on_maft": MaskAdapterOnMaft,
+    "maskclippp": MaskClipPlusPlus,
     "contrastive": ContrastiveClip,
     "mask_generator": MaskGenerator,
 }
@@ -216,7 +218,7 @@ def _examples(module: Method) -> tuple:
         masks=jnp.ones((1, 1, side, side), jnp.bool_), valid=jnp.ones((1, 1), jnp.bool_)
     )
     words = Text(
-        embeddings=jnp.ones((1, 1, width)),
+        embeddings=jnp.ones((1, getattr(module, "num_templates", 1), width)),
         classes=jnp.zeros((1,), jnp.int32),
         valid=jnp.ones((1,), jnp.bool_),
         seen=jnp.zeros((1,), jnp.bool_),

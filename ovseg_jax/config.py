@@ -147,6 +147,48 @@ class MaskAdapterOnMaftConfig(MaskAdapterConfig):
 
 
 @_schema
+class MaskClipPlusPlusConfig:
+    """MaskCLIP++; the fields are those of `ovseg_jax.methods.maskclippp.MaskClipPlusPlus`.
+
+    Attributes:
+        depth: Transformers: how many of the last blocks mask tokens pass through.
+        strength: Factor of the mask in the attention's logits; None learns it.
+        psm: How masks and words are compared; a kind of `ovseg_jax.models.similarity`.
+        keep_psm: Whether the PSM is used when answering.
+        condition: What pseudo text looks at: every cell, or the embedding of the whole image.
+        num_templates: Prompt templates per name; must fit `templates` of the model.
+        scaled: Whether the linear PSM reads cosines times temperature.
+        prior: What is shown as a region while training.
+        class_loss: Softmax or sigmoid.
+        reweight: Whether every class of every image weighs the same in the loss.
+        ignore_empty: Whether masks that vanish on the grid leave the loss.
+        one_synonym: Whether each step compares with one name per class, drawn anew.
+        chunk: Masks of each image read at once.
+    """
+
+    kind: Literal["maskclippp"] = "maskclippp"
+    depth: int = 3
+    strength: float | None = None
+    psm: Literal["none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_text"] = (
+        "linear"
+    )
+    keep_psm: bool = True
+    condition: Literal["cells", "whole"] = "cells"
+    num_templates: int = 14
+    scaled: bool = True
+    prior: Literal["masks", "boxes", "generated", "pixels"] = "masks"
+    class_loss: Literal["ce", "bce"] = "ce"
+    reweight: bool = True
+    loss_temperature: float = 1.0
+    ignore_empty: bool = False
+    one_synonym: bool = True
+    chunk: int = 128
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 64
+
+
+@_schema
 class ContrastiveConfig:
     """Contrastive image-caption training of CLIP itself; evaluated by mask pooling.
 
@@ -202,6 +244,7 @@ MethodConfig = (
     | MaskAdapterConfig
     | MaftPlusConfig
     | MaskAdapterOnMaftConfig
+    | MaskClipPlusPlusConfig
     | ContrastiveConfig
     | MaskGeneratorConfig
 )
@@ -316,11 +359,13 @@ class EnsembleConfig:
         beta: CLIP's exponent for all others.
         skip_empty: Masks that cover no cell of CLIP's map keep the generator's opinion
             (FC-CLIP with ResNet towers).
+        floor: Added to mixed probabilities before their logarithm (MaskCLIP++: 1e-8).
     """
 
     alpha: float = 0.4
     beta: float = 0.8
     skip_empty: bool = False
+    floor: float = 0.0
 
 
 @_schema
@@ -408,6 +453,14 @@ class DataConfig:
 
 
 @_schema
+class LrFactor:
+    """A factor on the learning rate of some parameters."""
+
+    pattern: str = ""
+    factor: float = 1.0
+
+
+@_schema
 class OptimizerConfig:
     """AdamW on the trainable part.
 
@@ -417,6 +470,9 @@ class OptimizerConfig:
         milestones: Steps at which a "step" schedule divides by ten.
         no_decay: Patterns without weight decay.
         clip_norm: Largest global gradient norm.
+        end_lr: Where a "cosine" schedule ends.
+        lr_factors: Patterns of parameters and factors on their learning rate; the first that
+            matches counts.
     """
 
     peak_lr: float = 1e-4
@@ -432,6 +488,8 @@ class OptimizerConfig:
     beta1: float = 0.9
     beta2: float = 0.999
     clip_norm: float = 1.0
+    end_lr: float = 0.0
+    lr_factors: tuple[LrFactor, ...] = ()
     trainable: tuple[str, ...] = (r"adapter/.*", r"void_embedding")
 
 

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--licence", default="", help="licence of this file, for report.json")
     parser.add_argument("--tokenizer", default="", help="SigLIP's SentencePiece file")
+    parser.add_argument("--clip", default="", help="MaskCLIP++: the CLIP file that was tuned")
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
 
 
@@ -58,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.convert.files import convert_file, read_conversion
 
-    options = {name: getattr(arguments, name) for name in ("variant", "licence", "tokenizer")}
+    names = ("variant", "licence", "tokenizer", "clip")
+    options = {name: getattr(arguments, name) for name in names}
     with Progress() as progress:
         progress.task(f"converting {arguments.source.name}")
         if arguments.dry_run:

@@ -88,6 +88,24 @@ def identify(tensors: Mapping[str, Any], where: str, *, variant: str = "") -> tu
     )
 
 
+def identify_image(
+    tensors: Mapping[str, Any], where: str, *, variant: str = ""
+) -> tuple[str, Table]:
+    """As `identify`, for files that hold the image tower alone, as `visual.*`.
+
+    Raises:
+        ConversionError: As for `identify`.
+    """
+    family = _family(tensors, where)
+    found = family.sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    rows = VARIANTS if not variant else {variant: _wanted(variant)}
+    for name, row in rows.items():
+        if type(row.visual) is family.tower and _fields(row, found, {})[0] == found:
+            return name, family.table
+    wanted = f"of {variant}" if variant else "of any variant"
+    raise ConversionError(f"{where} has an image tower with sizes not {wanted}: {found}")
+
+
 def _wanted(name: str) -> Variant:
     try:
         return find_variant(name)

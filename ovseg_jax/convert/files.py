@@ -34,7 +34,13 @@ class Conversion:
 
 
 def read_conversion(
-    kind: str, source: Path | str, *, variant: str = "", licence: str = "", tokenizer: str = ""
+    kind: str,
+    source: Path | str,
+    *,
+    variant: str = "",
+    licence: str = "",
+    tokenizer: str = "",
+    clip: str = "",
 ) -> Conversion:
     """Reads and converts a checkpoint; writes nothing.
 
@@ -44,6 +50,7 @@ def read_conversion(
         variant: The model, where sizes leave a choice (QuickGELU or not); empty for the kind's own.
         licence: Licence of this very file; empty for what the publisher states for the kind.
         tokenizer: SentencePiece file for kinds that need one; may follow later.
+        clip: The CLIP file that was tuned, for kinds that leave out what stayed as it was.
 
     Raises:
         ReadError: The file cannot be read.
@@ -55,11 +62,16 @@ def read_conversion(
         raise ConversionError(f"files of the kind {kind} bring no SentencePiece text")
     if tokenizer and not Path(tokenizer).is_file():
         raise ConversionError(f"the tokenizer {tokenizer} is not a file")
+    if clip and not KINDS[kind].needs_clip:
+        raise ConversionError(f"files of the kind {kind} hold their CLIP model; leave out --clip")
     checkpoint = read_checkpoint(source)
-    config, params, report = KINDS[kind].load()(checkpoint.tensors, str(source), variant=variant)
+    extra = {"base": read_checkpoint(clip).tensors} if clip else {}
+    config, params, report = KINDS[kind].load()(
+        checkpoint.tensors, str(source), variant=variant, **extra
+    )
     if tokenizer:
-        clip = dataclasses.replace(config.clip, tokenizer_file=str(tokenizer))
-        config = dataclasses.replace(config, clip=clip)
+        towers = dataclasses.replace(config.clip, tokenizer_file=str(tokenizer))
+        config = dataclasses.replace(config, clip=towers)
     origin = {
         "kind": kind,
         "variant": config.clip.variant,
@@ -68,6 +80,7 @@ def read_conversion(
         "licence": licence or f"{KINDS[kind].licence}, as its publisher states; check your copy",
         "stored_dtypes": checkpoint.dtypes,
         "prefix": checkpoint.prefix,
+        **({"clip_file": Path(clip).name, "clip_sha256": file_hash(clip)} if clip else {}),
         "used": report.used,
         "skipped": report.skipped,
         "filled": report.filled,
@@ -92,7 +105,7 @@ def convert_file(
         target: The weights directory to write.
         layout: See `ovseg_jax.weights.save_weights`.
         dtype: Precision of the stored parameters.
-        **options: `variant`, `licence` and `tokenizer` of `read_conversion`.
+        **options: `variant`, `licence`, `tokenizer` and `clip` of `read_conversion`.
 
     Raises:
         ReadError: As for `read_conversion`.

@@ -17,12 +17,14 @@ class Kind:
         licence: What the publisher states for its files.
         converter: Module and function that turn tensors into a model.
         has_tokenizer: Whether its text tower needs a SentencePiece file from the user.
+        needs_clip: Whether the CLIP file that was tuned has to be given as well.
     """
 
     description: str
     licence: str
     converter: str
     has_tokenizer: bool = False
+    needs_clip: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Imports the converter: (tensors, where, *, variant) to config, params and report."""
@@ -97,5 +99,11 @@ KINDS: dict[str, Kind] = {
         "Mask-Adapter on FC-CLIP or MAFT+, after either training phase (.pth)",
         "Apache-2.0",
         "ovseg_jax.convert.mask_adapter:convert_mask_adapter",
+    ),
+    "maskclippp": Kind(
+        "MaskCLIP++: tuned image tower and PSM (.pth); give the CLIP that was tuned as --clip",
+        "none stated by its repository",
+        "ovseg_jax.convert.maskclippp:convert_maskclippp",
+        needs_clip=True,
     ),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.methods.mask_pooling import pooling_weights
@@ -26,6 +26,7 @@ def geometric_ensemble(  # noqa: PLR0913 - two opinions, the words, and their we
     alpha: float,
     beta: float,
     present: Bool[Array, "b q"] | None = None,
+    floor: float = 0.0,
 ) -> Float[Array, "b q k1"]:
     """Mixes the generator's opinion of each class with CLIP's, as a geometric mean.
 
@@ -40,6 +41,7 @@ def geometric_ensemble(  # noqa: PLR0913 - two opinions, the words, and their we
         alpha: The method's exponent for seen classes, 0 to 1.
         beta: The method's exponent for all others, 0 to 1.
         present: Masks of which the method knows something; for others its exponent is zero.
+        floor: Added to the mixed probabilities before their logarithm (MaskCLIP++: 1e-8).
 
     Returns:
         Log probabilities with void last; -inf in empty class slots. "No object" is the
@@ -52,7 +54,8 @@ def geometric_ensemble(  # noqa: PLR0913 - two opinions, the words, and their we
         weight = weight * present[..., None]
     # Zero times -inf would be NaN: empty slots are computed on zeros and removed afterwards.
     inside, outside = jnp.where(valid, inside, 0.0), jnp.where(valid, outside, 0.0)
-    mixed = _only((1.0 - weight) * inside + weight * outside, valid)
+    mixed = (1.0 - weight) * inside + weight * outside
+    mixed = _only(jnp.log(jnp.exp(mixed) + floor) if floor else mixed, valid)
     void = jax.nn.softmax(_with_void(class_logits, valid), axis=-1)[..., -1:]
     return _joined(mixed, void, valid)
 
@@ -99,10 +102,31 @@ def joined_log_probabilities(
     present = None
     if weights.skip_empty:
         present = pooling_weights(proposals.masks, grid).any((2, 3))
-    options = {"alpha": weights.alpha, "beta": weights.beta, "present": present}
+    options = {"alpha": weights.alpha, "beta": weights.beta, "floor": weights.floor}
+    options["present"] = present
     return geometric_ensemble(
         proposals.class_logits, method_logits, text.seen, text.valid, **options
     )
+
+
+def carried_logits(
+    class_logits: Float[Array, "b q c1"], table: Int[Array, " c"], count: int
+) -> Float[Array, "b q k1"]:
+    """Carries logits over a fixed list of classes to another list, for closed generators.
+
+    A class of the new list takes the mean of all that map to it, and 0 where none does. The last
+    column is set so that "no object" keeps its probability among the old classes. Matches
+    `Mask2FormerSegmentor` of HVision-NKU/MaskCLIPpp (systems 2.7).
+
+    Args:
+        class_logits: Last column "no object".
+        table: New class of each old one; -1 for none (`vocabulary.classes.carry_table`).
+        count: Classes of the new list.
+    """
+    maps = jax.nn.one_hot(table, count)  # -1 gives a row of zeros
+    means = class_logits[..., :-1] @ (maps / jnp.maximum(maps.sum(0), 1))
+    odds = class_logits[..., -1:] - _total(class_logits[..., :-1])
+    return jnp.concatenate([means, odds + _total(means)], axis=-1)
 
 
 def log_probabilities(
@@ -123,6 +147,10 @@ def log_probabilities(
 def class_probabilities(log_probs: Float[Array, "*b k1"]) -> Float[Array, "*b k"]:
     """Softmax over classes and void, then without void: what all three tasks start from."""
     return jax.nn.softmax(log_probs, axis=-1)[..., :-1]
+
+
+def _total(logits: Float[Array, "b q k"]) -> Float[Array, "b q 1"]:
+    return jax.nn.logsumexp(logits, axis=-1, keepdims=True)
 
 
 def _joined(

@@ -37,6 +37,16 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+def torch_uniform(inputs: int) -> Initializer:
+    """Returns torch's initialiser of linear maps: uniform within one over the root of `inputs`."""
+    bound = inputs**-0.5
+
+    def draw(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return draw
+
+
 class LayerNorm(nn.Module):
     """Normalises the last axis, then scales and shifts; statistics in float32.
 

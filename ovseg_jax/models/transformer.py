@@ -17,7 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ovseg_jax.models.layers import MLP, Activation, LayerNorm, gelu
-from ovseg_jax.ops.attention import attention
+from ovseg_jax.ops.attention import attention, shared_query_attention
 from ovseg_jax.typing import Memory
 
 Rotate = Callable[[Array], Array]
@@ -77,7 +77,10 @@ class Attention(nn.Module):
         causal: bool = False,
     ) -> Float[Array, "b l c"]:
         """Attends and projects the joined heads."""
-        mixed = attention(query, key, value, bias, causal=causal)
+        return self.join(attention(query, key, value, bias, causal=causal))
+
+    def join(self, mixed: Float[Array, "b l h d"]) -> Float[Array, "b l c"]:
+        """Projects what the heads found."""
         joined = mixed.reshape(*mixed.shape[:2], self.width)
         return self.output(self.norm(joined) if self.inner_norm else joined)
 
@@ -169,8 +172,22 @@ class TransformerBlock(nn.Module):
             query = self.attention.queries(self.attention_norm(x))
         return self.finish(x, self.attention.mix(query, memory.keys, memory.values, bias))
 
+    def read_copies(
+        self,
+        x: Float[Array, "b 1 c"],
+        memory: Memory,
+        bias: Float[Array, "#b #h q l"],
+    ) -> Float[Array, "b q c"]:
+        """Runs q copies of one token that differ in their biases alone.
+
+        Equal to `read` of the repeated token; the products of query and keys are computed once.
+        """
+        query = self.attention.queries(self.attention_norm(x))
+        mixed = shared_query_attention(query, memory.keys, memory.values, bias)
+        return self.finish(x, self.attention.join(mixed))
+
     def finish(
-        self, x: Float[Array, "b l c"], mixed: Float[Array, "b l c"]
+        self, x: Float[Array, "b _ c"], mixed: Float[Array, "b l c"]
     ) -> Float[Array, "b l c"]:
         """Adds the attention's result and runs the MLP."""
         x = x + mixed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import optax
 
 from ovseg_jax import trees
-from ovseg_jax.config import OptimizerConfig
+from ovseg_jax.config import LrFactor, OptimizerConfig
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
@@ -18,7 +19,9 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
     after = max(num_steps - config.warmup_steps, 1)
     main = {
         "constant": lambda: optax.constant_schedule(config.peak_lr),
-        "cosine": lambda: optax.cosine_decay_schedule(config.peak_lr, after),
+        "cosine": lambda: optax.cosine_decay_schedule(
+            config.peak_lr, after, config.end_lr / config.peak_lr
+        ),
         "poly": lambda: optax.polynomial_schedule(config.peak_lr, 0.0, 0.9, after),
         "step": lambda: optax.piecewise_constant_schedule(
             config.peak_lr, {m - config.warmup_steps: 0.1 for m in config.milestones}
@@ -43,13 +46,36 @@ def make_optimizer(
     decayed = trees.unflatten(
         {path: not trees.first_match(path, config.no_decay) for path in trees.flatten(trainable)}
     )
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(
-            make_schedule(config, num_steps),
-            b1=config.beta1,
-            b2=config.beta2,
-            weight_decay=config.weight_decay,
-            mask=decayed,
-        ),
+    adamw = optax.adamw(
+        make_schedule(config, num_steps),
+        b1=config.beta1,
+        b2=config.beta2,
+        weight_decay=config.weight_decay,
+        mask=decayed,
+    )
+    factors = [scale_updates(config.lr_factors, trainable)] if config.lr_factors else []
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), adamw, *factors)
+
+
+def scale_updates(
+    factors: tuple[LrFactor, ...], trainable: dict[str, Any]
+) -> optax.GradientTransformation:
+    """Multiplies finished updates, weight decay included, as a learning rate per group does.
+
+    Args:
+        factors: Patterns of paths; the first that matches counts, others are left alone.
+        trainable: The parameters that will be updated.
+
+    Raises:
+        ValueError: A pattern matches nothing.
+    """
+    patterns = tuple(item.pattern for item in factors)
+    paths = trees.flatten(trainable)
+    found = {path: trees.first_match(path, patterns) for path in paths}
+    if unused := [item for item in patterns if item not in found.values()]:
+        raise ValueError(f"optimizer.lr_factors: no trainable parameter matches {unused}")
+    rates = {item.pattern: item.factor for item in reversed(factors)}
+    scales = trees.unflatten({path: rates.get(match, 1.0) for path, match in found.items()})
+    return optax.stateless(
+        lambda updates, _: jax.tree.map(lambda update, scale: update * scale, updates, scales)
     )

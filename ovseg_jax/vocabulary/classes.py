@@ -177,6 +177,16 @@ def seen_mask(test: ClassList, train: ClassList) -> Bool[np.ndarray, " k"]:
     return np.asarray([not known.isdisjoint(entry.synonyms) for entry in test.classes], bool)
 
 
+def carry_table(train: ClassList, test: ClassList) -> Int[np.ndarray, " c"]:
+    """Returns for each training class the first test class that shares a name; -1 for none."""
+    owner: dict[str, int] = {}
+    for index, entry in enumerate(test.classes):
+        for name in entry.synonyms:
+            owner.setdefault(name, index)
+    shared = ([owner[name] for name in entry.synonyms if name in owner] for entry in train.classes)
+    return np.asarray([min(found, default=-1) for found in shared], np.int32)
+
+
 def class_file_hash(classes: ClassList) -> str:
     """Returns 16 hexadecimal digits that identify names, order and thing flags of a list.
 

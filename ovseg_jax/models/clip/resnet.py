@@ -13,7 +13,7 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ovseg_jax.ops.attention import attention
+from ovseg_jax.ops.attention import attention, shared_query_attention
 from ovseg_jax.ops.positions import resample_positions
 
 
@@ -255,12 +255,7 @@ class AttentionPool(nn.Module):
         mean, cells = self._tokens(dense)
         query, key, value = self.query(mean), self.key(cells), self.value(cells)
         query, key, value = (self._by_head(x) for x in (query, key, value))
-        logits = jnp.einsum("blhd,bshd->bhls", query, key, preferred_element_type=jnp.float32)
-        logits = logits * query.shape[-1] ** -0.5 + bias
-        best = jnp.maximum(logits.max(-1, keepdims=True), jnp.finfo(logits.dtype).min)
-        weights = jnp.exp(logits - best)
-        weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
-        mixed = jnp.einsum("bhqs,bshd->bqhd", weights.astype(value.dtype), value)
+        mixed = shared_query_attention(query, key, value, bias)
         return self.output(mixed.reshape(*mixed.shape[:2], self.channels))
 
     def _tokens(self, dense: Array) -> tuple[Array, Array]:

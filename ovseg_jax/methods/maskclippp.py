@@ -1,0 +1,274 @@
+"""MaskCLIP++ (arXiv 2412.11464): CLIP tuned on ground-truth masks, in whatever way its tower pools.
+
+Convolutional towers average under the soft mask, OpenAI's ResNets attend under a biased attention
+pool, transformers read mask tokens through their last blocks. See `models.similarity` for how
+masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (systems 2).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.losses.reweighted import ClassLoss, reweighted_loss
+from ovseg_jax.methods.method import Method, Metrics, average_templates, mask_accuracy
+from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
+from ovseg_jax.models import similarity
+from ovseg_jax.models.clip.vit import VisionTransformer
+from ovseg_jax.models.mask_tokens import read_mask_tokens
+from ovseg_jax.ops.mask_bias import soft_mask_bias
+from ovseg_jax.ops.pooling import average_under_masks, map_chunks
+from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.vectors import unit
+from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
+
+Prior = Literal["masks", "boxes", "generated", "pixels"]
+EPS = 1e-6
+"""Added to the area of a mask where the tower averages."""
+
+
+class MaskClipPlusPlus(Method):
+    """Mask embeddings of a tuned tower, compared through a PSM.
+
+    Attributes:
+        depth: Transformers: how many of the last blocks mask tokens pass through.
+        strength: Factor of the mask in the attention's logits; None learns one per head (and
+            block), starting at exp(-5).
+        psm: How masks and words are compared; see `models.similarity`.
+        keep_psm: Whether the PSM is used when answering; without it cosines times temperature.
+        condition: What pseudo text looks at: every cell, or the embedding of the whole image.
+        num_templates: Prompt templates per name, for the linear PSM.
+        scaled: Whether the linear PSM reads cosines times temperature.
+        prior: What is shown as a region while training.
+        class_loss: Softmax or sigmoid.
+        reweight: Whether every class of every image weighs the same in the loss.
+        loss_temperature: Divides the logits in the loss.
+        ignore_empty: Whether masks that vanish on the grid leave the loss.
+        one_synonym: Whether each step compares with one name per class, drawn anew.
+        chunk: Masks of each image read at once; bounds the memory.
+    """
+
+    depth: int = 3
+    strength: float | None = None
+    psm: similarity.Kind = "linear"
+    keep_psm: bool = True
+    condition: similarity.Condition = "cells"
+    num_templates: int = 14
+    scaled: bool = True
+    prior: Prior = "masks"
+    class_loss: ClassLoss = "ce"
+    reweight: bool = True
+    loss_temperature: float = 1.0
+    ignore_empty: bool = False
+    one_synonym: bool = True
+    chunk: int = 128
+
+    def setup(self):
+        """Declares the PSM and, where the tower attends under masks, the strength of masks."""
+        super().setup()
+        width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
+        kinds: dict[str, Any] = {
+            "linear": lambda: similarity.LinearSimilarity(self.num_templates),
+            "pseudo_text": lambda: similarity.PseudoText(width, dtype=dtype),
+            "pseudo_only": lambda: similarity.PseudoText(width, residual=False, dtype=dtype),
+            "linear_mask": lambda: similarity.LinearEmbedding(width),
+            "linear_text": lambda: similarity.LinearEmbedding(width),
+        }
+        if self.psm != "none":
+            self.align = kinds[self.psm]()
+        if self.strength is None and self.attends:
+            shape = (self.depth if self.reads else 1, self.clip.visual.heads)
+            start = nn.initializers.constant(-5.0)
+            self.log_strength = self.param("log_strength", start, shape)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the tower is a transformer, whose mask tokens read its last blocks."""
+        return isinstance(self.clip.visual, VisionTransformer)
+
+    @property
+    def attends(self) -> bool:
+        """Whether masks act as a bias of attention."""
+        return self.reads or hasattr(self.clip.visual, "embed_masks")
+
+    def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
+        """Encodes images; of a transformer, the memories of the last blocks are kept."""
+        pixels = self.normalise(images, sizes)
+        if not self.reads:
+            return self.clip.features(pixels, sizes)
+        tower = self.clip.visual
+        blocks = range(tower.layers - self.depth, tower.layers)
+        tokens, memories = tower.run(pixels, remember=blocks)
+        grid = (images.shape[1] // tower.patch, images.shape[2] // tower.patch)
+        dense = tower.cells(tokens, grid)
+        return Features(
+            dense=dense,
+            projected=self.clip.project(dense),
+            whole=tower.embed_whole(tokens),
+            cache=tuple(memories[index] for index in blocks),
+            sizes=sizes,
+        )
+
+    # ---- masks -----------------------------------------------------------------------------
+
+    def embed(self, features: Features, proposals: Proposals) -> Regions:
+        """Embeds masks, some of each image at a time."""
+        if self.is_initializing():
+            return Regions(embeddings=self._embed_part(features, proposals.masks))
+        method, variables = self.clone(parent=None), self.variables
+
+        def embed(part: Array) -> Array:
+            return method.apply(variables, features, part, method="_embed_part")
+
+        return Regions(embeddings=map_chunks(embed, proposals.masks, self.chunk, axis=1))
+
+    def _embed_part(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
+        return self.embed_soft(features, self.soft_masks(features, masks))
+
+    def soft_masks(
+        self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
+    ) -> Float[Array, "b q h w"]:
+        """Brings masks to the grid as the original does: to the frame first, zero in the padding.
+
+        Args:
+            features: Say the grid and how much of the frame is picture.
+            masks: Hard masks, or logits, of which the sigmoid is taken.
+        """
+        grid = features.dense.shape[1:3]
+        frame = (grid[0] * self.stride, grid[1] * self.stride)
+        soft = masks.astype(jnp.float32) if masks.dtype == jnp.bool_ else jax.nn.sigmoid(masks)
+        height, width = jnp.moveaxis(features.sizes, -1, 0)[..., None, None, None]
+        rows, columns = jnp.arange(frame[0])[:, None], jnp.arange(frame[1])
+        picture = (rows < height) & (columns < width)
+        return resize_masks(jnp.where(picture, resize_masks(soft, frame), 0.0), grid)
+
+    def embed_soft(
+        self, features: Features, masks: Float[Array, "b q h w"]
+    ) -> Float[Array, "b q d"]:
+        """Embeds soft masks given at the grid, 0 to 1; not of unit length."""
+        tower, strengths = self.clip.visual, self.strengths()
+        if self.reads:
+            biases = [soft_mask_bias(masks, each) for each in strengths]
+            embedded = read_mask_tokens(tower, features.cache, biases)
+        elif self.attends:
+            embedded = tower.pool(features.dense, soft_mask_bias(masks, strengths[0]))
+        else:
+            embedded = self.clip.project(average_under_masks(features.dense, masks, EPS))
+        return embedded.astype(jnp.float32)
+
+    def strengths(self) -> Float[Array, "blocks heads"]:
+        """Returns the factors of masks in the logits of attention; none where masks average."""
+        if not self.attends:
+            return jnp.zeros((0, 0))
+        if self.strength is None:
+            return jnp.exp(self.log_strength)
+        return jnp.full((self.depth if self.reads else 1, self.clip.visual.heads), self.strength)
+
+    # ---- words -----------------------------------------------------------------------------
+
+    def words(self, features: Features, text: Text) -> Float[Array, "*b s d"]:
+        """Returns the rows as the PSM changes them; pseudo text differs from image to image."""
+        rows = average_templates(text.embeddings)
+        if not self.uses_psm:
+            return rows
+        if self.psm == "linear":
+            self._check_templates(text)
+            return self.align.rows(text.embeddings)
+        if self.psm == "linear_text":
+            return unit(self.align(rows))
+        if self.psm in ("pseudo_text", "pseudo_only"):
+            return self.align(rows, self.seen_by_words(features))
+        return rows
+
+    def seen_by_words(self, features: Features) -> Float[Array, "b n d"]:
+        """Returns what pseudo text looks at."""
+        if self.condition == "whole":
+            return features.whole[:, None]
+        return features.projected.reshape(len(features.projected), -1, self.clip.embedding_dim)
+
+    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+        """Compares every mask with every class through the PSM."""
+        regions = self.embed(features, proposals)
+        logits = self.aligned_logits(features, regions.embeddings, text)
+        return Scores(logits=logits, regions=regions)
+
+    def aligned_logits(
+        self, features: Features, embeddings: Float[Array, "b q d"], text: Text
+    ) -> Float[Array, "b q k1"]:
+        """Returns logits per class, the maximum over its synonyms; void is -inf."""
+        vectors, rows = unit(embeddings), self.words(features, text)
+        if self.uses_psm and self.psm == "linear_mask":
+            vectors = unit(self.align(vectors))
+        pseudo = self.uses_psm and self.psm in ("pseudo_text", "pseudo_only")
+        bare = self.uses_psm and self.psm == "linear" and not self.scaled
+        if not (pseudo or bare):
+            vectors = vectors * self.clip.temperature()
+        logits = self.class_logits(vectors, rows, text)
+        return logits + self.align.collapsed()[1] if self._offsets else logits
+
+    @property
+    def uses_psm(self) -> bool:
+        """Whether the PSM takes part; parameters are made in any case."""
+        return self.psm != "none" and (self.keep_psm or self.is_initializing())
+
+    @property
+    def _offsets(self) -> bool:
+        return self.uses_psm and self.psm == "linear"
+
+    def _check_templates(self, text: Text) -> None:
+        if (found := text.embeddings.shape[1]) != self.num_templates:
+            raise ValueError(
+                f"the vocabulary has {found} templates per name, but method.num_templates is "
+                f"{self.num_templates}: use the prompt set that the model was tuned with"
+            )
+
+    # ---- training --------------------------------------------------------------------------
+
+    def loss(
+        self,
+        batch: Batch,
+        proposals: Proposals,
+        text: Text,
+        rng: Array,
+        features: Features | None = None,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """The re-weighted loss of the configured prior's regions (systems 2.6)."""
+        region_rng, name_rng = jax.random.split(rng)
+        features = self.encode_batch(batch, features)
+        embeddings, labels = self.training_regions(batch, proposals, features, region_rng)
+        text = self.current_text(text)
+        if self.one_synonym:
+            text = one_name_per_class(text, name_rng)
+        logits = self.aligned_logits(features, embeddings, text)
+        options = {"kind": self.class_loss, "reweight": self.reweight}
+        loss = reweighted_loss(logits, labels, temperature=self.loss_temperature, **options)
+        return loss, {"loss": loss, "mask_accuracy": mask_accuracy(logits, labels)}
+
+    def training_regions(
+        self, batch: Batch, proposals: Proposals, features: Features, rng: Array
+    ) -> tuple[Float[Array, "b p d"], Int[Array, "b p"]]:
+        """Returns the embeddings and labels of what the prior shows."""
+        if self.prior == "pixels":
+            labels = cell_labels(batch, features.projected.shape[1:3])
+            return features.projected.reshape(*labels.shape, -1), labels
+        if self.prior == "generated":
+            regions, labels = matched_proposals(batch, proposals, rng, self.num_truth)
+        else:
+            regions, labels = self.sample_truth(batch, rng)
+            regions = filled_boxes(regions) if self.prior == "boxes" else regions
+        soft = self.soft_masks(features, regions.masks)
+        if self.ignore_empty:
+            labels = jnp.where(soft.sum((2, 3)) > 0, labels, -1)
+        return self.embed_soft(features, soft), labels
+
+
+def one_name_per_class(text: Text, rng: Array) -> Text:
+    """Keeps one synonym of every class, drawn uniformly; the others belong to no class."""
+    slots = len(text.valid)
+    draws = jax.random.uniform(rng, text.classes.shape)
+    best = jax.ops.segment_max(draws, text.classes, num_segments=slots + 1)
+    return text.replace(classes=jnp.where(draws == best[text.classes], text.classes, slots))
