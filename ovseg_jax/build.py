@@ -19,6 +19,7 @@ from ovseg_jax.config import (
     SamConfig,
 )
 from ovseg_jax.methods.contrastive import ContrastiveClip
+from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_cropping import MaskCropping
@@ -26,6 +27,7 @@ from ovseg_jax.methods.mask_generator import MaskGenerator
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.method import Method
+from ovseg_jax.methods.ovseg import OVSeg
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks
@@ -45,10 +47,12 @@ from ovseg_jax.vocabulary.text_bank import build_text
 METHODS: dict[str, type[Method]] = {
     "mask_pooling": MaskPooling,
     "mask_cropping": MaskCropping,
+    "fisa": Fisa,
     "mask_adapter": MaskAdapter,
     "maft_plus": MaftPlus,
     "mask_adapter_on_maft": MaskAdapterOnMaft,
     "maskclippp": MaskClipPlusPlus,
+    "ovseg": OVSeg,
     "contrastive": ContrastiveClip,
     "mask_generator": MaskGenerator,
 }

@@ -51,6 +51,7 @@ class MaskCroppingConfig:
         fill: What stands outside the mask: the mean colour, or the picture itself.
         expand: Factor by which the mask's box grows before cropping.
         chunk: Crops encoded at once; bounds the memory.
+        mask_threshold: Probability above which a pixel of a soft mask is inside.
     """
 
     kind: Literal["mask_cropping"] = "mask_cropping"
@@ -58,9 +59,92 @@ class MaskCroppingConfig:
     fill: Literal["mean", "picture"] = "mean"
     expand: float = 1.0
     chunk: int = 32
+    mask_threshold: float = 0.5
     has_void: bool = False
     tune_text: bool = False
     num_truth: int = 32
+
+
+@_schema
+class OVSegConfig:
+    """OVSeg: crops through a CLIP with mask prompts; see `ovseg_jax.methods.ovseg.OVSeg`.
+
+    Attributes:
+        crop_size: Side of the square crops in pixels.
+        fill: What stands outside the mask: the mean colour, or the picture itself.
+        expand: Factor by which the mask's box grows before cropping.
+        chunk: Crops encoded at once; bounds the memory.
+        mask_threshold: Probability above which a pixel of a soft mask is inside.
+        prompts: Mask prompts, further tokens (VPT), or nothing.
+        prompt_depth: How many depths have prompts of their own.
+        prompt_tokens: Further tokens of VPT.
+        duplicates: In the loss, whether masks of the same class are wrong for each other's words.
+    """
+
+    kind: Literal["ovseg"] = "ovseg"
+    crop_size: int = 224
+    fill: Literal["mean", "picture"] = "mean"
+    expand: float = 1.0
+    chunk: int = 32
+    mask_threshold: float = 0.4
+    prompts: Literal["mask", "vpt", "none"] = "mask"
+    prompt_depth: int = 3
+    prompt_tokens: int = 50
+    duplicates: Literal["negative", "ignored"] = "negative"
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 16
+
+
+@_schema
+class FisaConfig:
+    """FISA, and MaskCLIP, its base; the fields are those of `ovseg_jax.methods.fisa.Fisa`.
+
+    Attributes:
+        clip_size: Side in pixels of the square that CLIP sees; 0 for the frame as it is.
+        words_enter: In which blocks mask tokens ask the words; "none" is MaskCLIP.
+        word_blocks: How many blocks "first" and "last" mean.
+        shared: Whether these blocks share the projections of masks and words.
+        rank: Channels in which masks and words are compared; 0 for the tower's width.
+        residual: Whether the mask token stays in what it asks the image.
+        norm: Whether what the words say is normalised.
+        separate_query: Whether mask tokens have query projections of their own.
+        class_key: Whether mask tokens see the class token.
+        adapter_layers: Convolutions of the Distribution Adapter, 0 to 3.
+        adapter_width: Channels between them.
+        relative_blocks: Blocks with relative mask attention (MaskCLIP: 5, 11, 17, 23).
+        lora_rank: Rank of changes of the attention's projections; 0 for none.
+        tune_generator: Whether the mask generator learns from the loss of the masks.
+        class_weight: Weight of the cross-entropy, in the matching and in the loss.
+        mask_weight: Weight of the cross-entropy per point of a mask.
+        dice_weight: Weight of the dice loss.
+        num_points: Points at which masks are compared.
+        chunk: Masks of each image read at once; bounds the memory.
+    """
+
+    kind: Literal["fisa"] = "fisa"
+    clip_size: int = 896
+    words_enter: Literal["all", "first", "last", "none"] = "all"
+    word_blocks: int = 7
+    shared: bool = True
+    rank: int = 128
+    residual: bool = False
+    norm: bool = False
+    separate_query: bool = False
+    class_key: bool = True
+    adapter_layers: int = 2
+    adapter_width: int = 8
+    relative_blocks: tuple[int, ...] = ()
+    lora_rank: int = 0
+    tune_generator: bool = False
+    class_weight: float = 2.0
+    mask_weight: float = 5.0
+    dice_weight: float = 5.0
+    num_points: int = 12544
+    chunk: int = 32
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 96
 
 
 @_schema
@@ -241,6 +325,8 @@ class MaskGeneratorConfig:
 MethodConfig = (
     MaskPoolingConfig
     | MaskCroppingConfig
+    | FisaConfig
+    | OVSegConfig
     | MaskAdapterConfig
     | MaftPlusConfig
     | MaskAdapterOnMaftConfig
@@ -352,9 +438,11 @@ class MaskSourceConfig:
 
 @_schema
 class EnsembleConfig:
-    """Geometric mean of the generator's and CLIP's probabilities (FC-CLIP).
+    """Geometric mean of the generator's and CLIP's probabilities.
 
     Attributes:
+        kind: "fcclip" shares what void leaves among the classes; "ovseg" takes the products as
+            they are, void's share missing.
         alpha: CLIP's exponent for classes of the training vocabulary.
         beta: CLIP's exponent for all others.
         skip_empty: Masks that cover no cell of CLIP's map keep the generator's opinion
@@ -362,6 +450,7 @@ class EnsembleConfig:
         floor: Added to mixed probabilities before their logarithm (MaskCLIP++: 1e-8).
     """
 
+    kind: Literal["fcclip", "ovseg"] = "fcclip"
     alpha: float = 0.4
     beta: float = 0.8
     skip_empty: bool = False

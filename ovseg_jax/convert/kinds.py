@@ -75,8 +75,13 @@ KINDS: dict[str, Kind] = {
         "CC BY-NC 4.0",
         "ovseg_jax.convert.generators:convert_closed_generator",
     ),
+    "ovseg": Kind(
+        "OVSeg: generator, tuned CLIP and mask prompts (.pth)",
+        "CC BY-NC 4.0",
+        "ovseg_jax.convert.ovseg:convert_ovseg",
+    ),
     "ovseg_generator": Kind(
-        "The mask generator of OVSeg, with its CLIP (.pth); its crop branch is not built yet",
+        "The mask generator of OVSeg alone, named by its CLIP (.pth)",
         "CC BY-NC 4.0",
         "ovseg_jax.convert.ovseg:convert_ovseg_generator",
     ),

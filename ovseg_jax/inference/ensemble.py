@@ -60,6 +60,47 @@ def geometric_ensemble(  # noqa: PLR0913 - two opinions, the words, and their we
     return _joined(mixed, void, valid)
 
 
+def ovseg_probabilities(
+    class_logits: Float[Array, "b q k1"],
+    method_logits: Float[Array, "b q k1"],
+    seen: Bool[Array, " k"],
+    valid: Bool[Array, " k"],
+    weights: EnsembleConfig,
+) -> Float[Array, "b q k"]:
+    """Multiplies both opinions as OVSeg does; nothing is normalised afterwards (systems 3.2).
+
+    Args:
+        class_logits: The generator's logits, last column "no object": its share is left out.
+        method_logits: The method's logits; zero throughout where it saw nothing of the mask,
+            which counts as probability one for every class.
+        seen: Class slots that share a name with the training vocabulary.
+        valid: Class slots that hold a class.
+        weights: CLIP's exponents.
+
+    Returns:
+        Probabilities that need not add up to one; zero in empty class slots.
+    """
+    exponents = jnp.where(seen, weights.alpha, weights.beta)
+    inside = jax.nn.softmax(_with_void(class_logits, valid), axis=-1)[..., :-1]
+    outside = jax.nn.softmax(_only(method_logits[..., :-1], valid), axis=-1)
+    nothing = (jnp.where(valid, method_logits[..., :-1], 0.0) == 0).all(-1, keepdims=True)
+    outside = jnp.where(nothing, 1.0, outside)
+    return jnp.where(valid, inside ** (1.0 - exponents) * outside**exponents, 0.0)
+
+
+def _as_logs(probabilities: Float[Array, "b q k"], valid: Array) -> Float[Array, "b q k1"]:
+    """Log probabilities; void takes what is missing, and sums above one are scaled down.
+
+    Only masks of which the method saw nothing can exceed one: by Hoelder's inequality the products
+    of two distributions do not.
+    """
+    total = probabilities.sum(-1, keepdims=True)
+    shares = probabilities / jnp.maximum(total, 1.0)
+    void = jnp.maximum(1.0 - shares.sum(-1, keepdims=True), 0.0)
+    logs = jnp.log(jnp.concatenate([shares, void], axis=-1) + PROBABILITY_FLOOR)
+    return _with_void(logs, valid)
+
+
 def with_void_of(
     class_logits: Float[Array, "b q c1"],
     method_logits: Float[Array, "b q k1"],
@@ -99,6 +140,11 @@ def joined_log_probabilities(
         return log_probabilities(method_logits, text.valid)
     if proposals.class_embeddings is None:
         return with_void_of(proposals.class_logits, method_logits, text.valid)
+    if weights.kind == "ovseg":
+        probabilities = ovseg_probabilities(
+            proposals.class_logits, method_logits, text.seen, text.valid, weights
+        )
+        return _as_logs(probabilities, text.valid)
     present = None
     if weights.skip_empty:
         present = pooling_weights(proposals.masks, grid).any((2, 3))

@@ -140,7 +140,7 @@ class SetCriterion:
         log_probabilities = jax.nn.log_softmax(logits, axis=-1)
         own = jnp.where(hit, log_probabilities, 0.0).sum(-1)
         weight = jnp.where(target == columns - 1, self.no_object_weight, 1.0)
-        return -(weight * own).sum() / weight.sum()
+        return -(weight * own).sum() / jnp.maximum(weight.sum(), 1e-6)  # no pair, no weight
 
     def _match_samples(
         self, layer: Proposals, truth: Truth, rng: Array

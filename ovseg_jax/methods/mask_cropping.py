@@ -5,10 +5,10 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.methods.method import Method
-from ovseg_jax.ops.crops import crop_masks, expand_boxes, mask_boxes
+from ovseg_jax.ops.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
 from ovseg_jax.ops.masks import hard_masks
 from ovseg_jax.ops.pooling import map_chunks
 from ovseg_jax.typing import Features, Proposals, Regions
@@ -25,12 +25,14 @@ class MaskCropping(Method):
         fill: What stands outside the mask: the mean colour, or the picture itself.
         expand: Factor by which the box grows before cropping.
         chunk: Crops of each image encoded at once; bounds the memory.
+        mask_threshold: Probability above which a pixel of a soft mask is inside.
     """
 
     crop_size: int = 224
     fill: Literal["mean", "picture"] = "mean"
     expand: float = 1.0
     chunk: int = 32
+    mask_threshold: float = 0.5
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Keeps the normalised pixels; no tower runs before the masks are known."""
@@ -50,15 +52,38 @@ class MaskCropping(Method):
         return Regions(embeddings=map_chunks(embed, proposals.masks, self.chunk, axis=1))
 
     def _embed_crops(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
-        hard = hard_masks(masks, features.images.shape[1:3])
+        hard = hard_masks(masks, features.images.shape[1:3], self.mask_threshold)
+        hard = hard & self._picture(features)
         # One image after the other: side by side they would multiply the memory of a chunk.
-        crops = lax.map(self._crop, (features.images, features.sizes, hard))
-        embedded = self.clip.encode_image(crops.reshape(-1, *crops.shape[2:]))
+        crops, regions = lax.map(self._crop, (features.images, features.sizes, hard))
+        embedded = self.embed_crops(
+            crops.reshape(-1, *crops.shape[2:]), regions.reshape(-1, *regions.shape[2:])
+        )
         embedded = embedded.reshape(*crops.shape[:2], -1).astype(jnp.float32)
         return jnp.where(hard.any((-2, -1))[..., None], embedded, 0.0)
 
-    def _crop(self, inputs: tuple[Array, Array, Array]) -> Float[Array, "q size size 3"]:
+    def embed_crops(
+        self, crops: Float[Array, "n size size 3"], regions: Bool[Array, "n size size"]
+    ) -> Float[Array, "n d"]:
+        """Embeds crops as images.
+
+        Args:
+            crops: Normalised pixels.
+            regions: Where they show their object; unused here.
+        """
+        return self.clip.encode_image(crops)
+
+    def _picture(self, features: Features) -> Bool[Array, "b 1 H W"]:
+        """Where the frame shows the picture: masks do not count in the padding."""
+        height, width = jnp.moveaxis(features.sizes, -1, 0)[..., None, None, None]
+        rows, columns = (jnp.arange(side) for side in features.images.shape[1:3])
+        return (rows[:, None] < height) & (columns < width)
+
+    def _crop(
+        self, inputs: tuple[Array, Array, Array]
+    ) -> tuple[Float[Array, "q size size 3"], Bool[Array, "q size size"]]:
         image, picture, masks = inputs
         boxes = expand_boxes(mask_boxes(masks), self.expand, picture)
         keep = self.fill == "picture"
-        return crop_masks(image, masks, boxes, self.crop_size, keep_picture=keep)
+        crops = crop_masks(image, masks, boxes, self.crop_size, keep_picture=keep)
+        return crops, crop_regions(masks, boxes, self.crop_size)

@@ -141,6 +141,7 @@ class VisionTransformer(nn.Module):
         images: Float[Array, "b H W 3"],
         *,
         edits: Mapping[int, Edit] = MappingProxyType({}),
+        prompts: Mapping[int, Float[Array, "n c"]] = MappingProxyType({}),
         remember: Container[int] = (),
     ) -> tuple[Float[Array, "b l c"], dict[int, Memory]]:
         """Runs all blocks.
@@ -149,6 +150,9 @@ class VisionTransformer(nn.Module):
             images: Normalised pixels.
             edits: Changes of the cells on their way, as OVSeg's mask prompts are: 0 acts before
                 positions are added, i behind block i, counted from 1.
+            prompts: Tokens that stand between the class token and the patches from a block on,
+                counted from 0, until others take their place (visual prompt tuning). They are
+                dropped in the end; edits cannot be combined with them.
             remember: Blocks, counted from 0, whose memories are returned for `read`.
 
         Returns:
@@ -158,7 +162,11 @@ class VisionTransformer(nn.Module):
         grid, memories = cells.shape[1:3], {}
         tokens = self.embed_tokens(edits[0](cells) if 0 in edits else cells)
         rotate = self._rotate(grid)
+        extra = 0
         for index, block in enumerate(self.blocks):
+            if index in prompts:
+                tokens = self._prompted(tokens, extra, prompts[index])
+                extra = len(prompts[index])
             tokens, memory = block.remember(tokens, rotate=rotate)
             if index in remember:
                 memories[index] = memory
@@ -167,7 +175,17 @@ class VisionTransformer(nn.Module):
                     len(tokens), -1, self.width
                 )
                 tokens = jnp.concatenate([tokens[:, : self.prefix], cells], axis=1)
-        return tokens, memories
+        return self._prompted(tokens, extra, None), memories
+
+    def _prompted(self, tokens: Array, old: int, new: Array | None) -> Array:
+        """Puts new prompts in the place of the old ones."""
+        if not old and new is None:
+            return tokens
+        parts = [tokens[:, : self.prefix], tokens[:, self.prefix + old :]]
+        if new is not None:
+            new = new.astype(tokens.dtype)
+            parts.insert(1, jnp.broadcast_to(new, (len(tokens), *new.shape)))
+        return jnp.concatenate(parts, axis=1)
 
     def cells(
         self, tokens: Float[Array, "b l c"], grid: tuple[int, int]

@@ -1,0 +1,122 @@
+"""FISA's Table 3, and other readings of what the paper leaves open: named variants, 10,000 steps.
+
+python -m configs.fisa.ablations            # all variants with their trainable parameters by group
+
+`VARIANTS[name]()` is the config of one; `get_config()` is that of "simo", the full method.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from configs.fisa import vit_l_14_336 as main
+from ovseg_jax import build, trees
+from ovseg_jax.config import Config, LrFactor
+
+NEW, QUERIES, STEPS = main.NEW, main.QUERIES, 10_000
+TOWER = r"clip/visual/.*"
+
+
+def get_config(variant: str = "simo") -> Config:
+    """Returns one variant."""
+    return VARIANTS[variant]()
+
+
+def variant(
+    trainable: tuple[str, ...] = (*NEW, QUERIES),
+    slow: tuple[str, ...] = (QUERIES,),
+    clip: dict[str, Any] | None = None,
+    **method: Any,
+) -> Callable[[], Config]:
+    """Describes a variant by what differs from the main experiment.
+
+    Args:
+        trainable: Patterns of what trains; parts that the model has not are left out.
+        slow: Those of them that train at a tenth of the rate.
+        clip: Fields of the towers.
+        **method: Fields of the method.
+    """
+
+    def build_config() -> Config:
+        config = main.get_config()
+        model = dataclasses.replace(
+            config.model,
+            clip=dataclasses.replace(config.model.clip, **(clip or {})),
+            method=dataclasses.replace(config.model.method, **method),
+        )
+        optimizer = dataclasses.replace(
+            config.optimizer,
+            trainable=trainable,
+            lr_factors=tuple(LrFactor(pattern=pattern, factor=0.1) for pattern in slow),
+        )
+        fresh = tuple(p for p in trainable if not p.startswith(("clip/", "generator/")))
+        changes = {"num_steps": STEPS if trainable else 0, "init_missing": fresh}
+        return dataclasses.replace(config, model=model, optimizer=optimizer, **changes)
+
+    return build_config
+
+
+def low_rank(rank: int) -> Callable[[], Config]:
+    """LoRA in place of the query projections, which are frozen."""
+    return variant((*NEW, r"lora/.*"), (), lora_rank=rank)
+
+
+def full_rank(place: str) -> Callable[[], Config]:
+    """Words in seven blocks, projections of full rank and queries of the masks' own: 25.7 M."""
+    options = {"shared": False, "rank": 0, "separate_query": True}
+    return variant(NEW, (), words_enter=place, **options)
+
+
+VARIANTS: dict[str, Callable[[], Config]] = {
+    # (a) what trains
+    "baseline": variant((), (), words_enter="none", adapter_layers=0),
+    "seve": variant(NEW, ()),
+    "full_clip": variant((*NEW, TOWER), (TOWER,)),
+    "simo": variant(),
+    # (b) low-rank changes of all attention projections
+    **{f"lora_{rank}": low_rank(rank) for rank in (64, 128, 256)},
+    # (c) convolutions of the Distribution Adapter; 2 is "simo"
+    "adapter_0": variant((r"seve/.*", QUERIES), adapter_layers=0),
+    "adapter_1": variant(adapter_layers=1),
+    "adapter_3": variant(adapter_layers=3),
+    # (d) further modules
+    "text_encoder": variant(
+        (*NEW, QUERIES, r"clip/text/.*"), (QUERIES, r"clip/text/.*"), tune_text=True
+    ),
+    "mask_generator": variant(
+        (*NEW, QUERIES, r"generator/.*"), (QUERIES, r"generator/.*"), tune_generator=True
+    ),
+    # (e) towers; 12 heads do not divide 128 channels
+    "vit_b_16": variant(clip={"variant": "vit_b_16_quickgelu"}, rank=96),
+    "eva01_g_14_plus": variant(clip={"variant": "eva01_g_14_plus"}),
+    # other readings of the paper
+    "first_blocks": full_rank("first"),
+    "last_blocks": full_rank("last"),
+    "separate_query": variant(NEW, (), separate_query=True),
+    "residual": variant(residual=True),
+    "normed": variant(norm=True),
+    "patches_only": variant(class_key=False),
+    # the base method, which trains relative mask attention
+    "maskclip": variant(
+        (r"relative_block\d+/.*",),
+        (),
+        clip_size=336,
+        words_enter="none",
+        adapter_layers=0,
+        relative_blocks=(5, 11, 17, 23),
+    ),
+}
+
+
+def trainable_groups(config: Config) -> dict[str, int]:
+    """Counts a config's trainable parameters by the first part of their paths; builds nothing."""
+    shapes = build.parameter_shapes(build.method(config.model))
+    chosen, _ = trees.split(shapes, config.optimizer.trainable)
+    return {name: trees.count({name: part}) for name, part in chosen.items()}
+
+
+if __name__ == "__main__":
+    for name, variant_config in VARIANTS.items():
+        groups = trainable_groups(variant_config())
+        parts = ", ".join(f"{part} {count / 1e6:.3f}" for part, count in groups.items())
+        print(f"{name:16s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")

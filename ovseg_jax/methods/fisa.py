@@ -1,0 +1,274 @@
+"""FISA: words enter CLIP's image tower early, through mask tokens; and MaskCLIP, its base.
+
+Mask tokens start as copies of the class token and pass every block beside the image, which never
+sees them; a token sees the class token and the patches that its mask covers. That alone is the
+baseline. FISA lets the tokens ask the words first (`models.fisa.seve`), refines the masks by a few
+convolutions, and trains only these and CLIP's query projections (SIMO). MaskCLIP trains relative
+mask attention instead. Source: FISA's paper, which has no code, and MaskCLIP (arXiv 2208.08984);
+systems 4.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.losses.set_criterion import SetCriterion, Truth
+from ovseg_jax.methods.method import Method, Metrics, average_templates
+from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
+from ovseg_jax.models.fisa.low_rank import LowRank
+from ovseg_jax.models.fisa.mask_tokens import mask_logits, walk
+from ovseg_jax.models.fisa.relative_attention import RelativeAttention
+from ovseg_jax.models.fisa.seve import Seve
+from ovseg_jax.ops.pooling import map_chunks
+from ovseg_jax.ops.resize import resize
+from ovseg_jax.ops.vectors import unit
+from ovseg_jax.typing import Batch, Features, Memory, Proposals, Regions, Scores, Text
+
+NEVER = -1e4
+"""Logit of "none of these" in the loss: finite, because its weight there is zero."""
+
+
+class Fisa(Method):
+    """Mask tokens through all blocks of a vision transformer, with words on the way.
+
+    Attributes:
+        clip_size: Side in pixels of the square that CLIP sees each frame squashed to, whatever the
+            generator sees; 0 for the frame itself.
+        words_enter: In which blocks mask tokens ask the words; "none" is MaskCLIP.
+        word_blocks: How many blocks "first" and "last" mean.
+        shared: As for `Seve`.
+        rank: As for `Seve`.
+        residual: As for `Seve`.
+        norm: As for `Seve`.
+        separate_query: As for `Seve`.
+        class_key: Whether mask tokens see the class token beside the patches.
+        adapter_layers: Convolutions of the Distribution Adapter, 0 to 3.
+        adapter_width: Channels between them.
+        relative_blocks: Blocks with relative mask attention (MaskCLIP: 5, 11, 17, 23).
+        lora_rank: Rank of changes of all attention projections; 0 for none.
+        tune_generator: Whether the mask generator learns from the loss of the masks too.
+        class_weight: Weight of the cross-entropy, in the matching and in the loss.
+        mask_weight: Weight of the cross-entropy per point of a mask.
+        dice_weight: Weight of the dice loss.
+        num_points: Points at which masks are compared.
+        chunk: Masks of each image read at once; bounds the memory.
+    """
+
+    clip_size: int = 896
+    words_enter: Literal["all", "first", "last", "none"] = "all"
+    word_blocks: int = 7
+    shared: bool = True
+    rank: int = 128
+    residual: bool = False
+    norm: bool = False
+    separate_query: bool = False
+    class_key: bool = True
+    adapter_layers: int = 2
+    adapter_width: int = 8
+    relative_blocks: tuple[int, ...] = ()
+    lora_rank: int = 0
+    tune_generator: bool = False
+    class_weight: float = 2.0
+    mask_weight: float = 5.0
+    dice_weight: float = 5.0
+    num_points: int = 12544
+    chunk: int = 32
+
+    def setup(self):
+        """Declares what is new beside CLIP."""
+        super().setup()
+        tower = self.clip.visual
+        sizes = {"width": tower.width, "heads": tower.heads, "dtype": tower.dtype}
+        if blocks := self.blocks_with_words():
+            self.seve = Seve(
+                blocks=blocks,
+                shared=self.shared,
+                rank=self.rank,
+                residual=self.residual,
+                norm=self.norm,
+                separate_query=self.separate_query,
+                **sizes,
+            )
+        if self.adapter_layers:
+            self.distribution = DistributionAdapter(self.adapter_layers, self.adapter_width)
+        self.relative = [
+            RelativeAttention(patch=tower.patch, name=f"relative_block{index}", **sizes)
+            for index in self.relative_blocks
+        ]
+        if self.lora_rank:
+            self.lora = LowRank(tower.width, tower.layers, self.lora_rank)
+
+    def blocks_with_words(self) -> tuple[int, ...]:
+        """Indices of the blocks in which mask tokens ask the words.
+
+        Raises:
+            ValueError: The tower has fewer blocks than that.
+        """
+        layers, count = self.clip.visual.layers, self.word_blocks
+        if self.words_enter in ("first", "last") and not 0 < count <= layers:
+            raise ValueError(f"word_blocks={count}, but the tower has {layers} blocks")
+        every = tuple(range(layers))
+        ways = {"all": every, "first": every[:count], "last": every[-count:], "none": ()}
+        return ways[self.words_enter]
+
+    @property
+    def stride(self) -> int:
+        """Sides of frames are multiples of it: the generator's, where CLIP has its own size."""
+        return 32 if self.clip_size else self.clip.stride
+
+    # ---- the image -------------------------------------------------------------------------
+
+    def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
+        """Runs the tower once and keeps what mask tokens will read of every block.
+
+        The whole frame, padding included, is squashed to CLIP's square, as MaskCLIP does; masks
+        follow it. Bicubic with antialiasing, which only matters where frames are larger.
+        """
+        pixels = self.normalise(images, sizes)
+        if self.clip_size:
+            size = (self.clip_size, self.clip_size)
+            pixels = resize(pixels, size, method="bicubic", antialias=True)
+        if self.is_initializing():
+            return self._encode(pixels, sizes)
+        method, variables = self._tuned()
+        return method.apply(variables, pixels, sizes, method="_encode")
+
+    def _encode(self, pixels: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
+        tower = self.clip.visual
+        tokens, memories = tower.run(pixels, remember=range(tower.layers))
+        grid = (pixels.shape[1] // tower.patch, pixels.shape[2] // tower.patch)
+        kept = tuple(self._kept(index, memories[index]) for index in range(tower.layers))
+        return Features(dense=tower.cells(tokens, grid), cache=kept, sizes=sizes)
+
+    def _kept(self, index: int, memory: Memory) -> Memory:
+        """Drops what nobody reads: tokens but the first block's class token, most of `normed`."""
+        tokens = memory.tokens[:, : int(index == 0)]
+        normed = memory.normed if index in self.relative_blocks else memory.normed[:, :0]
+        return memory.replace(tokens=tokens, normed=normed)
+
+    def _tuned(self) -> tuple[Method, dict[str, Any]]:
+        """This method outside of its scope, and its parameters with LoRA's changes in place."""
+        params = self.variables["params"]
+        if self.lora_rank:
+            visual = self.lora(params["clip"]["visual"])
+            params = params | {"clip": params["clip"] | {"visual": visual}}
+        return self.clone(parent=None), {"params": params}
+
+    # ---- masks and words -------------------------------------------------------------------
+
+    def propose(self, batch: Batch, features: Features, text: Text) -> Proposals:
+        """Proposes masks by the model's own generator, whose names for them are not used."""
+        proposals = super().propose(batch, features, text)
+        return proposals.replace(class_logits=None, class_embeddings=None)
+
+    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+        """Reads mask tokens through the tower and compares them with the words."""
+        rows, valid = class_rows(text), text.valid
+        if self.is_initializing():
+            if self.lora_rank:
+                self._tuned()
+            tokens, masks = self.read(features, proposals.masks, rows, valid)
+        else:
+            method, variables = self._tuned()
+
+            @jax.checkpoint
+            def read(masks: Array) -> tuple[Array, Array]:
+                return method.apply(variables, features, masks, rows, valid, method="read")
+
+            tokens, masks = map_chunks(read, proposals.masks, self.chunk, axis=1)
+        logits = self.compare(tokens, self.words(features, text), text)
+        refined = masks if self.adapter_layers or self.relative_blocks else None
+        return Scores(logits=logits, masks=refined, regions=Regions(embeddings=tokens))
+
+    def read(
+        self,
+        features: Features,
+        masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"],
+        rows: Float[Array, "k d"],
+        valid: Bool[Array, " k"],
+    ) -> tuple[Float[Array, "b q d"], Float[Array, "b q _H _W"]]:
+        """Embeds masks; also returns them as refined, logits at the size of CLIP's images.
+
+        Args:
+            features: What `encode` returned.
+            masks: Hard masks or logits, in the frame, at any size.
+            rows: One row per class.
+            valid: Classes that exist.
+        """
+        patch, grid = self.clip.visual.patch, features.dense.shape[1:3]
+        masks = mask_logits(masks, (grid[0] * patch, grid[1] * patch))
+        masks = self.distribution(masks) if self.adapter_layers else masks
+        tokens, masks = self.walk(features, masks, rows, valid)[-1]
+        return self.clip.project(tokens).astype(jnp.float32), masks
+
+    def walk(
+        self,
+        features: Features,
+        masks: Float[Array, "b q H W"],
+        rows: Float[Array, "k d"],
+        valid: Bool[Array, " k"],
+    ) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"]]]:
+        """Returns tokens and masks behind every block; `masks` are logits at CLIP's size."""
+        options: dict[str, Any] = {"class_key": self.class_key}
+        options["relative"] = dict(zip(self.relative_blocks, self.relative, strict=True))
+        if self.words_enter != "none":
+            words = self.seve.words(rows)
+            options["query"] = partial(self.seve.query, words=words, valid=valid)
+        return walk(self.clip.visual, features.cache, masks, **options)
+
+    # ---- training --------------------------------------------------------------------------
+
+    def loss(
+        self,
+        batch: Batch,
+        proposals: Proposals,
+        text: Text,
+        rng: Array,
+        features: Features | None = None,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Matches refined masks with the truth; cross-entropy, dice and points of the pairs.
+
+        Masks without a partner have no say: their weight is zero (equation 6, systems 4.3).
+
+        Args:
+            batch: Images with `segment_ids` and `labels`.
+            proposals: Masks of the configured source.
+            text: The training vocabulary.
+            rng: Key of this step.
+            features: What `encode` gave for these images.
+        """
+        draw_key, loss_key = jax.random.split(rng)
+        ids, labels = self.sample_truth_ids(batch, draw_key)
+        features, text = self.encode_batch(batch, features), self.current_text(text)
+        if self.tune_generator:
+            proposals = self.propose(batch, features, text)
+        scores = self.score(features, proposals, text)
+        logits = scores.logits.at[..., -1].set(NEVER)
+        masks = scores.masks
+        if masks is None:
+            masks = mask_logits(proposals.masks, proposals.masks.shape[2:])
+        answers = Proposals(masks=masks, valid=proposals.valid, class_logits=logits)
+        truth = Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+        loss, metrics = self.criterion()([answers], truth, loss_key)
+        return loss, {"loss": loss, **metrics}
+
+    def criterion(self) -> SetCriterion:
+        """The loss with this method's weights."""
+        return SetCriterion(
+            class_weight=self.class_weight,
+            mask_weight=self.mask_weight,
+            dice_weight=self.dice_weight,
+            no_object_weight=0.0,
+            num_points=self.num_points,
+        )
+
+
+def class_rows(text: Text) -> Float[Array, "k d"]:
+    """Returns one row of unit length per class, the mean of its names; zeros in empty slots."""
+    slots, rows = text.valid.shape[0], average_templates(text.embeddings)
+    return unit(jax.ops.segment_sum(rows, text.classes, num_segments=slots + 1)[:slots])

@@ -1,0 +1,145 @@
+"""OVSeg (arXiv 2210.04150): crops of masks through a CLIP that was taught to read them.
+
+CLIP is adapted to masked crops by mask prompts, by tuning its image tower, or by both, on pairs of
+a mask and a noun. Answers join the generator's opinion and CLIP's; see `inference.ensemble`.
+Follows facebookresearch/ov-seg (systems 3).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ovseg_jax.losses.classification import masked_cross_entropy
+from ovseg_jax.methods.mask_cropping import MaskCropping
+from ovseg_jax.methods.maskclippp import one_name_per_class
+from ovseg_jax.methods.method import Metrics, average_templates
+from ovseg_jax.models.clip.vit import VisionTransformer
+from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
+from ovseg_jax.ops.vectors import unit
+from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
+
+TEMPERATURE = 100.0
+"""Factor on cosines when answering, whatever was learned."""
+
+
+class OVSeg(MaskCropping):
+    """Mask cropping with prompts in the patches that show nothing.
+
+    Attributes:
+        prompts: What is put into the tower: mask prompts, further tokens (VPT), or nothing.
+        prompt_depth: How many depths have prompts of their own.
+        prompt_tokens: Further tokens of VPT.
+        duplicates: In the loss, whether masks of the same class are wrong for each other's words,
+            as in the original, or take no part.
+    """
+
+    prompts: Literal["mask", "vpt", "none"] = "mask"
+    prompt_depth: int = 3
+    prompt_tokens: int = 50
+    duplicates: Literal["negative", "ignored"] = "negative"
+
+    def setup(self):
+        """Declares the prompts.
+
+        Raises:
+            ValueError: Prompts are wanted in a tower that has no patches to put them in.
+        """
+        super().setup()
+        if self.prompts == "none":
+            return
+        tower = self.clip.visual
+        if not isinstance(tower, VisionTransformer) or not tower.class_token:
+            raise ValueError(
+                f"prompts {self.prompts!r} need a transformer with a class token, not "
+                f"{type(tower).__name__}; set method.prompts to 'none'"
+            )
+        if self.prompts == "vpt":
+            self.prompt = DeepPrompts(self.prompt_depth, self.prompt_tokens, tower.width)
+        else:
+            cells = (self.crop_size // tower.patch) ** 2
+            self.prompt = MaskPrompts(self.prompt_depth, cells, tower.width, tower.dtype)
+
+    @property
+    def stride(self) -> int:
+        """Sides of frames are multiples of this; crops have a size of their own."""
+        return 32
+
+    def embed_crops(
+        self, crops: Float[Array, "n size size 3"], regions: Bool[Array, "n size size"]
+    ) -> Float[Array, "n d"]:
+        """Embeds crops, with prompts where they show nothing of their object."""
+        if self.prompts == "none":
+            return self.clip.encode_image(crops)
+        tower = self.clip.visual
+        if self.prompts == "vpt":
+            tokens, _ = tower.run(crops, prompts=self.prompt())
+        else:
+            tokens, _ = tower.run(crops, edits=self.prompt(kept_patches(regions, tower.patch)))
+        return tower.embed_whole(tokens)
+
+    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+        """Compares crops with classes at a fixed temperature; void takes no part here.
+
+        An empty mask has logits of zero throughout, by which the ensemble knows it.
+        """
+        regions = self.embed(features, proposals)
+        vectors = unit(regions.embeddings) * TEMPERATURE
+        logits = self.class_logits(vectors, self.words(features, text), text)
+        return Scores(logits=logits.at[..., -1].set(-jnp.inf), regions=regions)
+
+    def loss(
+        self,
+        batch: Batch,
+        proposals: Proposals,
+        text: Text,
+        rng: Array,
+        features: Features | None = None,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """CLIP's contrastive loss over all masks of the batch and their nouns (systems 3.4)."""
+        mask_rng, name_rng = jax.random.split(rng)
+        truth, labels = self.sample_truth(batch, mask_rng)
+        features = self.encode_batch(batch, features)
+        embeddings = self.embed(features, truth).embeddings
+        labels = jnp.where((embeddings != 0).any(-1), labels, -1).reshape(-1)
+        nouns = noun_rows(one_name_per_class(self.current_text(text), name_rng), labels)
+        images = unit(embeddings.reshape(len(labels), -1))
+        logits = self.clip.temperature() * images @ nouns.T
+        loss = paired_loss(logits, labels, ignore_duplicates=self.duplicates == "ignored")
+        return loss, {"loss": loss, "mask_accuracy": pair_accuracy(logits, labels)}
+
+
+def noun_rows(text: Text, labels: Int[Array, " n"]) -> Float[Array, "n d"]:
+    """Returns the embedding of each label's name; of the first, where it has several."""
+    rows = (text.classes == labels[:, None]).argmax(-1)
+    return average_templates(text.embeddings)[rows]
+
+
+def paired_loss(
+    logits: Float[Array, "n n"], labels: Int[Array, " n"], *, ignore_duplicates: bool = False
+) -> Float[Array, ""]:
+    """Symmetric cross-entropy: image i belongs to noun i, and the other way round.
+
+    Args:
+        logits: Similarity times temperature of every image (rows) and noun (columns).
+        labels: Class of each pair; pairs below zero take no part.
+        ignore_duplicates: Whether equal nouns of other pairs leave the softmax; otherwise they
+            are wrong answers, as in CLIP.
+    """
+    valid, own = labels >= 0, jnp.eye(len(labels), dtype=bool)
+    blocked = ~valid[None]
+    if ignore_duplicates:
+        blocked = blocked | (labels[:, None] == labels) & ~own
+    targets = jnp.where(valid, jnp.arange(len(labels)), -1)
+    sides = (jnp.where(blocked & ~own, -jnp.inf, side) for side in (logits, logits.T))
+    return sum(masked_cross_entropy(side, targets) for side in sides) / 2
+
+
+def pair_accuracy(logits: Float[Array, "n n"], labels: Int[Array, " n"]) -> Float[Array, ""]:
+    """Returns the share of images whose best noun is their own class's."""
+    valid = labels >= 0
+    best = jnp.where(valid, logits, -jnp.inf).argmax(-1)
+    return ((labels[best] == labels) & valid).sum() / jnp.maximum(valid.sum(), 1)

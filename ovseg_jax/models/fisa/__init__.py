@@ -1,0 +1,1 @@
+"""Mask class tokens that pass every block of a vision transformer: MaskCLIP and FISA."""

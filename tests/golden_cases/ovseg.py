@@ -1,0 +1,172 @@
+"""Golden cases of OVSeg: crops, prompted CLIP, ensemble, the whole system."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ovseg_jax import build
+from ovseg_jax.config import EnsembleConfig, MaskCroppingConfig
+from ovseg_jax.convert.ovseg import convert_ovseg
+from ovseg_jax.inference.ensemble import ovseg_probabilities
+from ovseg_jax.methods.mask_cropping import MaskCropping
+from ovseg_jax.models.clip.variants import build_clip
+from ovseg_jax.ops.crops import mask_boxes
+from ovseg_jax.ops.masks import hard_masks
+from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.vectors import unit
+from ovseg_jax.typing import Batch, Proposals, Text
+from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
+
+from . import Case, Outputs, runner
+from .generators import channels_first, padded_batch
+
+SIDE = MaskCroppingConfig().crop_size
+
+
+@runner("ovseg", "ovseg_crop")
+def run_crop(case: Case) -> Outputs:
+    """Crops of soft masks and where they show their object."""
+    image, adapter = case.inputs["image"], case.config["clip_adapter"]
+    method = MaskCropping(clip=build_clip("vit_b_16"), expand=adapter["MASK_EXPAND_RATIO"])
+    sizes = jnp.asarray([image.shape[:2]])
+    logits = jnp.asarray(case.inputs["mask_logits"])[None]
+
+    @jax.jit
+    def crops(image):
+        pixels = method.normalise(image, sizes)
+        hard = hard_masks(logits, image.shape[1:3], adapter["MASK_THR"])
+        return hard[0], *method._crop((pixels[0], sizes[0], hard[0]))
+
+    hard, regions, inside = map(np.asarray, crops(jnp.asarray(image[None], float)))
+    valid = hard.any((1, 2))
+    top, left, bottom, right = np.moveaxis(np.asarray(mask_boxes(jnp.asarray(hard))), -1, 0)
+    return {
+        "valid": valid,
+        "boxes": np.stack([left, top, right, bottom], -1)[valid],
+        "regions": channels_first(regions[valid]),
+        "region_masks": inside[valid][:, None].astype(np.float32),
+    }
+
+
+@runner("ovseg", "ovseg_vit")
+def run_tower(case: Case) -> Outputs:
+    """The tower with and without prompts, on given crops."""
+    method, params = converted(case)
+    crops = jnp.asarray(np.moveaxis(case.inputs["regions"], 1, -1))
+    inside = jnp.asarray(case.inputs["region_masks"]) > 0
+
+    def embed(bound, crops, inside):
+        return bound.embed_crops(crops, inside), bound.clip.encode_image(crops)
+
+    prompted, plain = apply(method, params, embed, crops, inside)
+    return {
+        "prompted": np.asarray(prompted),
+        "unprompted": np.asarray(plain),
+        "normalized": np.asarray(unit(prompted)),
+    }
+
+
+@runner("ovseg", "ovseg_inference")
+def run_inference(case: Case) -> Outputs:
+    """From given masks and their embeddings to the semantic map."""
+    method, params = converted(case)
+    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
+    proposals = Proposals(
+        masks=jnp.asarray(case.inputs["pred_masks"])[None],
+        valid=jnp.ones((1, len(case.inputs["pred_masks"])), bool),
+        class_embeddings=100 * unit(jnp.asarray(case.inputs["pred_embeddings"])),
+    )
+    return answers(case, method, params, batch, proposals)
+
+
+@runner("ovseg", "ovseg_full")
+def run_full(case: Case) -> Outputs:
+    """From an image and names to the semantic map."""
+    method, params = converted(case)
+    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
+
+    def propose(bound, batch):
+        images, sizes = batch.images.astype(float), batch.sizes
+        return bound.generator.trunk(images, sizes), bound.generator(images, sizes)[-1]
+
+    @jax.jit
+    def compute(params, batch):
+        def is_head(module, _):
+            return module.name == "class_layer"
+
+        options = {"capture_intermediates": is_head, "mutable": ["intermediates"]}
+        result, seen = method.apply({"params": params}, batch, method=propose, **options)
+        head = seen["intermediates"]["generator"]["decoder"]["class_layer"]
+        return *result, head["__call__"][-1]
+
+    trunk, proposals, embeddings = compute(params, batch)
+    outputs = {f"backbone_{name}": channels_first(x) for name, x in trunk.items()}
+    outputs["pred_masks"] = np.asarray(proposals.masks)
+    outputs["pred_embeddings"] = np.asarray(embeddings)
+    return outputs | answers(case, method, params, batch, proposals)
+
+
+def converted(case: Case):
+    """The converted checkpoint as the real method."""
+    model, params, _ = convert_ovseg(case.checkpoint(), case.name)
+    return build.method(model), jax.tree.map(jnp.asarray, params)
+
+
+def apply(method, params, function, *inputs):
+    """Applies a function of the bound method, compiled."""
+    return jax.jit(
+        lambda params, *inputs: method.apply({"params": params}, *inputs, method=function)
+    )(params, *inputs)
+
+
+def answers(case: Case, method, params, batch: Batch, proposals: Proposals) -> Outputs:
+    """Everything from the proposals on."""
+    config = case.config
+    text = text_of(case, method, params)
+
+    def score(bound, batch, proposals, text):
+        features = bound.encode_batch(batch)
+        rows = bound.proposal_words(features, text)
+        named = bound.class_logits(proposals.class_embeddings, rows, text)
+        return rows, named, bound.score(features, proposals, text)
+
+    rows, named, scores = apply(method, params, score, batch, proposals, text)
+    features = np.asarray(unit(scores.regions.embeddings))[0]
+    valid = (features != 0).any(-1)
+    weight = config.get("ensemble_weight_used", config["clip_adapter"]["CLIP_ENSEMBLE_WEIGHT"])
+    weights = EnsembleConfig(kind="ovseg", alpha=weight, beta=weight)
+    count = len(case.inputs["class_names"])
+    inside = ovseg_probabilities(named, scores.logits, text.seen, text.valid, weights)
+    cosines = 100 * features @ np.asarray(rows).T
+    return {
+        "text_features": np.asarray(rows),
+        "region_features": features[valid],
+        "clip_logits": cosines[valid][:, [*range(count), -1]],
+        "valid": valid,
+        "sem_seg": semantic(np.asarray(inside)[0, :, :count], proposals, batch, case),
+    }
+
+
+def semantic(probabilities, proposals: Proposals, batch: Batch, case: Case) -> np.ndarray:
+    """Sums masks by their probabilities at the size of the picture, then resizes."""
+    height, width = case.inputs["image"].shape[:2]
+    masks = jax.nn.sigmoid(resize_masks(proposals.masks, batch.images.shape[1:3]))[0]
+    scores = jnp.einsum("qk,qhw->khw", probabilities, masks[:, :height, :width])
+    return np.asarray(resize_masks(scores, tuple(case.config["output_size"])))
+
+
+def text_of(case: Case, method, params) -> Text:
+    """The case's names, each as a whole, embedded by the text tower."""
+    model, _, _ = convert_ovseg(case.checkpoint(), case.name)
+    names = [str(name) for name in case.inputs["class_names"]]
+    classes = ClassList("case", tuple(ClassEntry((name,), True, (0, 0, 0)) for name in names))
+    text = build.text(model, method, params, classes)
+    slots = len(names)
+    return text.replace(
+        embeddings=text.embeddings[:slots],
+        classes=text.classes[:slots],
+        valid=text.valid[:slots],
+        seen=text.seen[:slots],
+    )
