@@ -162,7 +162,8 @@ class MaskAdapterConfig:
         chunk: Masks adapted at once; bounds the memory.
         num_truth: Ground-truth masks in the loss (32 in the warm-up, 16 in mixed training).
         num_matched: Matched pairs of prediction and truth in mixed training.
-        match_rule: One random prediction per truth (the code) or every pair (the paper).
+        match_rule: One random prediction per truth (the code), every pair (the paper), or one to
+            one by the largest sum of IoUs (an ablation).
         match_iou: IoU above which a prediction matches.
         match_probability: Probability at which predictions are binarised for the IoU: 0.4 on
             FC-CLIP, 0.5 on MAFT+.
@@ -183,7 +184,7 @@ class MaskAdapterConfig:
     chunk: int = 32
     num_truth: int = 32
     num_matched: int = 8
-    match_rule: Literal["one_per_truth", "every_pair"] = "one_per_truth"
+    match_rule: Literal["one_per_truth", "every_pair", "hungarian"] = "one_per_truth"
     match_iou: float = 0.7
     match_probability: float = 0.4
     class_weight: float = 2.0

@@ -41,7 +41,8 @@ class MaskAdapter(Method):
         layer_scale_init: Start value of the blocks' residual factors; 1e-6 is the paper's, 0.1
             learns faster in short runs.
         num_matched: Matched pairs of prediction and truth in mixed training.
-        match_rule: One random prediction per truth (the code) or every pair (the paper).
+        match_rule: One random prediction per truth (the code), every pair (the paper), or one to
+            one by the largest sum of IoUs (an ablation).
         match_iou: IoU above which a prediction matches.
         match_probability: Probability at which predictions are cut for the IoU.
         class_weight: Weight of the cross-entropy.
@@ -59,7 +60,7 @@ class MaskAdapter(Method):
     chunk: int = 32
     layer_scale_init: float = 1e-6
     num_matched: int = 8
-    match_rule: Literal["one_per_truth", "every_pair"] = "one_per_truth"
+    match_rule: Literal["one_per_truth", "every_pair", "hungarian"] = "one_per_truth"
     match_iou: float = 0.7
     match_probability: float = 0.4
     class_weight: float = 2.0

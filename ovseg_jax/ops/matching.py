@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
+from ovseg_jax.ops.assignment import assign
 from ovseg_jax.typing import struct
 
-RULES = ("one_per_truth", "every_pair")
+RULES = ("one_per_truth", "every_pair", "hungarian")
 
 
 @no_type_check  # JAX rebuilds it with leaves that are not arrays
@@ -66,11 +67,13 @@ def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three nu
 ) -> Matches:
     """Chooses up to `capacity` pairs whose IoU passes the threshold.
 
-    Two rules:
+    Three rules:
 
     * "one_per_truth", what Mask-Adapter's code does: every true mask with some prediction of
       IoU > threshold gets one such prediction, drawn uniformly.
     * "every_pair", what its paper says: every pair with IoU >= threshold.
+    * "hungarian": one prediction per true mask and the other way round, with the largest sum of
+      IoUs; of these pairs, those with IoU >= threshold.
 
     Of more pairs than `capacity` a uniformly random subset is kept. Kept pairs are in ascending
     order of the true mask, then of the prediction. For a batch, use `jax.vmap` over IoUs,
@@ -83,7 +86,7 @@ def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three nu
         rng: Key for the random choices.
         threshold: Least IoU.
         capacity: Length of the result.
-        rule: "one_per_truth" or "every_pair".
+        rule: One of `RULES`.
 
     Returns:
         The pairs, padded at the end.
@@ -100,6 +103,8 @@ def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three nu
     pick_key, cap_key = jax.random.split(rng)
     if rule == "one_per_truth":
         passes = _keep_one_per_column(passes, pick_key)
+    if rule == "hungarian":
+        passes = passes & _one_to_one(ious, gt_valid, pred_valid)
     return _keep_at_most(passes, capacity, cap_key)
 
 
@@ -108,6 +113,14 @@ def _keep_one_per_column(passes: Array, key: Array) -> Array:
     scores = jnp.where(passes, jax.random.uniform(key, passes.shape), -1)
     winner = jnp.argmax(scores, axis=0)
     return passes & (jnp.arange(len(passes))[:, None] == winner[None])
+
+
+def _one_to_one(ious: Array, gt_valid: Array, pred_valid: Array) -> Array:
+    """Marks the pairs of the assignment with the largest sum of IoUs."""
+    costs = jnp.where(pred_valid[:, None], -ious, 0.0)
+    spare = jnp.zeros((ious.shape[1], ious.shape[1]))  # there may be fewer predictions than truths
+    rows = assign(jnp.concatenate([costs, spare])[None], gt_valid[None])[0]
+    return jnp.arange(len(ious))[:, None] == rows
 
 
 def _keep_at_most(passes: Array, capacity: int, key: Array) -> Matches:

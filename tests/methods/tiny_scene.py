@@ -8,7 +8,9 @@ import numpy as np
 
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
+from ovseg_jax.models.clip.resnet import ResNetTower
 from ovseg_jax.models.clip.text import TextTower
+from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.typing import Batch, Proposals, Text
 
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -90,7 +92,10 @@ def random_like(shapes) -> dict:
         fan_in = np.prod(leaf.shape[:-1])
         return jnp.float32(noise / np.sqrt(fan_in) if leaf.ndim > 1 else 0.5 + 0.2 * noise)
 
-    return jax.tree.map(draw, shapes)
+    def positive(path, leaf):
+        return jnp.abs(leaf) + 0.1 if path[-1].key == "variance" else leaf
+
+    return jax.tree_util.tree_map_with_path(positive, jax.tree.map(draw, shapes))
 
 
 @functools.cache
@@ -104,3 +109,16 @@ def compiled(method, function):
 def run(method, variables, function, *arguments):
     """Applies one of the method's functions under jit."""
     return compiled(method, function)(variables, *arguments)
+
+
+def tiny_vit_clip(**options) -> Clip:
+    """As `tiny_clip` with a transformer: patches of 8 pixels, three blocks."""
+    sizes = {"image_size": 32, "patch": 8, "width": 24, "layers": 3, "heads": 2}
+    visual = VisionTransformer(**(sizes | options), embedding_dim=WIDTH)
+    return Clip(visual=visual, text=tiny_clip().text)
+
+
+def tiny_resnet_clip() -> Clip:
+    """As `tiny_clip` with attention pooling."""
+    sizes = {"image_size": 32, "blocks": (1, 1, 1, 1), "width": 8, "heads": 2}
+    return Clip(visual=ResNetTower(**sizes, embedding_dim=WIDTH), text=tiny_clip().text)

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from ovseg_jax.ops.matching import binarise_logits, match_by_iou
 
 KEY = jax.random.key(0)
-RULES = ("one_per_truth", "every_pair")
+RULES = ("one_per_truth", "every_pair", "hungarian")
 run_matcher = jax.jit(match_by_iou, static_argnames=("threshold", "capacity", "rule"))
 
 
@@ -101,7 +102,8 @@ def test_nothing_valid_gives_nothing(rule, hidden):
 @pytest.mark.parametrize("rule", RULES)
 def test_more_capacity_than_pairs_is_padded(rule):
     result = match(np.ones((2, 1)), capacity=9, rule=rule)
-    assert result.valid.shape == (9,) and int(result.valid.sum()) == (1 if rule == RULES[0] else 2)
+    assert result.valid.shape == (9,)
+    assert int(result.valid.sum()) == (2 if rule == "every_pair" else 1)
 
 
 def test_one_prediction_may_serve_two_truths():
@@ -159,3 +161,24 @@ def test_impossible_requests_are_refused(options, message):
 def test_a_threshold_that_cannot_divide_is_refused(probability):
     with pytest.raises(ValueError, match="strictly between"):
         binarise_logits(jnp.zeros((1, 1)), probability)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5)])
+def test_one_to_one_has_the_largest_sum(shape):
+    ious = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
+    found = match_by_iou(
+        jnp.asarray(ious),
+        gt_valid=jnp.arange(shape[1]) != 1,
+        pred_valid=jnp.arange(shape[0]) != 0,
+        rng=jax.random.key(0),
+        threshold=0.0,
+        capacity=6,
+        rule="hungarian",
+    )
+    rows, columns = np.arange(shape[0])[1:], np.delete(np.arange(shape[1]), 1)
+    best = linear_sum_assignment(-ious[1:][:, columns])
+    want = {(int(columns[c]), int(rows[r])) for r, c in zip(*best, strict=True)}
+    pairs = zip(np.asarray(found.truth), np.asarray(found.prediction), strict=True)
+    kept = np.asarray(found.valid)
+    assert {pair for pair, ok in zip(pairs, kept, strict=True) if ok} == want
+    assert kept.sum() == len(want) == min(len(rows), len(columns))

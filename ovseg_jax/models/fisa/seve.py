@@ -52,7 +52,12 @@ class SemanticExtraction(nn.Module):
             tokens: Mask tokens behind the block's first norm.
             words: One row per class.
             valid: Classes that exist.
+
+        Raises:
+            ValueError: The rank does not divide into heads.
         """
+        if self.rank % self.heads:
+            raise ValueError(f"rank={self.rank} does not divide into {self.heads} heads")
         rank, values = self.rank or self.width, zeros if self.silent else lecun_normal()
         query = nn.Dense(rank, dtype=self.dtype, name="query")(tokens)
         key = nn.Dense(rank, dtype=self.dtype, name="key")(words)
