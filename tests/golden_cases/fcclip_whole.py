@@ -93,14 +93,22 @@ def propose_and_score(method, params, batch, text):
 
     def whole(bound, batch, text):
         features = bound.encode_batch(batch)
-        pyramid = bound.generator.trunk(batch.images, batch.sizes, features.pyramid)
+        images = batch.images.astype(jnp.float32)
+        pyramid = bound.generator.trunk(images, batch.sizes, features.pyramid)
         pixels = bound.generator.pixel_decoder(pyramid)
         layers = bound.generator.decoder(pixels, all_layers=True)
         proposals = bound.propose(batch, features, text)
         scores = bound.score(features, proposals, text)
         return pixels, layers, proposals, scores, bound.words(features, text)
 
-    return decisively(method, whole, params, batch, text)[2:]
+    found = decisively(method, whole, params, batch, text)[2:]
+    return jax.tree.map(single, found)
+
+
+def single(x):
+    """Double precision, which thresholds may have needed, ends here."""
+    wide = jnp.issubdtype(x.dtype, jnp.floating)
+    return jnp.asarray(x, jnp.float32) if wide else jnp.asarray(x)
 
 
 def tasks(case: Case, text: Text, batch, proposals, scores, words) -> Outputs:
@@ -126,7 +134,9 @@ def tasks(case: Case, text: Text, batch, proposals, scores, words) -> Outputs:
         "pred_logits": columns(proposals.class_logits, count),
         "pred_masks": np.asarray(proposals.masks),
         "final_log_probs": kept,
-        **three_tasks(jnp.asarray(kept), proposals.masks[0], frame, config),
+        **three_tasks(
+            jnp.asarray(kept), jnp.asarray(proposals.masks[0], jnp.float32), frame, config
+        ),
     }
 
 

@@ -66,7 +66,8 @@ def every_stage(method, batch: Batch):
 
 def tasks(case: Case, final: Proposals, frame: Frame, overlap_inside: bool) -> Outputs:
     """Semantic, and panoptic and instances where the case has things."""
-    config, logits, masks = case.config, final.class_logits[0], final.masks[0]
+    config = case.config
+    logits, masks = (jnp.asarray(x[0], jnp.float32) for x in (final.class_logits, final.masks))
     if "num_thing_classes" not in config:
         scores = semantic_scores(logits, masks, frame, order="scores_first")
         return {"sem_seg": np.asarray(scores)}
