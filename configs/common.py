@@ -88,6 +88,10 @@ GENERATOR_NO_DECAY = (
 """What the recipes of Mask2Former and its heirs exempt: norms and embeddings, but not biases."""
 
 
+TUNING_NO_DECAY = (r".*norm\w*/(scale|bias)", r".*(position|class)_embedding")
+"""What MaskCLIP++ exempts while it tunes CLIP: norms, positions and the class token."""
+
+
 def coco_panoptic(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     """COCO panoptic, large-scale jitter 0.1 to 2, grey padding; needs `--data.root`."""
     return DataConfig(

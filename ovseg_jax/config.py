@@ -237,7 +237,7 @@ class MaskClipPlusPlusConfig:
 
     Attributes:
         depth: Transformers: how many of the last blocks mask tokens pass through.
-        strength: Factor of the mask in the attention's logits; None learns it.
+        strength: Factor of the mask in the attention's logits; 0 learns it.
         psm: How masks and words are compared; a kind of `ovseg_jax.models.similarity`.
         keep_psm: Whether the PSM is used when answering.
         condition: What pseudo text looks at: every cell, or the embedding of the whole image.
@@ -253,7 +253,7 @@ class MaskClipPlusPlusConfig:
 
     kind: Literal["maskclippp"] = "maskclippp"
     depth: int = 3
-    strength: float | None = None
+    strength: float = 0.0
     psm: Literal["none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_text"] = (
         "linear"
     )

@@ -82,6 +82,8 @@ class Suite:
             large = self._source.propose(view.truth, key)
             labels = jnp.tile(network.labels, (1, self._copies))
         scores = method.apply(variables, features, small, text, method=method.score)
+        if self._source is None and scores.masks is not None:
+            large = small.replace(masks=scores.masks)
         log_probs = joined_log_probabilities(
             small,
             scores.logits,

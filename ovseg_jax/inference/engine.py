@@ -140,17 +140,20 @@ class Engine:
 
     def name(
         self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
-    ) -> tuple[Float[np.ndarray, "q k1"], Float[np.ndarray, "q m h w"] | None]:
+    ) -> tuple[Float[np.ndarray, "q k1"], Proposals, Float[np.ndarray, "q m h w"] | None]:
         """Names the masks of a generator, joining its opinion with the method's.
 
         Returns:
-            Log probability of each class slot and of void; and activation maps if they were asked
-            for and the method has them.
+            Log probability of each class slot and of void; the proposals, as refined as the method
+            refines them; and activation maps if they were asked for and the method has them.
         """
-        log_probs, maps = self._score(
+        log_probs, refined, maps = self._score(
             self.params, image.features, proposals, text, with_maps=with_maps
         )
-        return np.asarray(log_probs)[0], None if maps is None else np.asarray(maps)[0]
+        if refined is not None:
+            proposals = proposals.replace(masks=refined)
+        maps = None if maps is None else np.asarray(maps)[0]
+        return np.asarray(log_probs)[0], proposals, maps
 
     def _score_some(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
@@ -162,7 +165,8 @@ class Engine:
             frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
         valid = jnp.arange(slots)[None] < len(masks)
         proposals = Proposals(masks=jnp.asarray(frame), valid=valid)
-        log_probs, maps = self._score(
+        # Masks that were given stay as they are, also where the method would refine them.
+        log_probs, _, maps = self._score(
             self.params, image.features, proposals, text, with_maps=with_maps
         )
         # Cut on the host: on the device each number of masks would be a program of its own.
@@ -192,12 +196,13 @@ class Engine:
         proposals: Proposals,
         text: Text,
         with_maps: bool,
-    ) -> tuple[jax.Array, jax.Array | None]:
+    ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
         method = self.parts.method
         scores = method.apply({"params": params}, features, proposals, text, method="score")
         maps = scores.regions.maps if with_maps and scores.regions is not None else None
         weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
-        return joined_log_probabilities(proposals, scores.logits, text, weights, grid), maps
+        log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, grid)
+        return log_probs, scores.masks, maps
 
 
 def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:

@@ -181,7 +181,7 @@ class Segmenter(NamedModel):
     ) -> tuple[Prediction, Classification, np.ndarray]:
         """The answer from proposed masks, and those worth listing with their names."""
         proposals = self.propose(encoded)
-        log_probs, maps = self.engine.name(encoded, proposals, self._text, with_maps)
+        log_probs, proposals, maps = self.engine.name(encoded, proposals, self._text, with_maps)
         if with_maps and maps is None:
             raise _no_maps(self.parts)
         masks, shown = proposals.masks[0], len(self._checked_words().classes)

@@ -36,7 +36,7 @@ class MaskClipPlusPlus(Method):
 
     Attributes:
         depth: Transformers: how many of the last blocks mask tokens pass through.
-        strength: Factor of the mask in the attention's logits; None learns one per head (and
+        strength: Factor of the mask in the attention's logits; 0 learns one per head (and
             block), starting at exp(-5).
         psm: How masks and words are compared; see `models.similarity`.
         keep_psm: Whether the PSM is used when answering; without it cosines times temperature.
@@ -53,7 +53,7 @@ class MaskClipPlusPlus(Method):
     """
 
     depth: int = 3
-    strength: float | None = None
+    strength: float = 0.0
     psm: similarity.Kind = "linear"
     keep_psm: bool = True
     condition: similarity.Condition = "cells"
@@ -80,7 +80,7 @@ class MaskClipPlusPlus(Method):
         }
         if self.psm != "none":
             self.align = kinds[self.psm]()
-        if self.strength is None and self.attends:
+        if not self.strength and self.attends:
             shape = (self.depth if self.reads else 1, self.clip.visual.heads)
             start = nn.initializers.constant(-5.0)
             self.log_strength = self.param("log_strength", start, shape)
@@ -164,7 +164,7 @@ class MaskClipPlusPlus(Method):
         """Returns the factors of masks in the logits of attention; none where masks average."""
         if not self.attends:
             return jnp.zeros((0, 0))
-        if self.strength is None:
+        if not self.strength:
             return jnp.exp(self.log_strength)
         return jnp.full((self.depth if self.reads else 1, self.clip.visual.heads), self.strength)
 

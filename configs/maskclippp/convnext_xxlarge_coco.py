@@ -1,0 +1,50 @@
+"""MaskCLIP++ on ConvNeXt-XXL, COCO panoptic, ground-truth masks only (systems 2.8).
+
+ovseg convert open_clip open_clip_pytorch_model.bin weights/convnext_xxlarge
+python train.py configs/maskclippp/convnext_xxlarge_coco.py --workdir runs/maskclippp \
+    --data.root /data/coco
+
+Published: A-150 mIoU / PQ / AP 36.4 / 27.1 / 16.6 with FC-CLIP's masks, no ensemble; two RTX 3090.
+Ours: needs official weights and data.
+
+The paper states 2e-4; the released configuration, followed here, has 1e-4.
+"""
+
+from configs import common
+from ovseg_jax.config import (
+    ClipConfig,
+    Config,
+    InferenceConfig,
+    LrFactor,
+    MaskClipPlusPlusConfig,
+    ModelConfig,
+    OptimizerConfig,
+)
+
+
+def get_config() -> Config:
+    """The whole image tower trains slowly, the PSM at the full rate."""
+    return Config(
+        model=ModelConfig(
+            clip=ClipConfig(variant="convnext_xxlarge"),
+            method=MaskClipPlusPlusConfig(psm="pseudo_text"),
+            inference=InferenceConfig(short_side=640, long_side=2560),
+            train_vocabulary="coco_panoptic133",
+        ),
+        data=common.coco_panoptic((1024, 1024), batch_size=4),
+        optimizer=OptimizerConfig(
+            peak_lr=1e-4,
+            end_lr=1e-5,
+            clip_norm=0.01,
+            no_decay=common.TUNING_NO_DECAY,
+            trainable=(
+                r"clip/visual/.*",
+                r"align/.*",
+            ),
+            lr_factors=(LrFactor(pattern=r"clip/visual/.*", factor=1e-3),),
+        ),
+        evaluations=(common.coco_evaluation(),),
+        num_steps=20_000,
+        init_from="weights/convnext_xxlarge",
+        init_missing=(r"align/.*",),
+    )

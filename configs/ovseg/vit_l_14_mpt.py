@@ -1,0 +1,46 @@
+"""OVSeg, step two: mask prompts on top of the tuned tower (systems 3.4).
+
+ovseg convert openai ViT-L-14.pt weights/vit_l_14_quickgelu
+python train.py configs/ovseg/vit_l_14_mpt.py --workdir runs/ovseg_mpt --data.root /data/coco
+
+Published, both steps with Swin-B's masks: A-847 9.0, PC-459 12.4, A-150 29.6, PC-59 55.7,
+PAS-20 94.5. Ours: needs official weights and data.
+For prompts alone start from the converted CLIP: --init-from weights/vit_l_14_quickgelu.
+The optimiser's epsilon is 1e-6 in the original and optax's 1e-8 here.
+"""
+
+from configs import common
+from ovseg_jax.config import (
+    ClipConfig,
+    Config,
+    InferenceConfig,
+    ModelConfig,
+    OptimizerConfig,
+    OVSegConfig,
+)
+
+
+def get_config() -> Config:
+    """Everything but prompts and temperature is frozen."""
+    return Config(
+        model=ModelConfig(
+            clip=ClipConfig(variant="vit_l_14_quickgelu"),
+            method=OVSegConfig(prompts="mask"),
+            inference=InferenceConfig(short_side=640, long_side=2560),
+            templates="plain",
+            train_vocabulary="coco_stuff171",
+        ),
+        data=common.coco_stuff((640, 640), batch_size=8),
+        optimizer=OptimizerConfig(
+            peak_lr=0.05,
+            warmup_steps=100,
+            weight_decay=0.0,
+            beta2=0.98,
+            clip_norm=1e9,
+            trainable=(r"prompt/.*", r"clip/logit_scale"),
+        ),
+        evaluations=(common.coco_evaluation(),),
+        num_steps=37_700,  # five epochs of 965 thousand pairs, 128 a step
+        init_from="runs/ovseg_ft",
+        init_missing=(r"prompt/.*",),
+    )
