@@ -8,6 +8,7 @@ import jax
 import optax
 
 from ovseg_jax import trees
+from ovseg_jax.training import statistics
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 
@@ -30,19 +31,22 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
         )
         proposals, features = _proposed(method, source, state, batch, text, source_key)
 
-        def objective(trainable: dict) -> tuple[jax.Array, Metrics]:
-            variables = {"params": trees.merge(state.frozen, trainable)}
-            return method.apply(
-                variables, batch, proposals, text, loss_key, features, method=type(method).loss
-            )
+        mutable = statistics.watched(state.trainable)
 
-        gradients, metrics = jax.grad(objective, has_aux=True)(state.trainable)
+        def objective(trainable: dict) -> tuple[jax.Array, tuple[Metrics, dict]]:
+            variables = {"params": trees.merge(state.frozen, trainable)}
+            arguments = (batch, proposals, text, loss_key, features)
+            (loss, metrics), seen = method.apply(
+                variables, *arguments, method=type(method).loss, mutable=mutable
+            )
+            return loss, (metrics, seen)
+
+        gradients, (metrics, seen) = jax.grad(objective, has_aux=True)(state.trainable)
         updates, optimizer = tx.update(gradients, state.optimizer, state.trainable)
-        new = state.replace(
-            step=state.step + 1,
-            trainable=optax.apply_updates(state.trainable, updates),
-            optimizer=optimizer,
-        )
+        trainable = optax.apply_updates(state.trainable, updates)
+        if mutable:
+            trainable = statistics.follow(trainable, state.trainable, seen)
+        new = state.replace(step=state.step + 1, trainable=trainable, optimizer=optimizer)
         return new, metrics | {"gradient_norm": optax.tree.norm(gradients)}
 
     return step

@@ -27,8 +27,9 @@ class ResNetTower(nn.Module):
         heads: Heads of the attention pool.
         embedding_dim: Width of the joint space.
         position_resize: How positions fit another grid: a key of `ovseg_jax.ops.positions.WAYS`.
-        batch_statistics: Normalise by the batch's own mean and variance, as in training; the
-            stored ones are not updated here.
+        batch_statistics: Normalise by the batch's own mean and variance, as in training. The same
+            happens where the caller of `apply` makes the collection "statistics" mutable: then
+            what was measured is handed back in it, under the names of the stored parameters.
     """
 
     image_size: int
@@ -167,11 +168,19 @@ class ConvNorm(nn.Module):
             self.param(name, init, (self.features,))
             for name, init in (("mean", zeros), ("variance", ones))
         )
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        if self.batch_statistics:
+        wide, count = x.astype(jnp.promote_types(x.dtype, jnp.float32)), x.size // self.features
+        watched = self.is_mutable_collection("statistics") and not self.is_initializing()
+        if self.batch_statistics or watched:
             mean, variance = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
+        if watched:
+            self._report("mean", mean)
+            self._report("variance", variance * (count / max(count - 1, 1)))
         factor = scale * lax.rsqrt(variance + 1e-5)
         return (wide * factor + (bias - mean * factor)).astype(x.dtype)
+
+    def _report(self, name: str, value: Array) -> None:
+        """Hands a statistic to the caller; of several calls in one step the last one counts."""
+        self.sow("statistics", name, value, init_fn=lambda: None, reduce_fn=lambda _, new: new)
 
 
 class Bottleneck(nn.Module):
