@@ -161,7 +161,7 @@ class VisionTransformer(nn.Module):
         cells = self.embed_patches(images)
         grid, memories = cells.shape[1:3], {}
         tokens = self.embed_tokens(edits[0](cells) if 0 in edits else cells)
-        rotate = self._rotate(grid)
+        rotate = self.rotate_for(grid)
         extra = 0
         for index, block in enumerate(self.blocks):
             if index in prompts:
@@ -239,7 +239,8 @@ class VisionTransformer(nn.Module):
             name=name,
         )
 
-    def _rotate(self, grid: tuple[int, int]) -> Rotate | None:
+    def rotate_for(self, grid: tuple[int, int]) -> Rotate | None:
+        """Returns what turns queries and keys on a grid; None for towers that turn nothing."""
         if not self.rotary_grid:
             return None
         turn = rotation(grid, self.width // self.heads, self.rotary_grid)
