@@ -41,7 +41,7 @@ $(VENV)/.train: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(INSTALL) -e ".[train,dev]"
+	$(INSTALL) -e ".[train,dev,mine]"
 	touch $@
 
 clean:

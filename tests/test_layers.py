@@ -13,7 +13,7 @@ ROWS = (
     ("methods",),
     ("inference", "inputs"),
     ("build", "configs_io", "weights", "evaluation"),
-    ("training", "convert"),
+    ("training", "convert", "mining"),
     ("api", "cli"),
 )
 ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}
@@ -65,6 +65,7 @@ def test_heavy_libraries_stay_in_their_rooms(path):
         "tensorflow": {"inputs"},
         "tensorflow_datasets": {"inputs"},
         "clu": {"training"},
+        "spacy": {"mining"},
         "torch": set(),
     }
     for module in imported_modules(path):

@@ -1,0 +1,1 @@
+"""From captions to pairs of a mask and a noun, as OVSeg's training wants them."""
