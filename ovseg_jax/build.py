@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from ovseg_jax.config import (
     SamConfig,
 )
 from ovseg_jax.methods.contrastive import ContrastiveClip
+from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
 from ovseg_jax.methods.mask_adapter import MaskAdapter
@@ -52,6 +54,7 @@ METHODS: dict[str, type[Method]] = {
     "maft_plus": MaftPlus,
     "mask_adapter_on_maft": MaskAdapterOnMaft,
     "maskclippp": MaskClipPlusPlus,
+    "dense_pixels": DensePixels,
     "ovseg": OVSeg,
     "contrastive": ContrastiveClip,
     "mask_generator": MaskGenerator,
@@ -71,10 +74,20 @@ def method(config: ModelConfig) -> Method:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):
         raise ValueError(f"clip.variant is empty, but {needs} needs a CLIP model")
-    return METHODS[kind](clip=clip, generator=_generator(config, clip, dtype), **fields)
+    module = METHODS[kind](clip=clip, generator=_generator(config, clip, dtype), **fields)
+    for need in module.needs(len(templates(config.templates))):
+        if not need.met:
+            found = functools.reduce(getattr, need.field.split("."), config)
+            raise ValueError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
+    return module
 
 
 def _generator(config: ModelConfig, clip: Any, dtype: Any) -> Any:
+    if isinstance(config.generator, SamConfig):
+        raise ValueError(
+            "generator.kind is 'sam', but a model's own generator is 'query' or 'none': SAM makes "
+            "masks for another model (--generator)"
+        )
     if not isinstance(config.generator, QueryGeneratorConfig):
         return None
     return build_generator(config.generator, clip.embedding_dim if clip else 0, dtype)
@@ -106,6 +119,24 @@ def mask_source(config: MaskSourceConfig) -> Any:
     if config.kind == "perturbed":
         return PerturbedMasks(iou=config.iou, copies=config.copies)
     return GroundTruthMasks()
+
+
+def check_source(config: MaskSourceConfig, module: Method, field: str = "masks") -> None:
+    """Refuses a mask source that the model has not.
+
+    Args:
+        config: Where masks come from.
+        module: The method.
+        field: What the config calls this source.
+
+    Raises:
+        ValueError: Masks of a generator are wanted from a model without one.
+    """
+    if config.kind == "generator" and module.generator is None:
+        raise ValueError(
+            f"{field}.kind is 'generator', but the model has none (generator.kind is 'none'): give "
+            f"it one, or set {field}.kind to 'ground_truth' or 'perturbed'"
+        )
 
 
 def vocabulary(name: str) -> ClassList:

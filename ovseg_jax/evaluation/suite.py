@@ -38,6 +38,7 @@ class Suite:
             method: The method's module.
         """
         self._config, self._model, self._method = config, model, method
+        build.check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
         self._source = build.mask_source(config.masks)
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self.classes = build.vocabulary(config.data.vocabulary)

@@ -1,5 +1,7 @@
 """Contrastive training of CLIP itself on images and captions, with crops that hide the rest."""
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -7,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
+from ovseg_jax.methods.needs import Need
 from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
@@ -37,6 +40,11 @@ class ContrastiveClip(MaskPooling):
     crop_pixels: tuple[int, int] = (24, 88)
     objectives: tuple[str, ...] = ("cells",)
     consistency: float = 0.0
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold; something must be compared with the captions."""
+        yield from super().needs(templates)
+        yield Need("method.objectives", bool(self.objectives), "'cells', 'image', or both")
 
     def loss(
         self,

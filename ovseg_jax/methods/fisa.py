@@ -10,6 +10,7 @@ systems 4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics, average_templates
+from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
 from ovseg_jax.models.fisa.mask_tokens import mask_logits, walk
@@ -115,6 +117,27 @@ class Fisa(Method):
         every = tuple(range(layers))
         ways = {"all": every, "first": every[:count], "last": every[-count:], "none": ()}
         return ways[self.words_enter]
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold: mask tokens need a class token, words and masks its sizes."""
+        yield from super().needs(templates)
+        tower = self.clip.visual
+        yield Need("clip.variant", has_class_token(tower), CLASS_TOKEN)
+        layers, some = tower.layers, self.words_enter in ("first", "last")
+        few = f"1 to {layers}: the tower has {layers} blocks"
+        yield Need("method.word_blocks", not some or 0 < self.word_blocks <= layers, few)
+        divides = self.words_enter == "none" or self.rank % tower.heads == 0
+        yield Need("method.rank", divides, f"0 or a multiple of the tower's {tower.heads} heads")
+        chosen = self.relative_blocks
+        inside = list(chosen) == sorted(set(chosen) & set(range(layers)))
+        yield Need("method.relative_blocks", inside, f"rising numbers from 0 to {layers - 1}")
+        whole = f"0 or whole patches: a multiple of {tower.patch}"
+        yield Need("method.clip_size", self.clip_size % tower.patch == 0, whole)
+        yield Need("method.adapter_layers", 0 <= self.adapter_layers <= 3, "0 to 3")
+        yield Need("method.lora_rank", self.lora_rank >= 0, "0 for none, or more")
+        yield Need("method.has_void", not self.has_void, "False: nothing in its loss teaches void")
+        trains = not self.tune_generator or self.generator is not None
+        yield Need("generator.kind", trains, "'query', since method.tune_generator trains it")
 
     @property
     def stride(self) -> int:

@@ -1,10 +1,13 @@
 """MAFT+ (arXiv 2408.00744), and Mask-Adapter on top of it: words that depend on the image."""
 
+from collections.abc import Iterator
+
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Method
+from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.content_transfer import ContentTransfer, scrambled
 from ovseg_jax.typing import Features, Text
 
@@ -29,6 +32,13 @@ class TransferredWords(Method):
         self.transfer = ContentTransfer(
             self.clip.embedding_dim, self.transfer_heads, self.panoptic, self.clip.visual.dtype
         )
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold; the transfer's heads share the joint space."""
+        yield from super().needs(templates)
+        width, heads = self.clip.embedding_dim, self.transfer_heads
+        divisor = f"a divisor of the joint space's width, {width}"
+        yield Need("method.transfer_heads", heads > 0 and width % heads == 0, divisor)
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Encodes as always; the projected map may be scrambled, the pooled one never is."""

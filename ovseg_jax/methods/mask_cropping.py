@@ -1,5 +1,6 @@
 """Mask cropping: every mask's surroundings become an image of their own for CLIP."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import jax
@@ -8,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.methods.method import Method
+from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
 from ovseg_jax.ops.masks import hard_masks
 from ovseg_jax.ops.pooling import map_chunks
@@ -33,6 +35,13 @@ class MaskCropping(Method):
     expand: float = 1.0
     chunk: int = 32
     mask_threshold: float = 0.5
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold; no map of the whole image is made that a generator could read."""
+        yield Need("clip.variant", self.clip is not None, "a CLIP model")
+        yield from generator_needs(self.generator, None)
+        least = self.clip.stride
+        yield Need("method.crop_size", self.crop_size >= least, f"a cell or more: {least} pixels")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Keeps the normalised pixels; no tower runs before the masks are known."""

@@ -1,5 +1,6 @@
 """The mask generator alone: its training, and its own names for its masks."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import jax
@@ -8,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics
+from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
 
 
@@ -38,6 +40,11 @@ class MaskGenerator(Method):
     oversample: float = 3.0
     importance: float = 0.75
 
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold; CLIP is needed by what generators may read of it, not here."""
+        yield Need("generator.kind", self.generator is not None, "'query': it is what is trained")
+        yield from generator_needs(self.generator, self.clip.visual if self.clip else None)
+
     @property
     def reads_clip(self) -> bool:
         """Whether the generator stands on CLIP's trunk; if not, images never pass through CLIP."""
@@ -61,7 +68,10 @@ class MaskGenerator(Method):
             ValueError: The masks do not come from the generator, so nothing names them.
         """
         if proposals.class_logits is None:
-            raise ValueError("masks without classes: this model names only its own generator's")
+            raise ValueError(
+                "masks without classes: this model names only its own generator's "
+                "(masks.kind 'generator')"
+            )
         return Scores(logits=proposals.class_logits)
 
     def loss(

@@ -7,6 +7,7 @@ masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (sys
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -16,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.losses.reweighted import ClassLoss, reweighted_loss
 from ovseg_jax.methods.method import Method, Metrics, average_templates, mask_accuracy
+from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
 from ovseg_jax.models import similarity
 from ovseg_jax.models.clip.vit import VisionTransformer
@@ -84,6 +86,19 @@ class MaskClipPlusPlus(Method):
             shape = (self.depth if self.reads else 1, self.clip.visual.heads)
             start = nn.initializers.constant(-5.0)
             self.log_strength = self.param("log_strength", start, shape)
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold: mask tokens need a class token, the linear PSM its templates."""
+        yield from super().needs(templates)
+        tower = self.clip.visual
+        kinds = f"{CLASS_TOKEN}, or a convolutional tower"
+        yield Need("clip.variant", not self.reads or has_class_token(tower), kinds)
+        if self.reads:
+            blocks = f"1 to {tower.layers}: the tower has {tower.layers} blocks"
+            yield Need("method.depth", 0 < self.depth <= tower.layers, blocks)
+        fits = self.psm != "linear" or self.num_templates == templates
+        yield Need("method.num_templates", fits, f"{templates}, as many as the model's templates")
+        yield Need("method.has_void", not self.has_void, "False: its words have no row for void")
 
     @property
     def reads(self) -> bool:

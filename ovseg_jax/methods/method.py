@@ -24,6 +24,7 @@ Training adds `loss`. Every function reads its parameters only; stochastic layer
 caller of `apply` hands them an rng stream of their name.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -32,6 +33,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses.classification import masked_cross_entropy
+from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.pixels import normalise
 from ovseg_jax.ops.vectors import unit
@@ -71,6 +73,17 @@ class Method(nn.Module):
     def stride(self) -> int:
         """Pixels per cell; sides of frames are multiples of it."""
         return 32 if self.clip is None else self.clip.stride
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold for the parts to fit; `ovseg_jax.build.method` stops at the first.
+
+        A method with needs of its own yields these, then its own.
+
+        Args:
+            templates: Prompt templates per name in the model's vocabulary.
+        """
+        yield Need("clip.variant", self.clip is not None, "a CLIP model")
+        yield from generator_needs(self.generator, self.clip.visual)
 
     # ---- the contract --------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Follows facebookresearch/ov-seg (systems 3).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import jax
@@ -17,6 +18,7 @@ from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.maskclippp import one_name_per_class
 from ovseg_jax.methods.method import Metrics, average_templates
+from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
 from ovseg_jax.ops.vectors import unit
@@ -62,6 +64,23 @@ class OVSeg(MaskCropping):
         else:
             cells = (self.crop_size // tower.patch) ** 2
             self.prompt = MaskPrompts(self.prompt_depth, cells, tower.width, tower.dtype)
+
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold; prompts need a transformer, and patches to stand in."""
+        yield from super().needs(templates)
+        yield Need("method.has_void", not self.has_void, "False: its answers leave void out")
+        if self.prompts == "none":
+            return
+        tower, mask = self.clip.visual, self.prompts == "mask"
+        kind = f"'none' with {type(tower).__name__}; prompts go into {CLASS_TOKEN}"
+        yield Need("method.prompts", has_class_token(tower), kind)
+        turned = "'mask' or 'none': positions that turn tokens have no place for further ones"
+        yield Need("method.prompts", mask or not tower.rotary_grid, turned)
+        most = tower.layers + mask
+        depths = f"1 to {most}: the tower has {tower.layers} blocks"
+        yield Need("method.prompt_depth", 0 < self.prompt_depth <= most, depths)
+        whole = not mask or self.crop_size % tower.patch == 0
+        yield Need("method.crop_size", whole, f"whole patches: a multiple of {tower.patch}")
 
     @property
     def stride(self) -> int:

@@ -30,6 +30,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
     sharding.connect_hosts()
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
+    build.check_source(config.masks, method)
     source = build.mask_source(config.masks)
     current, tx = state.create(config, method, mesh)
 

@@ -54,6 +54,7 @@ def build_generator(
     Raises:
         ValueError: There is no such backbone, or parts do not fit together.
     """
+    _check_widths(config)
     return QueryGenerator(
         backbone=None if config.backbone == CLIP else backbone(config.backbone).clone(dtype=dtype),
         pixel_decoder=_pixel_decoder(config),
@@ -73,6 +74,18 @@ def backbone(name: str) -> nn.Module:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join((CLIP, *BACKBONES))
     raise ValueError(f"generator.backbone: no row {name!r}.{hint} Known: {known}")
+
+
+def _check_widths(config: Any) -> None:
+    if config.width % config.heads:
+        raise ValueError(
+            f"generator.heads is {config.heads}, which does not divide generator.width, "
+            f"{config.width}"
+        )
+    if config.width % 4:
+        raise ValueError(
+            f"generator.width is {config.width}, but sine positions need a multiple of four"
+        )
 
 
 def _pixel_decoder(config: Any) -> nn.Module:
@@ -101,6 +114,11 @@ def _decoder(config: Any, embedding_dim: int) -> nn.Module:
         "embedding_dim": embedding_dim,
     }
     if config.decoder == "masked_attention":
+        if config.pixel_decoder != "deformable":
+            raise ValueError(
+                f"generator.pixel_decoder is {config.pixel_decoder!r}, but generator.decoder "
+                "'masked_attention' needs 'deformable': it looks at maps of several sizes"
+            )
         if config.class_head == "embedding":
             raise ValueError("generator.class_head: masked attention has 'linear' or 'text' heads")
         return QueryDecoder(levels=config.levels, **shared)
