@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 from typing import Any
 
 import jax
@@ -15,21 +16,12 @@ from ovseg_jax.config import (
     DataConfig,
     EvaluationConfig,
     MaskSourceConfig,
+    MethodConfig,
     ModelConfig,
     QueryGeneratorConfig,
     SamConfig,
 )
-from ovseg_jax.methods.contrastive import ContrastiveClip
-from ovseg_jax.methods.dense_pixels import DensePixels
-from ovseg_jax.methods.fisa import Fisa
-from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
-from ovseg_jax.methods.mask_adapter import MaskAdapter
-from ovseg_jax.methods.mask_cropping import MaskCropping
-from ovseg_jax.methods.mask_generator import MaskGenerator
-from ovseg_jax.methods.mask_pooling import MaskPooling
-from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.method import Method
-from ovseg_jax.methods.ovseg import OVSeg
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks
@@ -46,20 +38,6 @@ from ovseg_jax.vocabulary.classes import (
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.text_bank import build_text
 
-METHODS: dict[str, type[Method]] = {
-    "mask_pooling": MaskPooling,
-    "mask_cropping": MaskCropping,
-    "fisa": Fisa,
-    "mask_adapter": MaskAdapter,
-    "maft_plus": MaftPlus,
-    "mask_adapter_on_maft": MaskAdapterOnMaft,
-    "maskclippp": MaskClipPlusPlus,
-    "dense_pixels": DensePixels,
-    "ovseg": OVSeg,
-    "contrastive": ContrastiveClip,
-    "mask_generator": MaskGenerator,
-}
-
 
 def method(config: ModelConfig) -> Method:
     """Builds the method's module around its towers and generator; parameters come separately.
@@ -67,19 +45,26 @@ def method(config: ModelConfig) -> Method:
     Raises:
         ValueError: The parts do not fit together; the message names the field.
     """
-    fields = dataclasses.asdict(config.method)
-    kind, dtype = fields.pop("kind"), jnp.dtype(config.clip.compute_dtype)
+    fields, dtype = dataclasses.asdict(config.method), jnp.dtype(config.clip.compute_dtype)
+    kind = fields.pop("kind")
     clip = None
     if config.clip.variant:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):
         raise ValueError(f"clip.variant is empty, but {needs} needs a CLIP model")
-    module = METHODS[kind](clip=clip, generator=_generator(config, clip, dtype), **fields)
+    build = method_class(config.method)
+    module = build(clip=clip, generator=_generator(config, clip, dtype), **fields)
     for need in module.needs(len(templates(config.templates))):
         if not need.met:
             found = functools.reduce(getattr, need.field.split("."), config)
             raise ValueError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
     return module
+
+
+def method_class(config: MethodConfig) -> type[Method]:
+    """Returns the class that a method's dataclass names in `module`, as "package.module:Class"."""
+    file, name = config.module.split(":")
+    return getattr(importlib.import_module(file), name)
 
 
 def _generator(config: ModelConfig, clip: Any, dtype: Any) -> Any:
@@ -113,7 +98,16 @@ def tokenizer(config: ModelConfig) -> Any:
 
 
 def mask_source(config: MaskSourceConfig) -> Any:
-    """Builds the source of masks; None for the model's own generator, which needs parameters."""
+    """Builds the source of masks; None for the model's own generator, which needs parameters.
+
+    Raises:
+        ValueError: The masks are those of another model, which cannot run inside this one's step.
+    """
+    if config.kind == "model":
+        raise ValueError(
+            f"masks.kind 'model' ({config.path}) serves evaluations only: to train on the masks of "
+            "a generator, make it part of the model (model.generator, init_parts)"
+        )
     if config.kind == "generator":
         return None
     if config.kind == "perturbed":

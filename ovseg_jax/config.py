@@ -36,6 +36,7 @@ class ClipConfig:
 class MaskPoolingConfig:
     """Average the trunk map under each mask (FC-CLIP's out-of-vocabulary branch)."""
 
+    module = "ovseg_jax.methods.mask_pooling:MaskPooling"
     kind: Literal["mask_pooling"] = "mask_pooling"
     has_void: bool = False
     tune_text: bool = False
@@ -54,6 +55,7 @@ class MaskCroppingConfig:
         mask_threshold: Probability above which a pixel of a soft mask is inside.
     """
 
+    module = "ovseg_jax.methods.mask_cropping:MaskCropping"
     kind: Literal["mask_cropping"] = "mask_cropping"
     crop_size: int = 224
     fill: Literal["mean", "picture"] = "mean"
@@ -81,6 +83,7 @@ class OVSegConfig:
         duplicates: In the loss, whether masks of the same class are wrong for each other's words.
     """
 
+    module = "ovseg_jax.methods.ovseg:OVSeg"
     kind: Literal["ovseg"] = "ovseg"
     crop_size: int = 224
     fill: Literal["mean", "picture"] = "mean"
@@ -122,6 +125,7 @@ class FisaConfig:
         chunk: Masks of each image read at once; bounds the memory.
     """
 
+    module = "ovseg_jax.methods.fisa:Fisa"
     kind: Literal["fisa"] = "fisa"
     clip_size: int = 896
     words_enter: Literal["all", "first", "last", "none"] = "all"
@@ -173,6 +177,7 @@ class MaskAdapterConfig:
         pad_empty: Padding pairs are empty masks (FC-CLIP's 0.5 threshold) rather than full.
     """
 
+    module = "ovseg_jax.methods.mask_adapter:MaskAdapter"
     kind: Literal["mask_adapter"] = "mask_adapter"
     phase: Literal["warmup", "mixed"] = "warmup"
     num_maps: int = 16
@@ -204,6 +209,7 @@ class MaftPlusConfig:
         scrambled: Whether the transfer reads the layout that the published weights know.
     """
 
+    module = "ovseg_jax.methods.maft_plus:MaftPlus"
     kind: Literal["maft_plus"] = "maft_plus"
     panoptic: bool = False
     scrambled: bool = True
@@ -222,6 +228,7 @@ class MaskAdapterOnMaftConfig(MaskAdapterConfig):
         scrambled: As for `MaftPlusConfig`; the adapter reads the same map.
     """
 
+    module = "ovseg_jax.methods.maft_plus:MaskAdapterOnMaft"
     kind: Literal["mask_adapter_on_maft"] = "mask_adapter_on_maft"
     match_probability: float = 0.5
     detach_truth: bool = False
@@ -251,6 +258,7 @@ class MaskClipPlusPlusConfig:
         chunk: Masks of each image read at once.
     """
 
+    module = "ovseg_jax.methods.maskclippp:MaskClipPlusPlus"
     kind: Literal["maskclippp"] = "maskclippp"
     depth: int = 3
     strength: float = 0.0
@@ -286,6 +294,7 @@ class ContrastiveConfig:
             towards those in the cut one.
     """
 
+    module = "ovseg_jax.methods.contrastive:ContrastiveClip"
     kind: Literal["contrastive"] = "contrastive"
     crop_probability: float = 0.6
     crop_pixels: tuple[int, int] = (24, 88)
@@ -309,6 +318,7 @@ class MaskGeneratorConfig:
         importance: Share of the points that are taken so.
     """
 
+    module = "ovseg_jax.methods.mask_generator:MaskGenerator"
     kind: Literal["mask_generator"] = "mask_generator"
     class_weight: float = 2.0
     mask_weight: float = 5.0
@@ -323,6 +333,7 @@ class MaskGeneratorConfig:
     num_truth: int = 100
 
 
+# A method is its dataclass here; `module` says where the code is. See docs/adding_a_method.md.
 MethodConfig = (
     MaskPoolingConfig
     | MaskCroppingConfig
