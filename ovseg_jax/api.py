@@ -18,13 +18,14 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax import build
-from ovseg_jax.config import ModelConfig, NoGeneratorConfig, SamConfig
+from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Segmentation, SegmenterError, Task
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
+from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks
 from ovseg_jax.models.sam.sam import build_sam
@@ -90,6 +91,7 @@ def load_segmenter(
     model: str | Path = TOY,
     *,
     generator: str | Path | None = None,
+    dense: Readout | None = None,
     cache_directory: Path | None = None,
 ) -> PhotoSegmenter:
     """Loads a model with all that is needed to use it.
@@ -98,14 +100,18 @@ def load_segmenter(
         model: A weights directory, a run, or "toy" for the tiny model inside the package (which
             knows the 48 things of its own drawn world, not photos).
         generator: Another model whose masks this one names; None for its own generator, if any.
+        dense: Use the model's towers alone and name pixels without masks, with the last block
+            read in this way; None for the model as it is.
         cache_directory: Where embeddings of words are kept; None for the user's cache.
 
     Raises:
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
+        SegmenterError: `dense` is wanted of towers that cannot be read so.
     """
     proposer = None if generator is None else _load_generator(generator, cache_directory)
-    return PhotoSegmenter(_load_parts(model)[1], cache_directory, proposer)
+    parts = _load_parts(model)[1] if dense is None else _dense_parts(model, dense)
+    return PhotoSegmenter(parts, cache_directory, proposer)
 
 
 def load_image_classifier(
@@ -135,6 +141,19 @@ def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
             f"{model} makes masks but names nothing: give it as the generator of a model with CLIP"
         )
     return config, _parts(model, config, params)
+
+
+def _dense_parts(model: str | Path, readout: Readout) -> ModelParts:
+    """A model's towers without its method and generator: what names pixels."""
+    config, params = load_weights(find_weights(resolve(model)))
+    if "clip" not in params:
+        raise SegmenterError(f"{model} has no CLIP towers, so it cannot name pixels (--dense)")
+    method = DensePixelsConfig(readout=readout)
+    config = dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
+    try:
+        return _parts(model, config, {"clip": params["clip"]})
+    except ValueError as error:
+        raise SegmenterError(f"{model} cannot name pixels so (--dense): {error}") from error
 
 
 def _parts(model: str | Path, config: ModelConfig, params: Params) -> ModelParts:

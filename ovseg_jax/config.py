@@ -282,6 +282,23 @@ class MaskClipPlusPlusConfig:
 
 
 @_schema
+class DensePixelsConfig:
+    """No masks: cells of the image tower are named one by one.
+
+    Attributes:
+        readout: How the last block of a transformer is read: as it is ("plain", any tower), values
+            attending to values, queries to queries, or queries to queries and keys to keys.
+    """
+
+    module = "ovseg_jax.methods.dense_pixels:DensePixels"
+    kind: Literal["dense_pixels"] = "dense_pixels"
+    readout: Literal["plain", "values", "queries", "queries_keys"] = "values"
+    has_void: bool = False
+    tune_text: bool = False
+    num_truth: int = 32
+
+
+@_schema
 class ContrastiveConfig:
     """Contrastive image-caption training of CLIP itself; evaluated by mask pooling.
 
@@ -343,6 +360,7 @@ MethodConfig = (
     | MaftPlusConfig
     | MaskAdapterOnMaftConfig
     | MaskClipPlusPlusConfig
+    | DensePixelsConfig
     | ContrastiveConfig
     | MaskGeneratorConfig
 )
@@ -533,6 +551,8 @@ class DataConfig:
             training and evaluation drop the same ones.
         shuffle: Order the examples anew in each epoch.
         captions: Whether a caption of each image is drawn and tokenised.
+        fraction: Share of the split's records that are read, at least one: a random subset.
+        subset_seed: Draws the subset; of one seed, larger subsets contain the smaller ones.
     """
 
     name: str = "coco_panoptic"
@@ -551,6 +571,8 @@ class DataConfig:
     min_area: float = 0.0
     shuffle: bool = True
     captions: bool = False
+    fraction: float = 1.0
+    subset_seed: int = 0
 
 
 @_schema

@@ -83,13 +83,15 @@ def stems(photos: list[Path]) -> list[str]:
     ]
 
 
-def load_model(name: str, progress: Progress, generator: str | None = None) -> Any:
+def load_model(
+    name: str, progress: Progress, generator: str | None = None, dense: str | None = None
+) -> Any:
     """Loads a segmenter, and another model that makes its masks if one is named."""
     from ovseg_jax import api
 
     keep_compiled()
     loading = progress.task("loading the model")
-    segmenter = api.load_segmenter(name, generator=generator)
+    segmenter = api.load_segmenter(name, generator=generator, dense=dense)
     loading(1, 1)
     return segmenter
 
@@ -106,7 +108,8 @@ def keep_compiled() -> None:
 
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:
-    segmenter = load_model(arguments.model, progress, getattr(arguments, "generator", None))
+    sources = (getattr(arguments, name, None) for name in ("generator", "dense"))
+    segmenter = load_model(arguments.model, progress, *sources)
     segmenter.set_vocabulary(
         classes,
         arguments.background,

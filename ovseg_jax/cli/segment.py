@@ -6,10 +6,10 @@ Writes for each photo, into --out:
   <photo>.json         segments and masks with COCO run lengths, names, scores, all settings
   <photo>_maps.npz, <photo>_maps/   with --save-maps
 
-Masks are those of --masks, of --generator, or of the model's own generator. Given masks come back
-exactly as they are, at the photo's own size. Where masks overlap, "semantic" sums
-their probabilities per class, "panoptic" gives the pixel to the most certain mask, and "instance"
-keeps all of them in the JSON and puts the most certain on top in the pictures.
+Masks are those of --masks, of --generator, or of the model's own generator; --dense needs none.
+Given masks come back exactly as they are, at the photo's own size. Where masks overlap, "semantic"
+sums their probabilities per class, "panoptic" gives the pixel to the most certain mask, and
+"instance" keeps all of them in the JSON and puts the most certain on top in the pictures.
 
   ovseg segment photo.jpg --masks masks.json --vocab "cat, kitten; sofa; remote control"
 """
@@ -20,9 +20,11 @@ import argparse
 from collections import Counter
 from typing import Any
 
+from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import add_generator, add_model, add_photos, add_vocabulary, check_score
 
 TASKS = ("semantic", "panoptic", "instance")
+READOUTS = ("plain", "values", "queries", "queries_keys")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-maps", action="store_true", help="write the activation maps of each mask"
     )
     add_generator(parser)
+    parser.add_argument(
+        "--dense",
+        nargs="?",
+        const="values",
+        choices=READOUTS,
+        metavar="WAY",
+        help="no masks: name every cell of the image tower and take each pixel's best word. WAY is "
+        "how the last block of a transformer is read: values (default), queries, queries_keys, or "
+        "plain, which works with any tower",
+    )
     add_vocabulary(parser, required=False)
     add_model(parser)
 
@@ -49,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.photos import for_each_photo
 
     check_score(arguments.min_score)
+    _check_dense(arguments)
 
     def handle(segmenter: Any, photo: Any, stem: str) -> str:
         result = segmenter.segment(
@@ -62,6 +75,18 @@ def run(arguments: argparse.Namespace) -> int:
         return f"{photo.path.name}: {_summary(result.names)} -> {files[1]}"
 
     return for_each_photo(arguments, handle)
+
+
+def _check_dense(arguments: argparse.Namespace) -> None:
+    """Refuses options that mean nothing without masks."""
+    if arguments.dense is None:
+        return
+    for option in ("masks", "generator", "save_maps"):
+        if getattr(arguments, option):
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"--dense needs no masks: leave out {flag}, or --dense")
+    if arguments.task != "semantic":
+        raise UsageError(f"--dense answers --task semantic only, not {arguments.task}")
 
 
 def _summary(names: list[str], limit: int = 6) -> str:

@@ -101,6 +101,7 @@ class Engine:
         self._embed = jit(self._embed_text)
         self._score = jit(self._score_masks, static_argnames="with_maps")
         self._propose = jit(self._propose_masks)
+        self._class_maps = jit(self._maps_of_classes)
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
@@ -137,6 +138,10 @@ class Engine:
         sizes = jnp.asarray([image.prepared.size])
         frame = jnp.asarray(image.prepared.frame)[None]
         return self._propose(self.params, frame, sizes, image.features, text)
+
+    def class_maps(self, image: EncodedImage, text: Text) -> Float[jax.Array, "k h w"]:
+        """Compares every cell with every class, for methods that need no masks (`DensePixels`)."""
+        return self._class_maps(self.params, image.features, text)[0]
 
     def name(
         self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
@@ -188,6 +193,9 @@ class Engine:
     ) -> Proposals:
         batch = Batch(images=frames, sizes=sizes)
         return self.parts.method.apply({"params": params}, batch, features, text, method="propose")
+
+    def _maps_of_classes(self, params: Params, features: Features, text: Text) -> jax.Array:
+        return self.parts.method.apply({"params": params}, features, text, method="class_maps")
 
     def _score_masks(
         self,

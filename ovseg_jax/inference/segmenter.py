@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.inference.proposer import reframe
@@ -24,8 +25,9 @@ from ovseg_jax.inference.results import (
     Task,
 )
 from ovseg_jax.inference.soft import list_masks, predict_soft
-from ovseg_jax.inference.tasks import predict
+from ovseg_jax.inference.tasks import predict, show_labels
 from ovseg_jax.inference.words import Words
+from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.typing import Prediction, Proposals
 
 
@@ -59,7 +61,13 @@ class Segmenter(NamedModel):
     @property
     def has_generator(self) -> bool:
         """Whether masks need not be given."""
-        return self.proposer is not None or self.parts.method.generator is not None
+        own = self.is_dense or self.parts.method.generator is not None
+        return self.proposer is not None or own
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the model names pixels and needs no masks at all."""
+        return isinstance(self.parts.method, DensePixels)
 
     def set_vocabulary(self, *arguments: Any, **options: Any) -> Words:
         """Chooses the words, of the proposer too; see `NamedModel.set_vocabulary`."""
@@ -122,7 +130,7 @@ class Segmenter(NamedModel):
         Args:
             image: RGB pixels, or what `encode` returned.
             masks: Hard masks at the photo's size; they may overlap. None for masks of the model's
-                own generator or of its proposer.
+                own generator or of its proposer, or for none at all if the model names pixels.
             task: "semantic": each pixel takes the class with the largest sum of probability over
                 its masks. "panoptic": the most certain mask owns the pixel. "instance": the best
                 pairs of mask and class.
@@ -143,7 +151,9 @@ class Segmenter(NamedModel):
         encoded = self.encode(image)
         if masks is None and isinstance(self.proposer, AutomaticMaskGenerator):
             masks = self.proposer.generate(encoded.pixels).masks
-        if masks is None:
+        if masks is None and self.proposer is None and self.is_dense:
+            prediction, found, masks = self._segment_densely(encoded, settings)
+        elif masks is None:
             prediction, found, masks = self._segment_own(encoded, things, settings, with_maps)
         else:
             found = self.classify(encoded, masks, with_maps=with_maps)
@@ -189,6 +199,21 @@ class Segmenter(NamedModel):
         prediction = predict_soft(log_probs, masks, encoded.frame, shown, padded, settings)
         kept = np.concatenate([log_probs[:, : len(things)], log_probs[:, -1:]], axis=-1)
         return prediction, *list_masks(kept, masks, maps, encoded.frame, self.words, encoded.extent)
+
+    def _segment_densely(
+        self, encoded: EncodedImage, settings: Settings
+    ) -> tuple[Prediction, Classification, np.ndarray]:
+        """The answer of a model that names pixels; it lists no masks."""
+        if settings.task != "semantic":
+            raise SegmenterError(
+                f"task {settings.task}: a model that names pixels has no segments to tell apart; "
+                "use semantic, or give masks"
+            )
+        words, masks = self._checked_words(), np.zeros((0, *encoded.size), bool)
+        maps = self.engine.class_maps(encoded, self._text)
+        labels, scores = map(np.asarray, dense_labels(maps, encoded.frame))
+        prediction = show_labels(labels, scores, len(words.classes), settings)
+        return prediction, self.classify(encoded, masks), masks
 
     def _checked_words(self) -> Words:
         if self.words is None:

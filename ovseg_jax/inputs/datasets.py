@@ -48,7 +48,35 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
         ) from None
     if not len(source):
         raise DataError(f"data.split: {data.split!r} of {data.name} holds no example")
-    return source
+    return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
+
+
+class Subset(Sequence):
+    """A random part of a sequence, in the sequence's own order."""
+
+    def __init__(self, source: Sequence, fraction: float, seed: int):
+        """Draws which items stay.
+
+        Args:
+            source: The whole.
+            fraction: Share of the items that stay, above 0 and at most 1; at least one stays.
+            seed: Of one seed, larger parts contain the smaller ones.
+
+        Raises:
+            DataError: The fraction is out of range.
+        """
+        if not 0 < fraction <= 1:
+            raise DataError(f"data.fraction is {fraction:g}; give a share above 0, at most 1")
+        count = max(round(fraction * len(source)), 1)
+        order = np.random.default_rng(seed).permutation(len(source))
+        self.numbers = np.sort(order[:count])
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._source[int(self.numbers[index])]
 
 
 def load_builder(data: DataConfig) -> Any:

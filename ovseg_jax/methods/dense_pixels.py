@@ -6,12 +6,15 @@ or not, and shows how much of an answer is in them (Table 8 of arXiv 2412.11464)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.methods.method import Method
+from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.clip.readout import Readout, read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.pooling import average_under_masks
@@ -34,19 +37,12 @@ class DensePixels(Method):
 
     readout: Readout = "values"
 
-    def setup(self):
-        """Checks the tower.
-
-        Raises:
-            ValueError: Another last block is wanted of a tower that has no blocks of attention.
-        """
-        super().setup()
+    def needs(self, templates: int) -> Iterator[Need]:
+        """Yields what must hold: only transformers have a last block to read in another way."""
+        yield from super().needs(templates)
         tower = self.clip.visual
-        if self.readout != "plain" and not isinstance(tower, VisionTransformer):
-            raise ValueError(
-                f"method.readout {self.readout!r} changes the last block of a transformer, which "
-                f"{type(tower).__name__} is not; set it to 'plain'"
-            )
+        fits = self.readout == "plain" or isinstance(tower, VisionTransformer)
+        yield Need("method.readout", fits, f"'plain' with {type(tower).__name__}, no transformer")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Encodes images and projects every cell; the last block is the chosen one."""
