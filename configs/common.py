@@ -1,5 +1,8 @@
 """Values that several experiments share. Files are forked, not inherited: only values live here."""
 
+import dataclasses
+from typing import Literal
+
 from ovseg_jax.config import (
     DataConfig,
     EnsembleConfig,
@@ -92,6 +95,34 @@ TUNING_NO_DECAY = (r".*norm\w*/(scale|bias)", r".*(position|class)_embedding")
 """What MaskCLIP++ exempts while it tunes CLIP: norms, positions and the class token."""
 
 
+OVSEG_SWIN_BASE = QueryGeneratorConfig(
+    backbone="swin_base",
+    pixel_decoder="fpn",
+    decoder="detr",
+    class_head="embedding",
+    num_queries=100,
+    encoder_layers=0,
+    decoder_layers=6,
+)
+OVSEG_RESNET101C = dataclasses.replace(OVSEG_SWIN_BASE, backbone="resnet101c")
+"""OVSeg's two mask generators: MaskFormer, its queries named by words."""
+
+
+def ovseg_ensemble(weight: float) -> EnsembleConfig:
+    """OVSeg's ensemble; `weight` is the paper's lambda, CLIP's exponent for all classes."""
+    return EnsembleConfig(kind="ovseg", alpha=weight, beta=weight)
+
+
+def maskclippp_ensemble(gamma: float) -> EnsembleConfig:
+    """The ensemble of MaskCLIP++ with whatever model made the masks.
+
+    Args:
+        gamma: Exponent of the generator's probability for seen words, as in the paper; 0 leaves the
+            generator nothing but "no object". The released code counts the other way: 1 - gamma.
+    """
+    return EnsembleConfig(alpha=round(1 - gamma, 6), beta=1.0, floor=1e-8, with_others=True)
+
+
 def coco_panoptic(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     """COCO panoptic, large-scale jitter 0.1 to 2, grey padding; needs `--data.root`."""
     return DataConfig(
@@ -116,6 +147,53 @@ def coco_stuff(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     )
 
 
+def coco_pixels_evaluation() -> EvaluationConfig:
+    """MIoU and PQ on COCO panoptic at test size, by the model's own generator."""
+    return dataclasses.replace(
+        coco_evaluation(),
+        masks=MaskSourceConfig(kind="generator"),
+        metrics=("semantic", "panoptic"),
+    )
+
+
+def coco_stuff_pixels_evaluation() -> EvaluationConfig:
+    """MIoU on COCO-Stuff at test size, by the model's own generator."""
+    return EvaluationConfig(
+        name="coco_stuff",
+        data=DataConfig(
+            name="coco_stuff",
+            config="validation",
+            split="validation",
+            vocabulary="coco_stuff171",
+            max_segments=96,
+        ),
+        masks=MaskSourceConfig(kind="generator"),
+        metrics=("semantic",),
+        protocol="photo",
+        miou="absent_counted",
+    )
+
+
+def ade_evaluation(
+    masks: MaskSourceConfig, miou: Literal["absent_dropped", "absent_counted"] = "absent_dropped"
+) -> EvaluationConfig:
+    """MIoU on ADE20K-150's validation photos, in a folder as `data/photo_set` reads it."""
+    return EvaluationConfig(
+        name="ade150",
+        data=DataConfig(
+            name="photo_set",
+            config="ade150",
+            split="train",  # the only split of a folder
+            vocabulary="ade150",
+            max_segments=150,
+        ),
+        masks=masks,
+        metrics=("semantic",),
+        protocol="photo",
+        miou=miou,
+    )
+
+
 def coco_evaluation() -> EvaluationConfig:
     """Accuracy on ground-truth masks, mIoU and PQ on COCO panoptic at test size."""
     return EvaluationConfig(
@@ -129,4 +207,14 @@ def coco_evaluation() -> EvaluationConfig:
         ),
         metrics=("mask_accuracy", "semantic", "panoptic"),
         protocol="photo",
+    )
+
+
+def ovseg_evaluation() -> EvaluationConfig:
+    """MIoU and PQ of the model's own masks on COCO panoptic; OVSeg counts absent classes."""
+    return dataclasses.replace(
+        coco_evaluation(),
+        masks=MaskSourceConfig(kind="generator"),
+        metrics=("semantic", "panoptic"),
+        miou="absent_counted",
     )

@@ -17,24 +17,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax import build
-from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
-from ovseg_jax.inference.engine import EncodedImage, ModelParts
+from ovseg_jax.inference.engine import EncodedImage
 from ovseg_jax.inference.image_classifier import ImageClassifier
-from ovseg_jax.inference.results import Classification, Segmentation, SegmenterError, Task
+from ovseg_jax.inference.results import Classification, Segmentation, Task
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
+from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer
+from ovseg_jax.loading import resolve as resolve
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks
-from ovseg_jax.models.sam.sam import build_sam
-from ovseg_jax.typing import Params
-from ovseg_jax.weights import find_weights, fingerprint, load_weights
-
-ASSETS = Path(__file__).parent / "assets"
-TOY = "toy"
-PREFERRED_TOY = "mask_adapter"
 
 Photo = str | Path | LoadedImage | UInt8[np.ndarray, "H W 3"] | EncodedImage
 Masks = str | Path | Bool[np.ndarray, "q H W"]
@@ -109,8 +101,8 @@ def load_segmenter(
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
         SegmenterError: `dense` is wanted of towers that cannot be read so.
     """
-    proposer = None if generator is None else _load_generator(generator, cache_directory)
-    parts = _load_parts(model)[1] if dense is None else _dense_parts(model, dense)
+    proposer = None if generator is None else load_proposer(generator, cache_directory)
+    parts = load_parts(model)[1] if dense is None else load_dense_parts(model, dense)
     return PhotoSegmenter(parts, cache_directory, proposer)
 
 
@@ -118,72 +110,8 @@ def load_image_classifier(
     model: str | Path = TOY, *, cache_directory: Path | None = None
 ) -> ImageClassifier:
     """Loads the towers of a model for zero-shot classification; see `load_segmenter`."""
-    config, parts = _load_parts(model)
+    config, parts = load_parts(model)
     return ImageClassifier(Segmenter(parts, cache_directory), variant(config.clip.variant))
-
-
-def _load_generator(
-    model: str | Path, cache_directory: Path | None
-) -> Segmenter | AutomaticMaskGenerator:
-    config, params = load_weights(find_weights(resolve(model)))
-    if isinstance(config.generator, SamConfig):
-        sam = build_sam(config.generator.variant)
-        return AutomaticMaskGenerator(sam, params["generator"], config.generator)
-    if isinstance(config.generator, NoGeneratorConfig):
-        raise SegmenterError(f"{model} has no mask generator")
-    return Segmenter(_parts(model, config, params), cache_directory)
-
-
-def _load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
-    config, params = load_weights(find_weights(resolve(model)))
-    if isinstance(config.generator, SamConfig):
-        raise SegmenterError(
-            f"{model} makes masks but names nothing: give it as the generator of a model with CLIP"
-        )
-    return config, _parts(model, config, params)
-
-
-def _dense_parts(model: str | Path, readout: Readout) -> ModelParts:
-    """A model's towers without its method and generator: what names pixels."""
-    config, params = load_weights(find_weights(resolve(model)))
-    if "clip" not in params:
-        raise SegmenterError(f"{model} has no CLIP towers, so it cannot name pixels (--dense)")
-    method = DensePixelsConfig(readout=readout)
-    config = dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
-    try:
-        return _parts(model, config, {"clip": params["clip"]})
-    except ValueError as error:
-        raise SegmenterError(f"{model} cannot name pixels so (--dense): {error}") from error
-
-
-def _parts(model: str | Path, config: ModelConfig, params: Params) -> ModelParts:
-    train = build.vocabulary(config.train_vocabulary) if config.train_vocabulary else None
-    return ModelParts(
-        method=build.method(config),
-        params=params,
-        inference=config.inference,
-        tokenizer=build.tokenizer(config),
-        templates=config.templates,
-        train_classes=train,
-        weights_key=_weights_key(config, params),
-        name=f"{model} ({config.method.kind}, {config.clip.variant or 'no words'})",
-    )
-
-
-def _weights_key(config: ModelConfig, params: Params) -> str:
-    if not config.clip.variant:
-        return ""
-    return f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}"
-
-
-def resolve(model: str | Path) -> Path:
-    """Returns the directory that a model's name stands for: "toy" lies inside the package."""
-    if str(model) != TOY:
-        return Path(model)
-    found = sorted(path.parent for path in (ASSETS / TOY).glob("*/config.json"))
-    if not found:
-        raise SegmenterError("this installation holds no toy weights; give --model a directory")
-    return next((path for path in found if path.name.startswith(PREFERRED_TOY)), found[0])
 
 
 def load_masks(masks: Masks | None, image: Any) -> Bool[np.ndarray, "q H W"]:

@@ -161,13 +161,17 @@ class MaskAdapterConfig:
         width: Channels of the adapter's blocks.
         mask_width: Channels of the embedded mask.
         num_blocks: ConvNeXt blocks in the adapter.
+        patchify: How masks are embedded and meet CLIP's map: two 3 x 3 convolutions of stride 2,
+            added; the same, beside it; or one 4 x 4 convolution of stride 4, added.
+        use_clip: Whether the adapter sees CLIP's map; if not, it sees the mask alone, and only
+            what is pooled is CLIP's.
         layer_scale_init: First value of the blocks' layer scale.
         mask_threshold: Probability above which a predicted mask counts as inside.
         chunk: Masks adapted at once; bounds the memory.
         num_truth: Ground-truth masks in the loss (32 in the warm-up, 16 in mixed training).
         num_matched: Matched pairs of prediction and truth in mixed training.
-        match_rule: One random prediction per truth (the code), every pair (the paper), or one to
-            one by the largest sum of IoUs (an ablation).
+        match_rule: One random prediction per truth (the code), every pair (the paper), one to one
+            by the largest sum of IoUs, or one to one by Mask2Former's costs whatever the IoU.
         match_iou: IoU above which a prediction matches.
         match_probability: Probability at which predictions are binarised for the IoU: 0.4 on
             FC-CLIP, 0.5 on MAFT+.
@@ -184,12 +188,14 @@ class MaskAdapterConfig:
     width: int = 768
     mask_width: int = 16
     num_blocks: int = 3
+    patchify: Literal["add", "concat", "add_4x4"] = "add"
+    use_clip: bool = True
     layer_scale_init: float = 1e-6
     mask_threshold: float = 0.5
     chunk: int = 32
     num_truth: int = 32
     num_matched: int = 8
-    match_rule: Literal["one_per_truth", "every_pair", "hungarian"] = "one_per_truth"
+    match_rule: Literal["one_per_truth", "every_pair", "hungarian", "mask2former"] = "one_per_truth"
     match_iou: float = 0.7
     match_probability: float = 0.4
     class_weight: float = 2.0
@@ -455,15 +461,19 @@ class MaskSourceConfig:
     """Where masks come from while training and evaluating.
 
     Attributes:
-        kind: The data's own ground truth, ground truth perturbed into imperfect masks, or the
-            model's own mask generator.
+        kind: The data's own ground truth, ground truth perturbed into imperfect masks, the
+            model's own mask generator, or another model's (evaluation only).
         iou: Mean IoU that perturbed masks are aimed at.
         copies: Perturbed masks per ground-truth mask.
+        path: Weights directory or run of the other model.
+        most: Bounds the masks per image of SAM, the best first.
     """
 
-    kind: Literal["ground_truth", "perturbed", "generator"] = "ground_truth"
+    kind: Literal["ground_truth", "perturbed", "generator", "model"] = "ground_truth"
     iou: float = 0.8
     copies: int = 1
+    path: str = ""
+    most: int = 256
 
 
 @_schema
@@ -478,6 +488,8 @@ class EnsembleConfig:
         skip_empty: Masks that cover no cell of CLIP's map keep the generator's opinion
             (FC-CLIP with ResNet towers).
         floor: Added to mixed probabilities before their logarithm (MaskCLIP++: 1e-8).
+        with_others: Whether another model's generator has a say about classes (MaskCLIP++); if
+            not, only its "no object" counts.
     """
 
     kind: Literal["fcclip", "ovseg"] = "fcclip"
@@ -485,6 +497,7 @@ class EnsembleConfig:
     beta: float = 0.8
     skip_empty: bool = False
     floor: float = 0.0
+    with_others: bool = False
 
 
 @_schema
@@ -664,6 +677,8 @@ class Config:
 
     Attributes:
         init_from: Weights directory or run to start from; empty trains from scratch.
+        init_parts: Pairs of a pattern and another weights directory or run: parameters that the
+            pattern matches come from there. The first match wins, the rest is `init_from`'s.
         init_missing: Patterns of parameters that may be absent there and start fresh.
     """
 
@@ -678,4 +693,5 @@ class Config:
     log_every: int = 20
     seed: int = 0
     init_from: str = ""
+    init_parts: tuple[tuple[str, str], ...] = ()
     init_missing: tuple[str, ...] = ()

@@ -56,7 +56,7 @@ def match(tree: Mapping[str, Any], rules: Sequence[tuple[str, T]]) -> dict[str, 
     idle = [p for p in dict.fromkeys(patterns) if p not in chosen.values()]
     problems += [f"the rule {pattern!r} decides no parameter" for pattern in idle]
     if problems:
-        raise TreeError(_listing("path rules do not fit the parameters", problems))
+        raise TreeError(listing("path rules do not fit the parameters", problems))
     values = dict(reversed(rules))  # the earlier of two equal patterns wins
     return {path: values[chosen[path]] for path in paths}
 
@@ -71,7 +71,7 @@ def split(tree: Mapping[str, Any], patterns: Sequence[str]) -> tuple[dict, dict]
     idle = [p for p in patterns if not any(re.fullmatch(p, path) for path in flat)]
     if idle:
         raise TreeError(
-            _listing(
+            listing(
                 "patterns match no parameter",
                 [f"{p!r}; parameters look like {sorted(flat)[0]!r}" for p in idle],
             )
@@ -91,7 +91,7 @@ def merge(*trees: Mapping[str, Any]) -> dict[str, Any]:
     for tree in trees:
         part = flatten(tree)
         if twice := sorted(flat.keys() & part.keys()):
-            raise TreeError(_listing("trees share parameters", twice))
+            raise TreeError(listing("trees share parameters", twice))
         flat.update(part)
     return unflatten(flat)
 
@@ -116,7 +116,7 @@ def compare(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -
         if tuple(have[path].shape) != tuple(want[path].shape)
     ]
     if problems:
-        raise TreeError(_listing(f"{where} does not fit the model", sorted(problems)))
+        raise TreeError(listing(f"{where} does not fit the model", sorted(problems)))
 
 
 def count(tree: Mapping[str, Any]) -> int:
@@ -124,6 +124,7 @@ def count(tree: Mapping[str, Any]) -> int:
     return sum(int(leaf.size) for leaf in flatten(tree).values())
 
 
-def _listing(title: str, lines: Sequence[str], limit: int = 40) -> str:
+def listing(title: str, lines: Sequence[str], limit: int = 40) -> str:
+    """Renders problems below a title, the first `limit` of them."""
     more = [f"... and {len(lines) - limit} more"] if len(lines) > limit else []
     return "\n  ".join([f"{title}:", *lines[:limit], *more])

@@ -12,7 +12,7 @@ ROWS = (
     ("models", "vocabulary", "losses"),
     ("methods",),
     ("inference", "inputs"),
-    ("build", "configs_io", "weights", "evaluation"),
+    ("build", "configs_io", "weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

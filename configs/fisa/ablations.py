@@ -1,12 +1,15 @@
 """FISA's Table 3, and other readings of what the paper leaves open: named variants, 10,000 steps.
 
-python -m configs.fisa.ablations            # all variants with their trainable parameters by group
+python train.py configs/fisa/ablations.py:lora_64 --workdir runs/lora_64 --data.root DIR
+python -m configs.fisa.ablations              # all variants: trainable parameters by group
+python -m configs.fisa.ablations simo lora_64 # some of them
 
 `VARIANTS[name]()` is the config of one; `get_config()` is that of "simo", the full method.
 """
 
 import dataclasses
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from configs.fisa import vit_l_14_336 as main
@@ -115,8 +118,13 @@ def trainable_groups(config: Config) -> dict[str, int]:
     return {name: trees.count({name: part}) for name, part in chosen.items()}
 
 
-if __name__ == "__main__":
-    for name, variant_config in VARIANTS.items():
-        groups = trainable_groups(variant_config())
+def report(names: Iterable[str]) -> None:
+    """Prints the trainable parameters of variants, in millions, whole and by group."""
+    for name in names:
+        groups = trainable_groups(get_config(name))
         parts = ", ".join(f"{part} {count / 1e6:.3f}" for part, count in groups.items())
         print(f"{name:16s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")
+
+
+if __name__ == "__main__":
+    report(sys.argv[1:] or VARIANTS)

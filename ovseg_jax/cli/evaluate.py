@@ -1,7 +1,8 @@
 """Scores a run or weights, and prints the protocol behind every number.
 
   ovseg evaluate runs/a
-  ovseg evaluate weights/mask_adapter_large --config configs/mask_adapter/evaluate_ade.py
+  ovseg evaluate weights/mask_adapter_large --config configs/mask_adapter/sam_h_masks.py
+  ovseg evaluate runs/a --generator weights/sam_vit_h
 
 What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
 written as JSON. Every field of the config is an option, for example --model.templates vild14.
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="config file whose evaluations are run")
     parser.add_argument("--suite", help="run only the evaluation of this name")
     parser.add_argument(
+        "--generator",
+        metavar="RUN_OR_WEIGHTS",
+        help="another model that makes the masks, SAM too; scores are then those of its masks, "
+        "under the evaluation's name with the generator's behind it",
+    )
+    parser.add_argument(
         "--out", type=Path, help="folder for the JSON files (default: evaluations/ beside the run)"
     )
     parser.add_argument(
@@ -41,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax.api import resolve
     from ovseg_jax.cli.experiment import override
+    from ovseg_jax.loading import resolve
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
@@ -52,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = override(config, options, f"evaluate {arguments.model}")
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
+    if arguments.generator:
+        chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
     for item in chosen:
         _evaluate(item, config.model, params, str(arguments.model), folder)
     return 0
@@ -88,6 +97,18 @@ def _chosen(config: Any, suite: str | None) -> list[Any]:
     if suite is not None and suite not in names:
         raise UsageError(f"there is no evaluation {suite!r}; the config has {', '.join(names)}")
     return [item for item in build.evaluations(config) if suite in (None, item.name)]
+
+
+def _on_masks_of(generator: str, item: Any) -> Any:
+    """The same evaluation on masks of another model; there is no true class of those."""
+    from ovseg_jax.config import MaskSourceConfig
+
+    return dataclasses.replace(
+        item,
+        name=f"{item.name}_{Path(generator).name}",
+        masks=MaskSourceConfig(kind="model", path=generator),
+        metrics=tuple(name for name in item.metrics if name != "mask_accuracy") or ("semantic",),
+    )
 
 
 def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:

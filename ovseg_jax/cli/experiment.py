@@ -17,11 +17,18 @@ def load_config(path: Path) -> Any:
     The folder above `configs/` comes to the import path, so that files can share
     `configs.common`.
 
+    Args:
+        path: The file; behind a colon the name of a variant, where it has `VARIANTS`
+            ("configs/mask_adapter/ablations.py:concat").
+
     Raises:
-        UsageError: The file is missing, has no `get_config`, or returns something else.
+        UsageError: The file is missing, has no `get_config`, or returns something else; or it has
+            no such variant.
     """
     from ovseg_jax.config import Config
 
+    file, mark, variant = str(path).partition(".py:")
+    path = Path(f"{file}.py") if mark else path
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(f"{path}: no such config file; give a .py file such as those in configs/")
     root = str(_root(path.resolve()))
@@ -32,7 +39,10 @@ def load_config(path: Path) -> Any:
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise UsageError(f"{path}: defines no get_config(); see configs/README.md")
-    config = module.get_config()
+    if mark and variant not in getattr(module, "VARIANTS", {}):
+        known = ", ".join(getattr(module, "VARIANTS", {})) or "none"
+        raise UsageError(f"{path}: no variant {variant!r}; known: {known}")
+    config = module.get_config(variant) if mark else module.get_config()
     if not isinstance(config, Config):
         raise UsageError(f"{path}: get_config() returned a {type(config).__name__}, not a Config")
     return config

@@ -16,11 +16,13 @@ from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, Table, evaluate
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
+from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference.ensemble import joined_log_probabilities
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
+from ovseg_jax.loading import load_proposer
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
@@ -39,9 +41,14 @@ class Suite:
         """
         self._config, self._model, self._method = config, model, method
         build.check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
-        self._source = build.mask_source(config.masks)
-        self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self.classes = build.vocabulary(config.data.vocabulary)
+        self._source = self._others = None
+        if config.masks.kind == "model":
+            proposer = load_proposer(config.masks.path)
+            self._others = OtherMasks(proposer, self.classes, config.masks.most)
+        else:
+            self._source = build.mask_source(config.masks)
+        self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self._judge = jax.jit(self._judged)
 
     def run(
@@ -60,21 +67,27 @@ class Suite:
         text = build.text(self._model, self._method, params, self.classes)
         table, images = evaluate(
             self._evaluators(),
-            lambda view: self._judge(params, view, text),
+            lambda view: self._judge(params, view, text, self._given(view)),
             self._views(),
             on_batch=on_batch,
         )
         return table, self._card(images, weights)
 
-    def _judged(self, params: Params, view: View, text: Text) -> Outcome:
-        """Proposes masks, classifies them and ensembles, for one batch."""
+    def _given(self, view: View) -> Given | None:
+        return None if self._others is None else self._others.propose(view)
+
+    def _judged(self, params: Params, view: View, text: Text, given: Given | None) -> Outcome:
+        """Proposes masks unless they are given, classifies them and ensembles, for one batch."""
         key = jax.random.key(0)  # masks that are drawn at random are the same in every run
         network, method = view.network, self._method
         variables = {"params": params}
         features = method.apply(
             variables, network.images.astype(jnp.float32), network.sizes, method=method.encode
         )
-        if self._source is None:
+        if given is not None:
+            small, large = given.network, given.truth
+            labels = jnp.full(small.valid.shape, -1)
+        elif self._source is None:
             small = method.apply(variables, network, features, text, method=method.propose)
             # Masks of a network cover its frame, and so do they that of the truth.
             large, labels = small, jnp.full(small.valid.shape, -1)
@@ -130,6 +143,8 @@ class Suite:
         source = masks.kind
         if masks.kind == "perturbed":
             source = f"{masks.kind}, IoU {masks.iou:g}"
+        elif masks.kind == "model":
+            source = f"{masks.kind} {masks.path}"
         elif masks.kind == "generator":
             source = f"{masks.kind}, {model.generator.backbone}"
         return protocol.ProtocolCard(

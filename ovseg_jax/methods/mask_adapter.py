@@ -12,6 +12,7 @@ from ovseg_jax.methods.mixed_masks import (
     Pairs,
     Truth,
     gather_pairs,
+    match_by_costs,
     pairwise_ious,
     predicted_coverage,
     truth_at,
@@ -36,13 +37,15 @@ class MaskAdapter(Method):
         width: Channels of the adapter's blocks.
         mask_width: Channels of the embedded mask.
         num_blocks: ConvNeXt blocks in the adapter.
+        patchify: How masks are embedded and meet CLIP's map; see `MaskAdapterHead`.
+        use_clip: Whether the adapter sees CLIP's map; it is pooled in any case.
         mask_threshold: Probability above which a predicted mask counts as inside.
         chunk: Masks of each image adapted at once; bounds the memory.
         layer_scale_init: Start value of the blocks' residual factors; 1e-6 is the paper's, 0.1
             learns faster in short runs.
         num_matched: Matched pairs of prediction and truth in mixed training.
-        match_rule: One random prediction per truth (the code), every pair (the paper), or one to
-            one by the largest sum of IoUs (an ablation).
+        match_rule: One random prediction per truth (the code), every pair (the paper), one to one
+            by the largest sum of IoUs, or one to one by Mask2Former's costs (the paper's ablation).
         match_iou: IoU above which a prediction matches.
         match_probability: Probability at which predictions are cut for the IoU.
         class_weight: Weight of the cross-entropy.
@@ -56,11 +59,13 @@ class MaskAdapter(Method):
     width: int = 768
     mask_width: int = 16
     num_blocks: int = 3
+    patchify: Literal["add", "concat", "add_4x4"] = "add"
+    use_clip: bool = True
     mask_threshold: float = 0.5
     chunk: int = 32
     layer_scale_init: float = 1e-6
     num_matched: int = 8
-    match_rule: Literal["one_per_truth", "every_pair", "hungarian"] = "one_per_truth"
+    match_rule: Literal["one_per_truth", "every_pair", "hungarian", "mask2former"] = "one_per_truth"
     match_iou: float = 0.7
     match_probability: float = 0.4
     class_weight: float = 2.0
@@ -77,6 +82,8 @@ class MaskAdapter(Method):
             mask_width=self.mask_width,
             num_blocks=self.num_blocks,
             num_maps=self.num_maps,
+            patchify=self.patchify,
+            use_clip=self.use_clip,
             chunk=self.chunk,
             layer_scale_init=self.layer_scale_init,
             dtype=self.clip.visual.dtype,
@@ -132,7 +139,11 @@ class MaskAdapter(Method):
         if self.phase == "warmup":
             return self.truth_loss(features, masks, labels, text)
         truth = truth_at(batch, proposals.masks.shape[-2:])
-        pairs = self.match(proposals, truth, match_key)
+        if self.match_rule == "mask2former":
+            matches = match_by_costs(batch, proposals, self.num_matched, match_key)
+            pairs = gather_pairs(matches, proposals, truth)
+        else:
+            pairs = self.match(proposals, truth, match_key)
         mixed, labels = self.mix(features, masks, labels, pairs, batch.images.shape[1:3])
         return self.mixed_loss(features, mixed, labels, text)
 

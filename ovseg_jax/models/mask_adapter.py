@@ -1,5 +1,7 @@
 """The Mask-Adapter head: one CLIP map and many masks in, K activation maps per mask out."""
 
+from typing import Literal
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,9 @@ from ovseg_jax.ops.pooling import map_chunks
 from ovseg_jax.ops.resize import resize_masks
 
 MASK_SCALE = 4
-"""Masks enter at this multiple of the feature grid; two convolutions of stride 2 undo it."""
+"""Masks enter at this multiple of the feature grid; the strides of their embedding undo it."""
+
+Patchify = Literal["add", "concat", "add_4x4"]
 
 
 class MaskAdapterHead(nn.Module):
@@ -23,12 +27,18 @@ class MaskAdapterHead(nn.Module):
     calling the module is exact too but fuses the CLIP map once per image, folds the mask
     embedding's last convolution into `fuse`, and takes `chunk` masks at a time.
 
+    Three further inputs are ablations of the paper (its Table 6): "concat" puts the embedded mask
+    beside CLIP's map instead of adding it, "add_4x4" embeds masks by one convolution, and without
+    `use_clip` the adapter sees nothing but the mask.
+
     Attributes:
         feature_dim: Channels of the projected CLIP map (d).
         width: Channels of the blocks.
         mask_width: Channels of the embedded mask.
         num_blocks: ConvNeXt blocks.
         num_maps: Activation maps per mask (m).
+        patchify: How the mask is embedded, and how it meets CLIP's map.
+        use_clip: Whether the adapter sees CLIP's map at all; if not, "concat" and "add" are one.
         chunk: Masks of each image computed at once. It bounds the memory, also of the backward
             pass, where chunks are computed again instead of kept.
         layer_scale_init: Start value of the blocks' residual factors.
@@ -40,14 +50,19 @@ class MaskAdapterHead(nn.Module):
     mask_width: int = 16
     num_blocks: int = 3
     num_maps: int = 16
+    patchify: Patchify = "add"
+    use_clip: bool = True
     chunk: int = 32
     layer_scale_init: float = 1e-6
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
         """Declares the layers under the names that checkpoints use."""
-        self.mask_embedding = MaskEmbedding(self.mask_width, self.feature_dim, dtype=self.dtype)
-        self.fuse = Linear(self.feature_dim, self.width, dtype=self.dtype)
+        strides = (4,) if self.patchify == "add_4x4" else (2, 2)
+        self.mask_embedding = MaskEmbedding(
+            self.mask_width, self.feature_dim, strides, dtype=self.dtype
+        )
+        self.fuse = Linear(self.feature_dim * (1 + self._beside), self.width, dtype=self.dtype)
         self.blocks = [
             ConvNeXtBlock(
                 self.width,
@@ -59,6 +74,11 @@ class MaskAdapterHead(nn.Module):
         ]
         self.norm = LayerNorm(eps=1e-5)  # torch's default; every other norm here has 1e-6
         self.maps = Linear(self.width, self.num_maps, dtype=self.dtype)
+
+    @property
+    def _beside(self) -> bool:
+        """Whether CLIP's map and the embedded mask have channels of their own in `fuse`."""
+        return self.use_clip and self.patchify == "concat"
 
     def __call__(
         self,
@@ -95,14 +115,19 @@ class MaskAdapterHead(nn.Module):
 
             fuse(features + project(x)) = [features W_f + b_6 W_f + b_f] + x [W_6 W_f].
 
+        Side by side, the two W_f are different rows of the kernel of `fuse`; without CLIP the term
+        of the features is missing.
+
         Returns:
             The two brackets: the fused CLIP map, and the map from embedded masks to it.
         """
-        project, fuse = self.mask_embedding.project, self.fuse
-        bias = project.bias @ fuse.kernel + fuse.bias
-        kernel = fuse.kernel.astype(self.dtype)
-        context = features.astype(self.dtype) @ kernel + bias.astype(self.dtype)
-        return context, (project.kernel @ fuse.kernel).astype(self.dtype)
+        project, dim = self.mask_embedding.project, self.feature_dim
+        of_clip, of_mask = self.fuse.kernel[:dim], self.fuse.kernel[-dim:]
+        bias = (project.bias @ of_mask + self.fuse.bias).astype(self.dtype)
+        context = jnp.broadcast_to(bias, (*features.shape[:3], self.width))
+        if self.use_clip:
+            context = features.astype(self.dtype) @ of_clip.astype(self.dtype) + bias
+        return context, (project.kernel @ of_mask).astype(self.dtype)
 
     def adapt(
         self,
@@ -125,8 +150,11 @@ class MaskAdapterHead(nn.Module):
         """Computes the same as a call, as the paper's code writes it; memory grows with q."""
         batch, height, width, _ = features.shape
         embedded = self.mask_embedding(_as_images(masks, height, width))
+        if not self.use_clip:
+            return self._maps_of(self.fuse(embedded), batch)
         repeated = jnp.repeat(features.astype(self.dtype), masks.shape[1], axis=0)
-        return self._maps_of(self.fuse(repeated + embedded), batch)
+        both = jnp.concatenate([repeated, embedded], -1) if self._beside else repeated + embedded
+        return self._maps_of(self.fuse(both), batch)
 
     def _maps_of(self, x: Float[Array, "r h w width"], batch: int) -> Float[Array, "b q m h w"]:
         for block in self.blocks:
@@ -136,36 +164,47 @@ class MaskAdapterHead(nn.Module):
 
 
 class MaskEmbedding(nn.Module):
-    """Two convolutions of stride 2 and a linear map: a mask becomes a map of CLIP's width.
+    """Convolutions with strides and a linear map: a mask becomes a map of CLIP's width.
 
-    Matches `mask_downscaling` of `MASKAdapterHead`.
+    Strides of (2, 2) match `mask_downscaling` of `MASKAdapterHead`; (4,) is the other form of the
+    paper's Table 6, of which only the convolution is described.
 
     Attributes:
-        width: Channels after the second convolution; a quarter of it after the first,
-            but two at least.
+        width: Channels after the last convolution; a quarter of it before, but two at least.
         feature_dim: Channels of the result.
+        strides: Of the convolutions, each with a norm and GELU: 3 x 3 for a stride of 2, with its
+            border padded; 4 x 4 for a stride of 4.
     """
 
     width: int
     feature_dim: int
+    strides: tuple[int, ...] = (2, 2)
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
-        """Declares two convolutions with norms, and the linear map."""
-        self.conv1 = self._convolution(max(self.width // 4, 2))  # a norm over one is zero
-        self.norm1 = LayerNorm()
-        self.conv2 = self._convolution(self.width)
-        self.norm2 = LayerNorm()
+        """Declares the convolutions with norms, and the linear map."""
+        self.convolutions = [self._convolution(index) for index in range(len(self.strides))]
+        self.norms = [LayerNorm(name=f"norm{index + 1}") for index in range(len(self.strides))]
         self.project = Linear(self.width, self.feature_dim, dtype=self.dtype)
 
-    def _convolution(self, channels: int) -> nn.Conv:
-        padding = ((1, 1), (1, 1))
-        return nn.Conv(channels, (3, 3), strides=(2, 2), padding=padding, dtype=self.dtype)
+    def _convolution(self, index: int) -> nn.Conv:
+        stride, last = self.strides[index], index == len(self.strides) - 1
+        side, border = (3, 1) if stride == 2 else (stride, 0)
+        return nn.Conv(
+            self.width if last else max(self.width // 4, 2),  # a norm over one channel is zero
+            (side, side),
+            strides=(stride, stride),
+            padding=((border, border), (border, border)),
+            dtype=self.dtype,
+            name=f"conv{index + 1}",
+        )
 
     def convolve(self, masks: Float[Array, "r h4 w4 1"]) -> Float[Array, "r h w c"]:
         """Computes everything before the last linear map."""
-        x = gelu(self.norm1(self.conv1(masks.astype(self.dtype))))
-        return gelu(self.norm2(self.conv2(x)))
+        x = masks.astype(self.dtype)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = gelu(norm(convolution(x)))
+        return x
 
     def __call__(self, masks: Float[Array, "r h4 w4 1"]) -> Float[Array, "r h w d"]:
         """Embeds masks given at four times the feature grid."""

@@ -105,7 +105,7 @@ def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three nu
         passes = _keep_one_per_column(passes, pick_key)
     if rule == "hungarian":
         passes = passes & _one_to_one(ious, gt_valid, pred_valid)
-    return _keep_at_most(passes, capacity, cap_key)
+    return keep_at_most(passes, capacity, cap_key)
 
 
 def _keep_one_per_column(passes: Array, key: Array) -> Array:
@@ -123,7 +123,9 @@ def _one_to_one(ious: Array, gt_valid: Array, pred_valid: Array) -> Array:
     return jnp.arange(len(ious))[:, None] == rows
 
 
-def _keep_at_most(passes: Array, capacity: int, key: Array) -> Matches:
+def keep_at_most(
+    passes: Bool[Array, "q n"], capacity: int, key: Key[Array, ""] | UInt32[Array, "2"]
+) -> Matches:
     """Lists the true entries, truth-major; a uniformly random `capacity` of them if more."""
     predictions = passes.shape[0]
     flat = passes.T.reshape(-1)

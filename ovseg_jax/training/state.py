@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,10 +12,10 @@ from jaxtyping import Array, Int
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import Config
+from ovseg_jax.training.initial import load_initial
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.sharding import parameter_shardings, replicated
 from ovseg_jax.typing import Params, struct
-from ovseg_jax.weights import load_weights
 
 
 @struct
@@ -57,8 +56,8 @@ def create(
     shardings = parameter_shardings(shapes, mesh)
     initialise = jax.jit(lambda key: build.initial_parameters(method, key), out_shardings=shardings)
     params = initialise(jax.random.key(config.seed))
-    if config.init_from:
-        params = _load(params, shardings, config)
+    if config.init_from or config.init_parts:
+        params = load_initial(params, shardings, config)
     trainable, frozen = trees.split(params, config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
     state = TrainState(
@@ -81,21 +80,3 @@ def _initial_moments(tx: optax.GradientTransformation, trainable: Params, mesh: 
         transform_non_params=lambda _: replicated(mesh),
     )
     return jax.jit(tx.init, out_shardings=placed)(trainable)
-
-
-def _load(params: Params, shardings: Params, config: Config) -> Params:
-    """Replaces initial values by the weights of `init_from`, except where they may be missing."""
-    _, loaded = load_weights(Path(config.init_from))
-    fresh = {
-        path: leaf
-        for path, leaf in trees.flatten(params).items()
-        if trees.first_match(path, config.init_missing)
-    }
-    complete = trees.unflatten(fresh | trees.flatten(loaded))
-    trees.compare(complete, params, config.init_from)
-    return jax.tree.map(
-        lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),
-        complete,
-        params,
-        shardings,
-    )

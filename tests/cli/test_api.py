@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax import api
+from ovseg_jax import api, loading
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.weights import WeightsError
@@ -80,18 +80,18 @@ def test_a_place_without_weights_is_named(tmp_path):
 
 
 def test_the_toy_is_the_adapter_among_the_shipped_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(api, "ASSETS", tmp_path)
+    monkeypatch.setattr(loading, "ASSETS", tmp_path)
     with pytest.raises(SegmenterError, match="no toy weights"):
-        api.resolve("toy")
+        loading.resolve("toy")
     for name in ("convnext", "mask_adapter"):
         (tmp_path / "toy" / name).mkdir(parents=True)
         (tmp_path / "toy" / name / "config.json").write_text("{}")
-    assert api.resolve("toy").name == "mask_adapter"
-    assert api.resolve("runs/a") == api.Path("runs/a")
+    assert loading.resolve("toy").name == "mask_adapter"
+    assert loading.resolve("runs/a") == loading.Path("runs/a")
 
 
 @pytest.mark.skipif(
-    not list((api.ASSETS / "toy").glob("*/config.json")), reason="no toy weights are shipped"
+    not list((loading.ASSETS / "toy").glob("*/config.json")), reason="no toy weights are shipped"
 )
 def test_the_shipped_toy_names_masks(photos):
     segmenter = api.load_segmenter("toy")

@@ -17,7 +17,12 @@ from tiny_scene import (
 )
 
 from ovseg_jax.methods.mask_adapter import MaskAdapter
-from ovseg_jax.methods.mixed_masks import predicted_coverage, truth_at
+from ovseg_jax.methods.mixed_masks import (
+    gather_pairs,
+    match_by_costs,
+    predicted_coverage,
+    truth_at,
+)
 from ovseg_jax.ops.masks import masks_from_ids
 from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.typing import Proposals
@@ -99,6 +104,43 @@ def test_all_ground_truth_is_matched_not_only_what_was_drawn(variables):
     hard = jax.nn.sigmoid(pairs.predicted) > 0.4
     overlap = (hard & (pairs.truth > 0.5)).sum((2, 3)) / (hard | (pairs.truth > 0.5)).sum((2, 3))
     assert (overlap[pairs.labels >= 0] > 0.7).all()
+
+
+def test_hungarian_pairs_are_one_to_one_by_costs_and_not_by_iou(variables):
+    """Every truth gets a prediction of its own, however bad; classes decide between equal masks."""
+    truth = truth_at(BATCH, PROPOSALS.masks.shape[-2:])
+    slots = PROPOSALS.masks.shape[1]
+    shifted = jnp.roll(PROPOSALS.masks, 3, axis=3)
+    twice = jnp.concatenate([shifted, shifted], 1)
+    labels = jnp.pad(truth.labels, ((0, 0), (0, slots - truth.labels.shape[1])))
+    right = 5.0 * jax.nn.one_hot(labels, 5)
+    logits = jnp.concatenate([jnp.roll(right, 1, axis=-1), right], 1)
+    proposals = PROPOSALS.replace(
+        masks=twice, valid=jnp.ones(twice.shape[:2], bool), class_logits=logits
+    )
+    matches = match_by_costs(BATCH, proposals, 16, KEY)
+    for image in range(IMAGES):
+        used = np.asarray(matches.valid[image])
+        own = np.asarray(matches.truth[image])[used]
+        np.testing.assert_array_equal(own, np.flatnonzero(np.asarray(truth.labels[image]) >= 0))
+        chosen = np.asarray(matches.prediction[image])[used]
+        assert len(set(chosen)) == len(chosen) and (chosen >= slots).all()
+    pairs = gather_pairs(matches, proposals, truth)
+    overlap = jnp.minimum(pairs.predicted > 0, pairs.truth > 0.5).sum((2, 3))
+    union = jnp.maximum(pairs.predicted > 0, pairs.truth > 0.5).sum((2, 3))
+    assert (overlap / union)[pairs.labels >= 0].min() < 0.5
+    few = match_by_costs(BATCH, proposals, 2, KEY)
+    assert few.valid.all() and few.prediction.shape == (IMAGES, 2)
+
+
+def test_the_hungarian_rule_enters_the_loss_and_wants_classes(variables):
+    method = make_method(phase="mixed", match_rule="mask2former")
+    logits = jnp.zeros((*PROPOSALS.masks.shape[:2], 5))
+    named = PROPOSALS.replace(class_logits=logits)
+    _, metrics = run(method, variables, "loss", BATCH, named, TEXT, KEY)
+    assert metrics["matched"] == MATCHED
+    with pytest.raises(ValueError, match="these masks have none: use masks.kind 'generator'"):
+        run(method, variables, "loss", BATCH, PROPOSALS, TEXT, KEY)
 
 
 def test_invalid_predictions_and_unlabelled_segments_are_never_matched(variables):

@@ -46,8 +46,49 @@ def test_the_fast_form_equals_the_reference(chunk):
     np.testing.assert_allclose(fast, plain, atol=2e-5, rtol=1e-5)
 
 
-def test_both_forms_have_equal_gradients():
-    head = make_head()
+INPUTS = [
+    dict(patchify="concat"),
+    dict(patchify="add_4x4"),
+    dict(use_clip=False),
+    dict(use_clip=False, patchify="add_4x4"),
+    dict(num_blocks=4, num_maps=1),
+]
+"""The switches of the paper's Table 6."""
+
+
+@pytest.mark.parametrize("fields", INPUTS, ids=str)
+def test_the_fast_form_equals_the_reference_for_every_input(fields):
+    head = make_head(**fields)
+    variables = parameters(head)
+    fast = run(head, variables, FEATURES, MASKS)
+    plain = run(head, variables, FEATURES, MASKS, "reference")
+    assert fast.shape == (2, 5, fields.get("num_maps", 3), 5, 6)
+    np.testing.assert_allclose(fast, plain, atol=2e-5, rtol=1e-5)
+    other = run(head, variables, FEATURES + 1.0, MASKS)
+    assert np.allclose(other, fast, atol=1e-5) != fields.get("use_clip", True)
+    assert np.abs(run(head, variables, FEATURES, ~MASKS) - fast).max() > 1e-3
+
+
+def test_the_inputs_have_parameters_of_their_own_only_where_they_differ():
+    def shapes(**fields):
+        return {
+            path.removeprefix("params/"): leaf.shape
+            for path, leaf in trees.flatten(
+                jax.eval_shape(make_head(**fields).init, jax.random.key(0), FEATURES, MASKS)
+            ).items()
+        }
+
+    plain, wide, coarse = shapes(), shapes(patchify="concat"), shapes(patchify="add_4x4")
+    assert plain == shapes(use_clip=False) == shapes(use_clip=False, patchify="concat")
+    assert {path for path in plain if plain[path] != wide[path]} == {"fuse/kernel"}
+    assert wide["fuse/kernel"] == (24, 16)
+    assert coarse["mask_embedding/conv1/kernel"] == (4, 4, 1, 8)
+    assert not any("conv2" in path or "norm2" in path for path in coarse)
+
+
+@pytest.mark.parametrize("fields", [{}, *INPUTS[:3]], ids=str)
+def test_both_forms_have_equal_gradients(fields):
+    head = make_head(**fields)
     variables = parameters(head)
 
     def loss(method, variables, features):
@@ -60,7 +101,9 @@ def test_both_forms_have_equal_gradients():
     )
     for got, want in zip(jax.tree.leaves(fast), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(got, want, atol=2e-4, rtol=2e-4)
-    assert all(np.abs(leaf).max() > 1e-3 for leaf in jax.tree.leaves(plain))
+    by_weights, by_features = plain
+    assert all(np.abs(leaf).max() > 1e-3 for leaf in jax.tree.leaves(by_weights))
+    assert (np.abs(by_features).max() > 1e-3) == head.use_clip
 
 
 def test_maps_do_not_depend_on_the_other_masks():

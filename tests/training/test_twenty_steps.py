@@ -15,7 +15,7 @@ DUMMY = Path(coco_stuff_dataset_builder.__file__).parent / "dummy_data"
 
 
 def test_twenty_steps_train_the_adapter(tiny_config, tmp_path):
-    published = load_config(Path("configs/mask_adapter/convnext_base_coco_stuff_warmup.py"))
+    published = load_config(Path("configs/mask_adapter/maft_plus_base_coco_stuff_warmup.py"))
     data = dataclasses.replace(
         published.data,
         root=str(DUMMY),

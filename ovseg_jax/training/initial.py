@@ -1,0 +1,79 @@
+"""Initial values from weights directories: one source, or several that each give a part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ovseg_jax import trees
+from ovseg_jax.config import Config
+from ovseg_jax.typing import Params
+from ovseg_jax.weights import load_weights
+
+NOWHERE = "init_from (empty)"
+"""What messages call the source of parameters that have none."""
+
+
+def load_initial(params: Params, shardings: Params, config: Config) -> Params:
+    """Replaces freshly drawn parameters by those of `init_from` and `init_parts`.
+
+    Mask-Adapter's second phase starts so: adapter and CLIP of the first, generator and void row of
+    FC-CLIP or MAFT+, as its tools `weight_fuse_fcclip.py` and `weight_fuse_maftp.py` join them.
+    Every pattern has to decide something, every source has to give something, and what it gives
+    has to be exactly what the model wants of it.
+
+    Args:
+        params: Fresh values; they stay where a source lacks a parameter that `init_missing` names.
+        shardings: Where each parameter lies.
+        config: Names the sources.
+
+    Raises:
+        trees.TreeError: Sources, patterns and model do not fit; the message names source and path.
+        ovseg_jax.weights.WeightsError: A source is no weights directory.
+    """
+    _check_patterns(trees.flatten(params), config)
+    values: dict[str, Any] = {}
+    for source in dict.fromkeys((config.init_from, *(place for _, place in config.init_parts))):
+        values |= _part_of(source, trees.flatten(params), config)
+    return jax.tree.map(
+        lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),
+        trees.unflatten(values),
+        params,
+        shardings,
+    )
+
+
+def source_of(path: str, config: Config) -> str:
+    """Returns the source of a parameter: that of the first pattern, else `init_from`."""
+    matching = (pair for pair in config.init_parts if trees.first_match(path, pair[:1]))
+    return next(matching, ("", config.init_from))[1]
+
+
+def _check_patterns(wanted: Mapping[str, Any], config: Config) -> None:
+    """Refuses patterns of `init_parts` that no parameter of the model is left for."""
+    patterns = [pattern for pattern, _ in config.init_parts]
+    deciding = {trees.first_match(path, patterns) for path in wanted}
+    if idle := [pair for pair in config.init_parts if pair[0] not in deciding]:
+        lines = [f"{pattern!r}, to be taken from {source}" for pattern, source in idle]
+        raise trees.TreeError(trees.listing("init_parts decide no parameter of the model", lines))
+
+
+def _part_of(source: str, wanted: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Returns {path: value} of the parameters that belong to a source."""
+    expected = {path: leaf for path, leaf in wanted.items() if source_of(path, config) == source}
+    loaded = trees.flatten(load_weights(Path(source))[1]) if source else {}
+    given = {path: value for path, value in loaded.items() if source_of(path, config) == source}
+    if source and not given.keys() & expected.keys():
+        raise trees.TreeError(f"{source} gives no parameter of the model: leave it out")
+    fresh = {
+        path: leaf
+        for path, leaf in expected.items()
+        if path not in given and trees.first_match(path, config.init_missing)
+    }
+    where = source or NOWHERE
+    trees.compare(trees.unflatten(fresh | given), trees.unflatten(expected), where)
+    return fresh | given
