@@ -124,9 +124,15 @@ def check_source(config: MaskSourceConfig, module: Method, field: str = "masks")
         field: What the config calls this source.
 
     Raises:
-        ValueError: Masks of a generator are wanted from a model without one.
+        ValueError: Masks of a generator are wanted from a model without one, or masks of another
+            model that is not named.
     """
-    if config.kind == "generator" and module.generator is None:
+    if config.kind == "model" and not config.path:
+        raise ValueError(
+            f"{field}.kind is 'model', but {field}.path is empty: name the weights directory or run "
+            "whose masks are wanted"
+        )
+    if config.kind == "generator" and not module.makes_masks:
         raise ValueError(
             f"{field}.kind is 'generator', but the model has none (generator.kind is 'none'): give "
             f"it one, or set {field}.kind to 'ground_truth' or 'perturbed'"

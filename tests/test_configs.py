@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from configs.mask_adapter import ablations as mask_adapter
 from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config, override
@@ -47,7 +48,30 @@ def test_words_and_templates_exist(path):
 @pytest.mark.parametrize("path", FILES, ids=names)
 def test_one_step_fits_in_shapes(path):
     """The whole train step, at full published size, under `eval_shape`."""
-    config = load_config(path)
+    step_in_shapes(load_config(path))
+
+
+@pytest.mark.parametrize("variant", sorted(mask_adapter.VARIANTS))
+def test_one_step_of_every_variant_of_mask_adapter_fits_in_shapes(variant):
+    config = load_config(ROOT / f"configs/mask_adapter/ablations.py:{variant}")
+    assert config == mask_adapter.VARIANTS[variant]()
+    step_in_shapes(config)
+
+
+def test_variants_of_mask_adapter_are_all_different():
+    configs = [build_config() for build_config in mask_adapter.VARIANTS.values()]
+    assert len({str(config) for config in configs}) == len(configs)
+
+
+def test_an_unknown_variant_lists_the_known_ones():
+    with pytest.raises(UsageError, match="no variant 'concta'; known: pooling, truth_only, "):
+        load_config(ROOT / "configs/mask_adapter/ablations.py:concta")
+    with pytest.raises(UsageError, match="no variant 'x'; known: none"):
+        load_config(ROOT / "configs/toy/mask_adapter.py:x")
+
+
+def step_in_shapes(config):
+    """Evaluates the shapes of one train step, and that what trains keeps its shapes."""
     method = build.method(config.model)
     shapes = build.parameter_shapes(method)
     trees.match(shapes, PARAM_RULES)
@@ -95,6 +119,12 @@ def text_shapes(config, method):
         seen=jax.ShapeDtypeStruct((slots,), jnp.bool_),
         tokens=jax.ShapeDtypeStruct((rows, templates, tokens), jnp.int32),
     )
+
+
+def test_the_readme_lists_every_file():
+    readme = (ROOT / "configs/README.md").read_text()
+    listed = {line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")}
+    assert listed == {str(path.relative_to(ROOT / "configs")) for path in FILES}
 
 
 def test_a_misspelt_option_names_the_right_one(capsys):

@@ -1,6 +1,7 @@
 """Runs an experiment from a config file; the same command again goes on where it stopped.
 
   ovseg train configs/toy/mask_adapter.py --workdir runs/a --optimizer.peak-lr 2e-4
+  ovseg train configs/mask_adapter/ablations.py:concat --workdir runs/b      a named variant
 
 Every field of the config is an option: `ovseg train CONFIG --help` lists them all.
 """

@@ -15,6 +15,7 @@ from ovseg_jax.config import (
     MaskAdapterConfig,
     MaskAdapterOnMaftConfig,
     ModelConfig,
+    NoGeneratorConfig,
 )
 from ovseg_jax.convert.family import count
 from ovseg_jax.convert.generators import clip_part, generator_part
@@ -77,7 +78,9 @@ def convert_mask_adapter(
 
     Returns:
         The model with the sizes of the file, its parameters, and the report. Files of the second
-        phase hold the mask generator, and so does the model then.
+        phase hold the mask generator, and so does the model then. The form of MAFT+'s transfer
+        does not show in a file: it is that of the published configuration, panoptic in the first
+        phase and for the large model.
 
     Raises:
         ConversionError: The file holds no adapter, or does not fit the table.
@@ -91,11 +94,11 @@ def convert_mask_adapter(
     if is_maft(tensors):
         expected |= {"transfer": expected_transfer(width)}
         table = (*table, *TRANSFER_TABLE)
-        large = width > 640
+        large, first_phase = width > 640, isinstance(borrowed.config, NoGeneratorConfig)
         head = MaskAdapterOnMaftConfig(
             **{name: getattr(head, name) for name in _SIZES},
             mask_threshold=0.4 if large else 0.45,
-            panoptic=large,  # as in the published configuration of the large model alone
+            panoptic=large or first_phase,  # as the published configurations have it
         )
         inference = ON_MAFT_LARGE if large else ON_MAFT_BASE
     params, report = apply(table, tensors, expected, where)

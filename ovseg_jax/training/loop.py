@@ -19,6 +19,9 @@ from ovseg_jax.weights import save_weights
 def train(config: Config, workdir: Path) -> state.TrainState:
     """Trains to `config.num_steps`, going on from the newest checkpoint in `workdir`.
 
+    Without steps nothing is read from the training data: the parameters that the config joins are
+    written, and what it asks for is evaluated.
+
     Args:
         config: The experiment.
         workdir: Where checkpoints, numbers, the resolved config and, at the end, `weights/` go;
@@ -42,19 +45,21 @@ def train(config: Config, workdir: Path) -> state.TrainState:
     vocabulary = build.vocabulary(config.data.vocabulary)
     text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
     text = jax.device_put(text, sharding.replicated(mesh))
-    stream = train_stream(
-        config.data,
-        config.seed,
-        sharding=sharding.batch_sharding(mesh),
-        start=position,
-        tokenizer=build.tokenizer(config.model),
-        class_filter=build.class_filter(config.data, vocabulary),
-    )
+    steps, stream = range(int(current.step) + 1, config.num_steps + 1), None
+    if steps:
+        stream = train_stream(
+            config.data,
+            config.seed,
+            sharding=sharding.batch_sharding(mesh),
+            start=position,
+            tokenizer=build.tokenizer(config.model),
+            class_filter=build.class_filter(config.data, vocabulary),
+        )
     report = Report(workdir, config.num_steps, int(current.step), config.log_every)
     evaluations = Evaluations(config, method, workdir)
 
     update = None
-    for number in range(int(current.step) + 1, config.num_steps + 1):
+    for number in steps:
         batch = next(stream)
         if update is None:
             raw = step.make_step(method, source, tx, config.seed)
@@ -64,12 +69,13 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         run.save_if_due(current, number, stream.position, last=number == config.num_steps)
         if number < config.num_steps:
             evaluations.run_if_due(number, current.params, report)
-    stream.close()
+    if stream is not None:
+        stream.close()
     run.wait()
     # After the last step is on disk: a run that was killed here finds its way back to this line.
-    evaluations.run_if_due(config.num_steps, current.params, report)
-    report.close()
     params = sharding.gathered(current.params)
     if jax.process_index() == 0:
         save_weights(workdir / "weights", config.model, params)
+    evaluations.run_if_due(config.num_steps, current.params, report)
+    report.close()
     return current

@@ -76,7 +76,7 @@ def test_fcclip_maft_and_adapters_of_the_second_phase_hold_their_generator():
     config, params, report = convert_mask_adapter(tensors, "x")
     everything(config, params, report, tensors)
     assert isinstance(config.method, MaskAdapterOnMaftConfig)
-    assert config.method.mask_threshold == 0.45 and config.generator.kind == "none"
+    assert config.method.panoptic and config.generator.kind == "none"  # a file of phase 1
 
 
 def test_fcclip_with_a_resnet_pools_by_attention_as_the_original_does():

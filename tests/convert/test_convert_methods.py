@@ -3,12 +3,102 @@
 import numpy as np
 import open_clip_files as files
 import pytest
+import torch_files
 
 from ovseg_jax import build, trees
-from ovseg_jax.config import OVSegConfig
+from ovseg_jax.config import (
+    EnsembleConfig,
+    MaskAdapterOnMaftConfig,
+    NoGeneratorConfig,
+    OVSegConfig,
+)
+from ovseg_jax.convert.files import convert_file
+from ovseg_jax.convert.mask_adapter import convert_mask_adapter
 from ovseg_jax.convert.maskclippp import convert_maskclippp
 from ovseg_jax.convert.ovseg import convert_ovseg
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.weights import load_weights
+
+ADAPTER = ("mask_adapter.", "void_embedding.")
+
+
+def transfer(width):
+    """The names and shapes of MAFT+'s transfer."""
+    name = "cdt.cross_atten"
+    shapes = {f"{name}.multihead_attn.in_proj_weight": (3 * width, width)}
+    shapes |= {f"{name}.multihead_attn.in_proj_bias": (3 * width,)}
+    for layer in ("multihead_attn.out_proj", "MLP"):
+        shapes |= {f"{name}.{layer}.weight": (width, width), f"{name}.{layer}.bias": (width,)}
+    return shapes | {f"{name}.norm.{part}": (width,) for part in ("weight", "bias")}
+
+
+def adapter_of(case):
+    """The adapter in a golden case's file, at its published size but for the width of blocks."""
+    return {n: s for n, s in files.golden_shapes(case).items() if n.startswith(ADAPTER)}
+
+
+def published_adapters():
+    """Files of the second phase, by the model that the adapter stands on (systems 1.8)."""
+    large = files.golden_shapes("fcclip/a2_full_large")
+    on_base = adapter_of("mask_adapter/a8_path_maft_base")
+    on_large = adapter_of("mask_adapter/a11_full_fcclip_large")
+    return {
+        "fcclip large": large | on_large,
+        "maft base": files.golden_shapes("maft_plus/a3_full_base") | on_base,
+        "maft large": large | transfer(768) | on_large,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "threshold", "overlap"),
+    [
+        ("fcclip large", (0.7, 0.9), 0.5, 0.8),
+        ("maft base", (0.7, 1.0), 0.45, 0.7),
+        ("maft large", (0.8, 1.0), 0.4, 0.7),
+    ],
+)
+def test_adapters_of_the_second_phase_answer_with_published_settings(
+    name, alpha, threshold, overlap
+):
+    tensors = files.hollow(published_adapters()[name])
+    config, params, report = convert_mask_adapter(tensors, "x")
+    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    assert set(report.used) | set(report.skipped) == set(tensors)
+    assert {item.split(".")[0] for item in report.skipped} <= {"criterion", "backbone_t"}
+    assert config.inference.ensemble == EnsembleConfig(alpha=alpha[0], beta=alpha[1])
+    assert (config.method.mask_threshold, config.inference.overlap_threshold) == (
+        *(threshold, overlap),
+    )
+    assert (config.inference.short_side, config.inference.long_side) == (896, 896)
+    on_maft = isinstance(config.method, MaskAdapterOnMaftConfig)
+    assert on_maft == name.startswith("maft")
+    assert config.train_vocabulary == ("coco_stuff171" if on_maft else "coco_panoptic133")
+    assert not on_maft or config.method.panoptic == (name == "maft large")
+
+
+@pytest.mark.parametrize("on_maft", [False, True])
+def test_a_file_of_the_first_phase_becomes_weights_without_generator(tmp_path, on_maft):
+    shapes = files.toy_adapter() | (transfer(96) if on_maft else {})
+    tensors = files.random(shapes)
+    source = torch_files.save(tmp_path / "model_final.pth", tensors, "model")
+    convert_file("mask_adapter", source, tmp_path / "weights", layout="safetensors")
+    config, params = load_weights(tmp_path / "weights")
+    assert isinstance(config.generator, NoGeneratorConfig)
+    assert ("transfer" in params) == on_maft and "generator" not in params
+    assert isinstance(config.method, MaskAdapterOnMaftConfig) == on_maft
+    assert not on_maft or config.method.panoptic  # PANOPTIC_ON in both published warm-ups
+    np.testing.assert_array_equal(params["void_embedding"], tensors["void_embedding.weight"])
+    np.testing.assert_array_equal(
+        params["adapter"]["block1"]["expand"]["kernel"].T,
+        tensors["mask_adapter.cnext2.pwconv1.weight"],
+    )
+
+
+def test_an_adapter_without_part_of_its_generator_is_refused():
+    shapes = published_adapters()["maft large"]
+    del shapes["sem_seg_head.predictor.decoder_norm.weight"]
+    with pytest.raises(ConversionError, match="no tensor fills .*generator/decoder/norm/scale"):
+        convert_mask_adapter(files.hollow(shapes), "x")
 
 
 @pytest.mark.parametrize(

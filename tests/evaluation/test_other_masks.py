@@ -56,7 +56,7 @@ def test_the_own_generator_as_another_model_differs_in_the_ensemble_only(toy):
     own, _ = run(alone, masks=MaskSourceConfig(kind="generator"))
     for name, value in own.items():
         np.testing.assert_allclose(apart[name], value, atol=2e-3, err_msg=name)
-    assert apart["panoptic/SQ"] > 0.5
+    assert apart["panoptic/PQ"] > 0.1
     assert card.mask_source == f"model {GENERATOR}" and card.ensemble.startswith("none")
 
 
@@ -66,7 +66,7 @@ def test_masks_of_a_generator_with_another_test_size_lie_on_the_pictures(toy, tm
     save_weights(tmp_path / "larger", dataclasses.replace(model, inference=larger), params)
     masks = MaskSourceConfig(kind="model", path=str(tmp_path / "larger"))
     apart, _ = run(toy, masks=masks, protocol="photo")
-    assert apart["panoptic/SQ"] > 0.5 and apart["semantic/pACC"] > 0.3
+    assert apart["panoptic/PQ"] > 0.1 and apart["semantic/pACC"] > 0.3
 
 
 class Halves(AutomaticMaskGenerator):
@@ -139,5 +139,7 @@ def test_models_without_masks_and_training_on_foreign_masks_are_refused(toy):
     with pytest.raises(SegmenterError, match="clip_convnext_seed0 has no mask generator"):
         clip = "ovseg_jax/assets/toy/clip_convnext_seed0"
         run(toy, masks=MaskSourceConfig(kind="model", path=clip))
+    with pytest.raises(ValueError, match="masks.path is empty: name the weights"):
+        run(toy, masks=MaskSourceConfig(kind="model"))
     with pytest.raises(ValueError, match="serves evaluations only"):
         build.mask_source(MaskSourceConfig(kind="model", path=GENERATOR))

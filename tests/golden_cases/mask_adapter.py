@@ -250,6 +250,7 @@ def run_mixed_train(case: Case) -> Outputs:
         match_probability=config["iou_pred_binarise_prob"],
         class_weight=config["weights"]["ce"],
         cosine_weight=config["weights"]["cosine"],
+        **({"panoptic": False} if config["entry"].startswith("maft") else {}),
     )
     features = model.features(inputs["image"])
     frame, predictions = frame_of(inputs["image"]), given_predictions(case)
