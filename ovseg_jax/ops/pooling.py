@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
@@ -100,8 +102,9 @@ def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis:
     """Applies a function to the masks a chunk at a time, one chunk after the other.
 
     Equal to `function(arrays)` wherever the function treats masks independently, with its
-    temporaries bounded by the chunk instead of by the number of masks. The last chunk is filled
-    up with zeros, whose results are dropped.
+    temporaries bounded by the chunk instead of by the number of masks. Chunks are cut out one at a
+    time, so the arrays are not copied; the last one starts early enough to be whole, and what it
+    computes a second time is dropped.
 
     Args:
         function: Maps arrays with `chunk` masks along `axis` to arrays with as many along `axis`.
@@ -124,23 +127,25 @@ def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis:
     count = counts.pop()
     if count <= chunk:
         return function(arrays)
-    chunks = jax.tree.map(lambda leaf: _split(leaf, chunk, axis), arrays)
-    results = lax.map(function, chunks)
+
+    def compute(start: Array) -> Any:
+        cut = functools.partial(lax.dynamic_slice_in_dim, slice_size=chunk, axis=axis)
+        return function(jax.tree.map(lambda leaf: cut(leaf, start), arrays))
+
+    number = -(-count // chunk)
+    starts = np.minimum(np.arange(number) * chunk, count - chunk)
+    results = lax.map(compute, jnp.asarray(starts))
     return jax.tree.map(lambda leaf: _join(leaf, count, axis), results)
 
 
-def _split(array: Array, chunk: int, axis: int) -> Array:
-    """[.., masks, ..] to [chunks, .., chunk, ..], filled up with zeros."""
-    shape = array.shape
-    number = -(-shape[axis] // chunk)
-    widths = [(0, 0)] * array.ndim
-    widths[axis] = (0, number * chunk - shape[axis])
-    padded = jnp.pad(array, widths)
-    return jnp.moveaxis(padded.reshape(*shape[:axis], number, chunk, *shape[axis + 1 :]), axis, 0)
-
-
 def _join(array: Array, count: int, axis: int) -> Array:
-    """[chunks, .., chunk, ..] to [.., masks, ..], filling dropped."""
+    """[chunks, .., chunk, ..] to [.., masks, ..], without what the last chunk has twice."""
+    number, chunk = array.shape[0], array.shape[axis + 1]
+    twice = number * chunk - count
     moved = jnp.moveaxis(array, 0, axis)
     joined = moved.reshape(*moved.shape[:axis], -1, *moved.shape[axis + 2 :])
-    return lax.slice_in_dim(joined, 0, count, axis=axis)
+    if not twice:
+        return joined
+    first = lax.slice_in_dim(joined, 0, (number - 1) * chunk, axis=axis)
+    last = lax.slice_in_dim(joined, (number - 1) * chunk + twice, number * chunk, axis=axis)
+    return jnp.concatenate([first, last], axis=axis)

@@ -101,7 +101,7 @@ def test_gradients_flow_through_chunks():
 
 
 def test_memory_is_bounded_by_the_chunk():
-    """Four times the masks at the same chunk need no more temporaries than inputs and results."""
+    """Four times the masks at the same chunk need room for further results, not for copies."""
 
     def function(masks):
         wide = jnp.tanh(masks[:, :, None] * jnp.arange(64.0))  # 64 times the input
@@ -113,7 +113,7 @@ def test_memory_is_bounded_by_the_chunk():
         return compiled.memory_analysis().temp_size_in_bytes
 
     few, many = temporaries(16), temporaries(64)
-    assert many - few <= 4 * (64 - 16) * 256 * 4
+    assert many - few <= 4 * (64 - 16) * 4 and temporaries(61) <= many + 4 * 64
 
 
 @pytest.mark.parametrize(("arrays", "chunk"), [([np.zeros(3), np.zeros(4)], 2), ([np.zeros(3)], 0)])
