@@ -129,7 +129,7 @@ def check_source(config: MaskSourceConfig, module: Method, field: str = "masks")
     """
     if config.kind == "model" and not config.path:
         raise ValueError(
-            f"{field}.kind is 'model', but {field}.path is empty: name the weights directory or run "
+            f"{field}.kind is 'model', but {field}.path is empty: name the weights or run "
             "whose masks are wanted"
         )
     if config.kind == "generator" and not module.makes_masks:
