@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import math
 from typing import Any
 
 import jax
@@ -241,7 +242,8 @@ def text(
 
 def _examples(module: Method) -> tuple:
     """The smallest inputs that touch every parameter."""
-    width, side = (module.clip.embedding_dim if module.clip else 1), 64
+    width = module.clip.embedding_dim if module.clip else 1
+    side = max(64, math.lcm(32, module.stride))  # whole cells, of patches of 14 pixels too
     length = module.clip.text.context_length if module.clip else 1
     batch = Batch(
         images=jnp.zeros((1, side, side, 3), jnp.uint8),
