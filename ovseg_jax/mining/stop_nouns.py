@@ -71,10 +71,17 @@ MEASURES = _words(
 )
 """Nouns that only count what follows "of": "a slice of pizza" is a pizza."""
 
+COLORS = _words(
+    """
+    red orange yellow green blue purple pink brown black white gray grey tan beige
+    """
+)
+"""Adjectives, also where a tagger takes them for nouns: "an orange cat" is a cat."""
+
 PLURAL_ONLY = _words(
     """
     scissors pajamas pyjamas pants jeans shorts trousers tights leggings goggles sunglasses
-    eyeglasses binoculars clothes tongs pliers tweezers headphones earphones overalls
+    eyeglasses binoculars clothes woods tongs pliers tweezers headphones earphones overalls
     """
 )
 """Words that have no singular."""
