@@ -140,6 +140,26 @@ def check_source(config: MaskSourceConfig, module: Method, field: str = "masks")
         )
 
 
+def check_classes(config: ModelConfig, classes: ClassList) -> None:
+    """Refuses to teach a generator's fixed list of classes by a vocabulary of another length.
+
+    Args:
+        config: The model.
+        classes: The training vocabulary.
+
+    Raises:
+        ValueError: Labels would have no place in the list, or another class's.
+    """
+    generator = config.generator
+    if config.method.kind != "mask_generator" or generator.class_head != "linear":
+        return
+    if generator.num_classes != len(classes):
+        raise ValueError(
+            f"generator.num_classes is {generator.num_classes}, but data.vocabulary "
+            f"{classes.name!r} has {len(classes)} classes"
+        )
+
+
 def vocabulary(name: str) -> ClassList:
     """Loads a class list: a preset by name, or a file."""
     return load_preset(name) if name in available_presets() else load_class_file(name)

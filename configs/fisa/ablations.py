@@ -119,10 +119,10 @@ def trainable_groups(config: Config) -> dict[str, int]:
 
 
 def report(names: Iterable[str]) -> None:
-    """Prints the trainable parameters of variants, in millions, whole and by group."""
+    """Prints the trainable parameters of variants: in millions, and by group."""
     for name in names:
         groups = trainable_groups(get_config(name))
-        parts = ", ".join(f"{part} {count / 1e6:.3f}" for part, count in groups.items())
+        parts = ", ".join(f"{part} {count:,}" for part, count in groups.items())
         print(f"{name:16s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")
 
 

@@ -43,6 +43,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
     current, position = run.restore(current)
 
     vocabulary = build.vocabulary(config.data.vocabulary)
+    build.check_classes(config.model, vocabulary)
     text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
     text = jax.device_put(text, sharding.replicated(mesh))
     steps, stream = range(int(current.step) + 1, config.num_steps + 1), None

@@ -1,6 +1,7 @@
 """FISA and MaskCLIP: what mask tokens see, what trains, and what an untrained FISA equals."""
 
 import dataclasses
+import importlib
 
 import jax
 import jax.numpy as jnp
@@ -381,10 +382,52 @@ def test_masks_without_a_partner_have_no_say_in_the_class_loss():
 # ---- sizes and refusals ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["simo", "first_blocks", "last_blocks"])
-def test_readings_of_the_paper_train_26_million_parameters(name):
+ADAPTER = 9 * 8 + 8 + 9 * 8 + 1
+"""Two convolutions of 3 x 3, from 1 to 8 channels and back."""
+NORM = 2 * 768
+QUERY, KEY, VALUE = 1024 * 1024 + 1024, 768 * 1024 + 1024, 768 * 1024 + 1024
+READINGS = {
+    "simo": {
+        "clip": 24 * QUERY,
+        "seve": NORM + (1024 * 128 + 128) + (768 * 128 + 128) + VALUE,
+        "distribution": ADAPTER,
+    },
+    **dict.fromkeys(
+        ("first_blocks", "last_blocks"),
+        {"seve": NORM + 7 * (QUERY + KEY + VALUE + QUERY), "distribution": ADAPTER},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_readings_of_the_paper_train_26_million_parameters(name, capsys):
+    """The two ways to 26 M, query projections or full rank in 7 blocks; printed group by group."""
     groups = ablations.trainable_groups(ablations.VARIANTS[name]())
-    assert 25.5e6 <= sum(groups.values()) <= 26.5e6, groups
+    assert groups == READINGS[name]
+    assert 25.5e6 <= sum(groups.values()) <= 26.5e6
+    ablations.report([name])
+    printed = capsys.readouterr().out
+    assert printed.startswith(name) and f"{sum(groups.values()) / 1e6:.3f} M" in printed
+    assert all(f"{part} {count:,}" in printed for part, count in groups.items())
+
+
+def test_full_rank_words_enter_the_first_or_the_last_blocks():
+    blocks = {}
+    for name in ("first_blocks", "last_blocks"):
+        config = ablations.get_config(name)
+        shapes = build.parameter_shapes(build.method(config.model))
+        blocks[name] = {int(part[5:]) for part in shapes["seve"] if part[5:].isdigit()}
+    assert blocks == {"first_blocks": set(range(7)), "last_blocks": set(range(17, 24))}
+    assert ablations.get_config("simo").model.method.words_enter == "all"
+
+
+@pytest.mark.parametrize("generator", ["", "_swin_tiny", "_resnet50"])
+def test_published_models_differ_in_their_frozen_generator(generator):
+    config = importlib.import_module(f"configs.fisa.vit_l_14_336{generator}").get_config()
+    groups = ablations.trainable_groups(config)
+    assert groups == READINGS["simo"]
+    backbone = generator.strip("_") or "swin_base"
+    assert config.model.generator.backbone == backbone
 
 
 @pytest.mark.parametrize("rank", [64, 128, 256])
