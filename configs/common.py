@@ -123,6 +123,10 @@ def maskclippp_ensemble(gamma: float) -> EnsembleConfig:
     return EnsembleConfig(alpha=round(1 - gamma, 6), beta=1.0, floor=1e-8, with_others=True)
 
 
+OPEN_CLIP_NO_DECAY = (r".*/(bias|scale)", r".*class_embedding", r".*logit_scale")
+"""What OVSeg's tuning, a fork of open_clip, exempts: whatever has fewer than two axes."""
+
+
 def coco_panoptic(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     """COCO panoptic, large-scale jitter 0.1 to 2, grey padding; needs `--data.root`."""
     return DataConfig(

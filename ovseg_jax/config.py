@@ -605,6 +605,7 @@ class OptimizerConfig:
         schedule: Shape of the learning rate after the warm-up.
         milestones: Steps at which a "step" schedule divides by ten.
         no_decay: Patterns without weight decay.
+        eps: Added to the root of the second moment.
         clip_norm: Largest global gradient norm.
         end_lr: Where a "cosine" schedule ends.
         lr_factors: Patterns of parameters and factors on their learning rate; the first that
@@ -623,6 +624,7 @@ class OptimizerConfig:
     )
     beta1: float = 0.9
     beta2: float = 0.999
+    eps: float = 1e-8
     clip_norm: float = 1.0
     end_lr: float = 0.0
     lr_factors: tuple[LrFactor, ...] = ()

@@ -26,7 +26,9 @@ def get_config() -> Config:
         model=ModelConfig(
             clip=ClipConfig(variant="convnext_base_w_320"),
             method=MaskClipPlusPlusConfig(psm="pseudo_text"),
-            inference=InferenceConfig(short_side=512, long_side=2560),
+            inference=InferenceConfig(
+                short_side=512, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)
+            ),
             train_vocabulary="coco_panoptic133",
         ),
         data=common.coco_panoptic((1024, 1024), batch_size=4),

@@ -26,7 +26,9 @@ def get_config() -> Config:
         model=ModelConfig(
             clip=ClipConfig(variant="eva02_b_16", position_resize="bicubic_aligned"),
             method=MaskClipPlusPlusConfig(psm="linear", ignore_empty=True),
-            inference=InferenceConfig(short_side=384, long_side=2560),
+            inference=InferenceConfig(
+                short_side=384, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)
+            ),
             train_vocabulary="coco_panoptic133",
         ),
         data=common.coco_panoptic((512, 512), batch_size=4),

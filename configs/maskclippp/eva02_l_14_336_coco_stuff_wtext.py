@@ -14,7 +14,6 @@ from configs import common
 from ovseg_jax.config import (
     ClipConfig,
     Config,
-    EnsembleConfig,
     InferenceConfig,
     LrFactor,
     MaskClipPlusPlusConfig,
@@ -30,9 +29,7 @@ def get_config() -> Config:
             clip=ClipConfig(variant="eva02_l_14_336", position_resize="bicubic_aligned"),
             method=MaskClipPlusPlusConfig(num_templates=1, ignore_empty=True, tune_text=True),
             inference=InferenceConfig(
-                short_side=392,
-                long_side=2560,
-                ensemble=EnsembleConfig(alpha=0.9, beta=1.0, floor=1e-8),
+                short_side=392, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.1)
             ),
             templates="single",
             train_vocabulary="coco_stuff171",

@@ -17,7 +17,6 @@ from ovseg_jax.config import (
     MaskGeneratorConfig,
     ModelConfig,
     OptimizerConfig,
-    QueryGeneratorConfig,
 )
 
 
@@ -34,15 +33,7 @@ def get_config() -> Config:
                 num_points=0,
                 num_truth=48,
             ),
-            generator=QueryGeneratorConfig(
-                backbone="swin_base",
-                pixel_decoder="fpn",
-                decoder="detr",
-                class_head="embedding",
-                num_queries=100,
-                encoder_layers=0,
-                decoder_layers=6,
-            ),
+            generator=common.OVSEG_SWIN_BASE,
             inference=InferenceConfig(short_side=640, long_side=2560),
             train_vocabulary="coco_stuff171",
         ),

@@ -7,7 +7,8 @@ Published, both steps with Swin-B's masks: A-847 9.0, PC-459 12.4, A-150 29.6, P
 PAS-20 94.5. Ours: needs official weights and data.
 Ground-truth masks and class names stand for the mined pairs: row (1) of the paper's Table 2,
 A-150 / A-847 / PC-59 23.0 / 5.3 / 57.3; mined pairs gave 28.8 / 8.8 / 55.7.
-The optimiser's epsilon is 1e-6 in the original and optax's 1e-8 here.
+Nouns are read bare, without a template, while tuning; answers are given with fourteen:
+--model.templates vild14.
 """
 
 from configs import common
@@ -36,7 +37,9 @@ def get_config() -> Config:
             peak_lr=5e-6,
             warmup_steps=100,
             weight_decay=0.2,
+            no_decay=common.OPEN_CLIP_NO_DECAY,
             beta2=0.98,
+            eps=1e-6,
             clip_norm=1e9,
             trainable=(r"clip/visual/.*", r"clip/logit_scale"),
         ),

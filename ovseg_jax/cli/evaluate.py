@@ -3,6 +3,7 @@
   ovseg evaluate runs/a
   ovseg evaluate weights/mask_adapter_large --config configs/mask_adapter/sam_h_masks.py
   ovseg evaluate runs/a --generator weights/sam_vit_h
+  ovseg evaluate runs/a --dense values
 
 What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
 written as JSON. Every field of the config is an option, for example --model.templates vild14.
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
+from ovseg_jax.cli.options import READOUTS
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -33,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN_OR_WEIGHTS",
         help="another model that makes the masks, SAM too; scores are then those of its masks, "
         "under the evaluation's name with the generator's behind it",
+    )
+    parser.add_argument(
+        "--dense",
+        choices=READOUTS,
+        help="score pixels that the model's towers name without any masks; see `ovseg segment`",
     )
     parser.add_argument(
         "--out", type=Path, help="folder for the JSON files (default: evaluations/ beside the run)"
@@ -59,8 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     config = override(config, options, f"evaluate {arguments.model}")
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
+    if arguments.generator and arguments.dense:
+        raise UsageError("--dense needs no masks: leave out --generator, or --dense")
     if arguments.generator:
         chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
+    if arguments.dense:
+        config, chosen = _densely(config, chosen, arguments.dense)
     for item in chosen:
         _evaluate(item, config.model, params, str(arguments.model), folder)
     return 0
@@ -109,6 +120,17 @@ def _on_masks_of(generator: str, item: Any) -> Any:
         masks=MaskSourceConfig(kind="model", path=generator),
         metrics=tuple(name for name in item.metrics if name != "mask_accuracy") or ("semantic",),
     )
+
+
+def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any]]:
+    """The towers alone, and semantic scores of the pixels that they name."""
+    from ovseg_jax.config import DensePixelsConfig, MaskSourceConfig, NoGeneratorConfig
+
+    method = DensePixelsConfig(readout=readout)
+    model = dataclasses.replace(config.model, method=method, generator=NoGeneratorConfig())
+    own = {"masks": MaskSourceConfig(kind="generator"), "metrics": ("semantic",)}
+    items = [dataclasses.replace(i, name=f"{i.name}_dense_{readout}", **own) for i in items]
+    return dataclasses.replace(config, model=model), items
 
 
 def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError
 
 TEMPLATES = ("vild14", "single", "imagenet80", "plain")
+READOUTS = ("plain", "values", "queries", "queries_keys")
+"""Keys of `ovseg_jax.models.clip.readout`, which is too heavy to import for a help text."""
 BACKGROUND_HELP = (
     "words that compete for pixels but leave them unlabelled, written like --vocab; 'none' for "
     "no such words. Default: with fewer than 10 classes, the stuff words of the model's training "

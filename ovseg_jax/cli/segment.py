@@ -21,10 +21,16 @@ from collections import Counter
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_generator, add_model, add_photos, add_vocabulary, check_score
+from ovseg_jax.cli.options import (
+    READOUTS,
+    add_generator,
+    add_model,
+    add_photos,
+    add_vocabulary,
+    check_score,
+)
 
 TASKS = ("semantic", "panoptic", "instance")
-READOUTS = ("plain", "values", "queries", "queries_keys")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

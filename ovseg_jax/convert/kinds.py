@@ -62,12 +62,12 @@ KINDS: dict[str, Kind] = {
     ),
     "mask2former": Kind(
         "Mask2Former: Swin or ResNet, any published class list (.pkl, .pth)",
-        "MIT",
+        "CC BY-NC 4.0",
         "ovseg_jax.convert.generators:convert_closed_generator",
     ),
     "mask2former_hf": Kind(
         "Mask2Former with a Swin trunk in Hugging Face's layout (.safetensors)",
-        "MIT",
+        "CC BY-NC 4.0",
         "ovseg_jax.convert.mask2former_hf:convert_mask2former_hf",
     ),
     "maskformer": Kind(
@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
         "ovseg_jax.convert.generators:convert_closed_generator",
     ),
     "ovseg": Kind(
-        "OVSeg: generator, tuned CLIP and mask prompts (.pth)",
+        "OVSeg: generator, tuned CLIP and mask prompts (.pth); also tuned CLIP and prompts alone",
         "CC BY-NC 4.0",
         "ovseg_jax.convert.ovseg:convert_ovseg",
     ),
@@ -92,7 +92,7 @@ KINDS: dict[str, Kind] = {
     ),
     "maft_plus": Kind(
         "MAFT+: tuned CLIP, generator and transfer (.pth)",
-        "Apache-2.0",
+        "MIT",
         "ovseg_jax.convert.maft_plus:convert_maft_plus",
     ),
     "sam": Kind(
@@ -107,7 +107,7 @@ KINDS: dict[str, Kind] = {
     ),
     "maskclippp": Kind(
         "MaskCLIP++: tuned image tower and PSM (.pth); give the CLIP that was tuned as --clip",
-        "none stated by its repository",
+        "Apache-2.0",
         "ovseg_jax.convert.maskclippp:convert_maskclippp",
         needs_clip=True,
     ),

@@ -150,7 +150,7 @@ def _config(name: str, method: MethodConfig) -> ModelConfig:
         inference=InferenceConfig(
             short_side=short,
             long_side=2560,
-            ensemble=EnsembleConfig(alpha=alpha, beta=1.0),
+            ensemble=EnsembleConfig(alpha=alpha, beta=1.0, floor=1e-8, with_others=True),
         ),
         templates="vild14" if method.num_templates == 14 else "single",
         train_vocabulary="coco_stuff171",

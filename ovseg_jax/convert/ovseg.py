@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import jax
@@ -24,15 +25,14 @@ from ovseg_jax.convert.query_generator import identify_heads
 from ovseg_jax.convert.rules import Report, Rule, Skip, Tensors, apply, prefixed
 from ovseg_jax.typing import Params
 
-CLIP = "clip_adapter.clip_model."
-TESTED = {"swin_base": (640, 2560), "resnet101c": (512, 2048)}
-"""Short and long side of the published evaluations by trunk (systems 3.2)."""
+CLIP, NON_OBJECT = "clip_adapter.clip_model.", "clip_adapter.non_object_embedding"
+TESTED = {"swin_base": (640, 2560, 0.4), "resnet101c": (512, 2048, 0.5)}
+"""Short and long side, and the threshold of masks, of the published evaluations by trunk
+(systems 3.2)."""
 REST = (
-    Rule(r"clip_adapter\.non_object_embedding", "void_embedding"),
+    Rule(re.escape(NON_OBJECT), "void_embedding"),
     Skip(r"clip_adapter\.pixel_(mean|std)", because="constants of the configuration"),
 )
-PROMPTS = Rule(re.escape(f"{CLIP}visual.mask_embedding"), "prompt/mask_embedding")
-NO_PROMPTS = Skip(PROMPTS.source, because="mask prompts are for crops, which are not read here")
 
 
 def convert_ovseg_generator(
@@ -63,33 +63,41 @@ def convert_ovseg(
 
     Arguments, result and errors are those of `convert_ovseg_generator`. Files that were only
     fine-tuned hold prompts as well, which nobody trained: `method.prompts` "none" leaves them out.
+    A checkpoint of the tuning itself, which holds CLIP and prompts alone, gives a model without a
+    generator.
     """
-    prompts = tensors.get(f"{CLIP}visual.mask_embedding")
-    method = OVSegConfig(has_void=True, prompts="none")
+    prompts = tensors.get(f"{_level(tensors)}visual.mask_embedding")
+    method = OVSegConfig(has_void=NON_OBJECT in tensors, prompts="none")
     if prompts is not None:
-        method = OVSegConfig(has_void=True, prompt_depth=len(prompts))
+        method = dataclasses.replace(method, prompts="mask", prompt_depth=len(prompts))
     return _convert(tensors, where, variant, method)
+
+
+def _level(tensors: Tensors) -> str:
+    """Where CLIP's names start: below the whole model, or at the top in a checkpoint of tuning."""
+    return CLIP if any(name.startswith(CLIP) for name in tensors) else ""
 
 
 def _convert(
     tensors: Tensors, where: str, variant: str, method: MaskGeneratorConfig | OVSegConfig
 ) -> tuple[ModelConfig, Params, Report]:
-    towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
+    level = _level(tensors)
+    towers = {n.removeprefix(level): t for n, t in tensors.items() if n.startswith(level)}
     name, clip_table = clip.identify(towers, where, variant=variant)
     if not variant and name + clip.QUICK in clip.VARIANTS:
         name += clip.QUICK  # OVSeg stands on OpenAI's models
     shapes = {tensor: array.shape for tensor, array in tensors.items()}
     width = towers["text_projection"].shape[1]
-    expected = {
-        "clip": clip.expected_clip(name),
-        "void_embedding": jax.ShapeDtypeStruct((1, width), jnp.float32),
-    }
-    prompts = NO_PROMPTS
+    expected = {"clip": clip.expected_clip(name)}
+    if NON_OBJECT in tensors:
+        expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    source = re.escape(f"{level}visual.mask_embedding")
+    prompts = Skip(source, because="mask prompts are for crops, which are not read here")
     if isinstance(method, OVSegConfig) and method.prompts == "mask":
-        prompts = PROMPTS
+        prompts = Rule(source, "prompt/mask_embedding")
         found = towers["visual.mask_embedding"]
         expected["prompt"] = {"mask_embedding": jax.ShapeDtypeStruct(found.shape, jnp.float32)}
-    table = (*prefixed(clip_table, CLIP, "clip/"), prompts, *REST)
+    table = (prompts, *prefixed(clip_table, level, "clip/"), *REST)
     generator, trunk = NoGeneratorConfig(), ""
     if any(tensor.startswith("sem_seg_head.") for tensor in shapes):
         trunk, trunk_table = identify_backbone(shapes, where)
@@ -98,7 +106,9 @@ def _convert(
         expected["generator"] = expected_generator(generator, width)
         table = (*table, *prefixed((*trunk_table, *head_table), "", "generator/"))
     params, report = apply(table, tensors, expected, where)
-    short, long = TESTED.get(trunk, (640, 2560))
+    short, long, threshold = TESTED.get(trunk, TESTED["swin_base"])
+    if isinstance(method, OVSegConfig):
+        method = dataclasses.replace(method, mask_threshold=threshold)
     config = ModelConfig(
         clip=ClipConfig(variant=name),
         method=method,

@@ -15,11 +15,12 @@ from jaxtyping import Bool, UInt8
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import BUCKETS, shrink_mask
 from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.proposer import reframe
+from ovseg_jax.inference.proposer import adopt, reframe
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.typing import Proposals, struct
-from ovseg_jax.vocabulary.classes import ClassList
+from ovseg_jax.vocabulary.classes import ClassList, carry_table
+from ovseg_jax.vocabulary.text_bank import bucket
 
 
 @struct
@@ -38,17 +39,33 @@ class Given:
 class OtherMasks:
     """Proposes masks for batches by another model."""
 
-    def __init__(self, proposer: Segmenter | AutomaticMaskGenerator, classes: ClassList, most: int):
+    def __init__(
+        self,
+        proposer: Segmenter | AutomaticMaskGenerator,
+        classes: ClassList,
+        most: int,
+        *,
+        opinion: bool = False,
+    ):
         """Tells a generator that compares with words which words are asked for.
 
         Args:
             proposer: The other model.
             classes: The vocabulary of the evaluation.
             most: Masks of SAM per picture, those with the highest expected IoU.
+            opinion: Whether the names that a generator gives count, not only its "no object".
         """
         self._proposer, self._most = proposer, most
+        self._naming = {"opinion": opinion, "slots": bucket(len(classes))}
         if isinstance(proposer, Segmenter):
-            proposer.set_vocabulary(None if proposer.is_closed else classes, "none")
+            words = proposer.set_vocabulary(None if proposer.is_closed else classes, "none")
+            if proposer.is_closed:
+                self._naming["table"] = carry_table(words.classes, classes)
+
+    @property
+    def has_opinion(self) -> bool:
+        """Whether names of the other model count."""
+        return self._naming["opinion"] and isinstance(self._proposer, Segmenter)
 
     def propose(self, view: View) -> Given:
         """Proposes masks for every picture of a batch."""
@@ -72,8 +89,7 @@ class OtherMasks:
         picture = tuple(int(side) for side in view.network.sizes[index])
         frame = Frame(view.network.images.shape[1:3], picture, encoded.size)
         masks = reframe(proposals.masks, encoded.frame, frame)
-        # Its temperature and its words are not those of the method: only "nothing" counts.
-        return proposals.replace(masks=masks, class_embeddings=None)
+        return adopt(proposals, masks, **self._naming)
 
     def _found(self, pixels: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "q H W"]:
         """Masks of SAM at the picture's size."""

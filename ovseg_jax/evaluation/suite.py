@@ -45,7 +45,8 @@ class Suite:
         self._source = self._others = None
         if config.masks.kind == "model":
             proposer = load_proposer(config.masks.path)
-            self._others = OtherMasks(proposer, self.classes, config.masks.most)
+            opinion = model.inference.ensemble.with_others
+            self._others = OtherMasks(proposer, self.classes, config.masks.most, opinion=opinion)
         else:
             self._source = build.mask_source(config.masks)
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
@@ -136,6 +137,12 @@ class Suite:
             return np.zeros(len(self.classes), bool)
         return np.asarray(seen_mask(self.classes, build.vocabulary(train)))
 
+    def _names_by_two(self) -> bool:
+        """Whether what made the masks has a say about their classes."""
+        if self._others is not None:
+            return self._others.has_opinion
+        return self._source is None and self._method.generator is not None
+
     def _card(self, images: int, weights: str) -> protocol.ProtocolCard:
         data, model, classes = self._config.data, self._model, self.classes
         frame = data.image_size if self._config.protocol == "frame" else ()
@@ -146,7 +153,7 @@ class Suite:
         elif masks.kind == "model":
             source = f"{masks.kind} {masks.path}"
         elif masks.kind == "generator":
-            source = f"{masks.kind}, {model.generator.backbone}"
+            source = f"{masks.kind}, {getattr(model.generator, 'backbone', 'none: pixels')}"
         return protocol.ProtocolCard(
             dataset=" ".join(filter(None, (data.name, data.config, data.split))),
             images=images,
@@ -154,7 +161,7 @@ class Suite:
             mask_source=source,
             method=model.method.kind,
             ensemble=protocol.describe_ensemble(
-                model.inference, has_class_logits=masks.kind == "generator"
+                model.inference, has_class_logits=self._names_by_two()
             ),
             templates=model.templates,
             num_templates=len(templates(model.templates)),

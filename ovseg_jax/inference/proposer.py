@@ -1,15 +1,18 @@
-"""Masks from one model, named by another: bringing masks from frame to frame."""
+"""Masks from one model, named by another: bringing masks from frame to frame, and their names."""
 
 from __future__ import annotations
 
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
+from ovseg_jax.inference.ensemble import carried_logits
 from ovseg_jax.inference.frame import Frame, Size, to_output
 from ovseg_jax.ops.resize import resample_masks
+from ovseg_jax.typing import Proposals
 
 STRIDE = 4
 """Pixels of the new frame per mask cell, as in every published generator."""
@@ -38,6 +41,38 @@ def reframe(
         _axis(masks.shape[2 + axis], source, target.picture, target.padded, axis) for axis in (0, 1)
     )
     return resample_masks(masks, rows, columns)
+
+
+def adopt(
+    proposals: Proposals,
+    masks: Float[Array, "b q _h _w"],
+    *,
+    opinion: bool,
+    table: Int[np.ndarray, " c"] | None = None,
+    slots: int = 0,
+) -> Proposals:
+    """Takes over what another model proposes.
+
+    Args:
+        proposals: With the names that their own model gave, for the same words or for a fixed list.
+        masks: Its masks in the frame of the model that takes over.
+        opinion: Whether these names count. If not, nothing but "no object" is kept of them.
+        table: Where each class of the fixed list stands among the words; None if words were asked
+            for. See `ensemble.carried_logits`.
+        slots: Class slots of the words.
+
+    Returns:
+        Proposals whose names count exactly if they have class embeddings, of width zero where the
+        other model has none.
+    """
+    logits, embeddings = proposals.class_logits, proposals.class_embeddings
+    if not opinion or logits is None:
+        return proposals.replace(masks=masks, class_embeddings=None)
+    if table is not None:
+        logits = carried_logits(logits, jnp.asarray(table), slots)
+    if embeddings is None:
+        embeddings = jnp.zeros((*logits.shape[:2], 0))
+    return proposals.replace(masks=masks, class_logits=logits, class_embeddings=embeddings)
 
 
 def _axis(

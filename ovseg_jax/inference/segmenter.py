@@ -16,7 +16,7 @@ from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.named import NamedModel
-from ovseg_jax.inference.proposer import reframe
+from ovseg_jax.inference.proposer import adopt, reframe
 from ovseg_jax.inference.results import (
     Classification,
     Segmentation,
@@ -29,6 +29,7 @@ from ovseg_jax.inference.tasks import predict, show_labels
 from ovseg_jax.inference.words import Words
 from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.typing import Prediction, Proposals
+from ovseg_jax.vocabulary.classes import carry_table
 
 
 class Segmenter(NamedModel):
@@ -180,8 +181,11 @@ class Segmenter(NamedModel):
             theirs = self.proposer.encode(encoded.pixels)
             proposals = self.proposer.propose(theirs)
             masks = reframe(proposals.masks, theirs.frame, encoded.frame)
-            # Their temperature and their words are not this model's: only "nothing" counts.
-            return proposals.replace(masks=masks, class_embeddings=None)
+            table = None
+            if self.proposer.is_closed:
+                table = carry_table(self.proposer.words.classes, self._checked_words().all)
+            opinion, slots = self.parts.inference.ensemble.with_others, len(self._text.valid)
+            return adopt(proposals, masks, opinion=opinion, table=table, slots=slots)
         if self.parts.method.generator is None:
             raise SegmenterError("this model has no mask generator of its own; give masks")
         return self.engine.propose(encoded, self._text)

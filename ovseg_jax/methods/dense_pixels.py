@@ -37,6 +37,11 @@ class DensePixels(Method):
 
     readout: Readout = "values"
 
+    @property
+    def makes_masks(self) -> bool:
+        """Maps of classes stand for masks."""
+        return True
+
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold: only transformers have a last block to read in another way."""
         yield from super().needs(templates)

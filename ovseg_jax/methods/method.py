@@ -74,6 +74,11 @@ class Method(nn.Module):
         """Pixels per cell; sides of frames are multiples of it."""
         return 32 if self.clip is None else self.clip.stride
 
+    @property
+    def makes_masks(self) -> bool:
+        """Whether `propose` works: masks need not be given."""
+        return self.generator is not None
+
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold for the parts to fit; `ovseg_jax.build.method` stops at the first.
 

@@ -50,6 +50,7 @@ def make_optimizer(
         make_schedule(config, num_steps),
         b1=config.beta1,
         b2=config.beta2,
+        eps=config.eps,
         weight_decay=config.weight_decay,
         mask=decayed,
     )

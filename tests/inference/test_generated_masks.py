@@ -11,6 +11,7 @@ from tiny_model import CONFIG, parts, photo, random_params
 from ovseg_jax import build
 from ovseg_jax.config import (
     ClipConfig,
+    EnsembleConfig,
     MaskGeneratorConfig,
     MaskPoolingConfig,
     QueryGeneratorConfig,
@@ -100,6 +101,36 @@ def test_masks_of_one_model_are_named_by_another():
     proposals = segmenter.propose(encoded)
     assert proposals.masks.shape[2:] == tuple(side // 4 for side in encoded.frame.padded)
     assert segmenter.segment(encoded, None).prediction.labels.shape == (60, 80)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_another_models_names_count_where_the_ensemble_says_so(own, closed):
+    """As MaskCLIP++ answers: alpha is the exponent of the method, the rest is the generator's."""
+    if closed:
+        proposer = Segmenter(wordless(CLOSED))
+    else:
+        proposer = Segmenter(dataclasses.replace(parts(OWN), params=random_params(OWN)))
+
+    def answer(alpha, with_others=True):
+        weights = EnsembleConfig(alpha=alpha, beta=alpha, with_others=with_others)
+        inference = dataclasses.replace(CONFIG.inference, ensemble=weights)
+        tuned = Segmenter(dataclasses.replace(parts(), inference=inference), proposer=proposer)
+        tuned.set_vocabulary("ball; boat; violin", "none")
+        encoded = tuned.encode(photo())
+        proposals = tuned.propose(encoded)
+        return np.exp(tuned.engine.name(encoded, proposals, tuned._text, False)[0]), proposals
+
+    half, proposals = answer(0.5)
+    assert proposals.class_logits.shape[-1] == half.shape[-1]
+    theirs, mine = (answer(alpha)[0][:, :3] for alpha in (0.0, 1.0))
+    product = np.sqrt(theirs * mine)
+    shares = product / product.sum(-1, keepdims=True)
+    np.testing.assert_allclose(half[:, :3], shares * (1 - half[:, -1:]), atol=1e-4)
+    assert np.abs(theirs - mine).max() > 1e-3
+    alone = answer(0.5, with_others=False)[0]
+    np.testing.assert_allclose(alone[:, :3], mine, atol=1e-4)  # "no object" counts in any case
+    if closed:  # the list of the other model has no violin, so that its logit is 0
+        np.testing.assert_array_equal(proposals.class_logits[..., 2], 0.0)
 
 
 def test_reframed_masks_lie_over_the_same_pixels_of_the_photo():

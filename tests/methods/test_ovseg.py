@@ -104,6 +104,31 @@ def test_prompts_need_patches():
         variables_of(method)
 
 
+def test_one_mask_alone_and_none_at_all_are_answered():
+    """The original fails with exactly one valid mask, and with none (systems 3.2)."""
+    method = method_of()
+    variables = variables_of(method)
+
+    def logits(masks):
+        proposals = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
+        features = run(method, variables, "encode_batch", BATCH)
+        return run(method, variables, "score", features, proposals, TEXT).logits
+
+    masks = PROPOSALS.masks[:, :2]
+    several = logits(masks)
+    np.testing.assert_allclose(logits(masks[:, :1]), several[:, :1], atol=2e-4)
+    only_one = jnp.concatenate([masks[:, :1], jnp.full_like(masks[:, :1], -9.0)], axis=1)
+    np.testing.assert_allclose(logits(only_one)[:, :1], several[:, :1], atol=2e-4)
+    none = logits(jnp.full_like(masks, -9.0))
+    assert not np.asarray(none[..., :3]).any()
+    named, _ = opinions()
+    named = jnp.tile(named[:, :2], (2, 1, 1))
+    weights = EnsembleConfig(kind="ovseg", alpha=0.7, beta=0.7)
+    found = ovseg_probabilities(named, none, TEXT.seen, TEXT.valid, weights)
+    inside = softmax(np.delete(np.asarray(named), 3, axis=-1))[..., :3]
+    np.testing.assert_allclose(found[..., :3], inside**0.3, rtol=1e-5)  # the generator alone
+
+
 def test_patches_are_kept_for_a_single_pixel():
     masks = jnp.zeros((1, 8, 8), bool).at[0, 3, 4].set(True)
     np.testing.assert_array_equal(kept_patches(masks, 4)[0], [[False, True], [False, False]])

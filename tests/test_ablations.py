@@ -1,0 +1,71 @@
+"""Named variants of MaskCLIP++ and OVSeg: each fits its model, and no two are the same."""
+
+import functools
+from pathlib import Path
+
+import pytest
+from test_configs import ROOT, step_in_shapes
+
+from configs.maskclippp import ablations as maskclippp
+from configs.ovseg import ablations as ovseg
+from ovseg_jax import build, configs_io, trees
+from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.config import Config
+
+TABLES = {"maskclippp": maskclippp, "ovseg": ovseg}
+VARIANTS = [(system, name) for system, table in TABLES.items() for name in table.VARIANTS]
+QUICK = (
+    *(("maskclippp", name) for name in ("untuned", "pseudo_only", "linear_mask", "dense_values")),
+    *(("ovseg", name) for name in ("mpt", "at_once", "vpt")),
+)
+
+
+@functools.cache
+def shapes_of(model):
+    """Shapes of a model's parameters, which many variants share."""
+    return build.parameter_shapes(build.method(model))
+
+
+@functools.cache
+def config_of(system, name):
+    return load_config(Path(f"{ROOT}/configs/{system}/ablations.py:{name}"))
+
+
+@pytest.mark.parametrize(("system", "name"), VARIANTS)
+def test_what_trains_exists_and_only_new_parts_may_be_missing(system, name):
+    config = config_of(system, name)
+    assert configs_io.from_dict(Config, configs_io.to_dict(config)) == config
+    shapes = shapes_of(config.model)
+    chosen, _ = trees.split(shapes, config.optimizer.trainable)
+    assert bool(chosen) == (config.num_steps > 0)
+    trees.split(shapes, config.init_missing)
+    for pattern in config.init_missing:
+        assert not pattern.startswith(("clip", "generator"))
+    paths = trees.flatten(chosen)
+    for item in config.optimizer.lr_factors:
+        assert any(trees.first_match(path, (item.pattern,)) for path in paths)
+
+
+@pytest.mark.parametrize("system", TABLES)
+def test_no_two_variants_are_the_same(system):
+    configs = [config_of(system, name) for name in TABLES[system].VARIANTS]
+    assert len({str(config) for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize(
+    ("system", "name"),
+    [pytest.param(*v, marks=() if v in QUICK else pytest.mark.slow) for v in VARIANTS],
+)
+def test_one_step_fits_in_shapes(system, name):
+    step_in_shapes(config_of(system, name))
+
+
+def test_learning_rates_of_towers_and_new_parts():
+    """What systems 2.8 and 3.4 say of the recipes, through the variants that change them."""
+    tuned = config_of("maskclippp", "vit_b_16").optimizer
+    assert [(item.pattern, item.factor) for item in tuned.lr_factors] == [(r"clip/visual/.*", 1e-2)]
+    both = config_of("ovseg", "at_once").optimizer
+    assert both.peak_lr * both.lr_factors[0].factor == pytest.approx(5e-6)
+    groups = ovseg.trainable_groups(config_of("ovseg", "mpt"))
+    assert groups == {"prompt": 3 * 256 * 1024, "clip": 1}
+    assert ovseg.trainable_groups(config_of("ovseg", "vpt"))["prompt"] == 6 * 50 * 1024
