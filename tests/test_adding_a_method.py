@@ -1,14 +1,20 @@
 """`docs/adding_a_method.md` does what it says: its four pieces, and nothing else, add a method."""
 
+import dataclasses
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
+
+from ovseg_jax import build
+from ovseg_jax.config import MethodConfig
+from ovseg_jax.methods.method import Method
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "adding_a_method.md"
@@ -101,6 +107,15 @@ def test_the_guide_has_one_file_one_dataclass_one_line_and_one_config():
     assert "def get_config() -> Config" in config
 
 
+@pytest.mark.parametrize("schema", typing.get_args(MethodConfig), ids=lambda schema: schema.kind)
+def test_every_method_came_in_by_the_same_door(schema):
+    """The union's line is the only entry: the dataclass names its class and has its fields."""
+    found = build.method_class(schema())
+    assert issubclass(found, Method)
+    fields = {field.name for field in dataclasses.fields(schema)} - {"kind"}
+    assert fields <= {field.name for field in dataclasses.fields(found)}
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     """What a copy of the package with the four pieces does in a process of its own."""
@@ -127,10 +142,12 @@ def report(tmp_path_factory):
     return json.loads((copy / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_it_trains_what_is_new_and_nothing_else(report):
     assert report["moved"] == ["focus/kernel"] and 0 < report["largest"] < 10
 
 
+@pytest.mark.slow
 def test_it_segments_and_evaluates(report):
     assert report["status"] == [0, 0]
     assert len(report["names"]) == 2 and set(report["names"]) <= {"ball", "boat", "grass"}
@@ -139,5 +156,6 @@ def test_it_segments_and_evaluates(report):
     assert report["scores"]["protocol"]["method"] == "focused_pooling"
 
 
+@pytest.mark.slow
 def test_it_refuses_by_name(report):
     assert report["refusal"].startswith("method.limit is 0.0, but focused_pooling needs a positive")

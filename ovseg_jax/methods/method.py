@@ -20,8 +20,9 @@ same features (FC-CLIP), and names its masks by the same words.
 | MaskCLIP++ | `embed`, and `score` where it aligns per template; `loss` |
 | FISA | `score`: words enter between the blocks, masks come out refined; `loss` |
 
-Training adds `loss`. Every function reads its parameters only; stochastic layers act where the
-caller of `apply` hands them an rng stream of their name.
+Training adds `loss`, and `needs` says which towers and generators a method can work with. Every
+function reads its parameters only; stochastic layers act where the caller of `apply` hands them an
+rng stream of their name.
 """
 
 from collections.abc import Iterator
