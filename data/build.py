@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
 
-NAMES = ("coco_panoptic", "coco_stuff", "photo_set", "toy_world")
+NAMES = ("coco_panoptic", "coco_stuff", "mined_pairs", "photo_set", "toy_world")
 FILE_FORMAT = "array_record"
 """Lets the training stream read any example by its number."""
 

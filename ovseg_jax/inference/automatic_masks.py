@@ -75,6 +75,7 @@ class AutomaticMaskGenerator:
 
     Attributes:
         options: Grid and thresholds.
+        params: The model's parameters, on the device.
     """
 
     def __init__(self, model: Any, params: Params, options: SamConfig):

@@ -1,0 +1,1 @@
+"""Pairs of a mask and a noun that `ovseg mine` wrote."""
