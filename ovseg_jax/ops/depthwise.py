@@ -12,6 +12,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Float
 
 FORMS = ("grouped", "shift")
@@ -69,6 +70,18 @@ def _convolve_grouped(x: Array, kernel: Array) -> Array:
 
 @jax.custom_vjp
 def _convolve_by_shifts(x: Array, kernel: Array) -> Array:
+    """Adds up shifted products, as a computation that XLA must not merge with its surroundings.
+
+    Merged, XLA on CPU computes all products anew for everything that reads the result: three times
+    in a ConvNeXt's block, for the mean, the variance and the norm itself, which also doubles what
+    has to be compiled and kept.
+    """
+    with set_xla_metadata(inlineable="false"):
+        return _add_shifts(x, kernel)
+
+
+@jax.jit
+def _add_shifts(x: Array, kernel: Array) -> Array:
     height, width = x.shape[1:3]
     padded = _pad(x, kernel)
     total = jnp.zeros((), padded.dtype)
