@@ -119,8 +119,8 @@ class Ours:
     def __init__(self, method: Method, params: Params, side: int):
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self.params, self.sizes = params, jnp.full((1, 2), side)
-        self._encode = jit(functools.partial(_encode, method))
-        self._score = jit(functools.partial(_score, method))
+        self._encode = jit(functools.partial(encode, method))
+        self._score = jit(functools.partial(score, method))
 
     def encode(self, image: jax.Array) -> Features:
         """Encodes a photo [side, side, 3]."""
@@ -139,11 +139,11 @@ class Ours:
         return self._encode._cache_size() + self._score._cache_size()
 
 
-def _encode(method: Method, params: Params, images: jax.Array, sizes: jax.Array) -> Features:
+def encode(method: Method, params: Params, images: jax.Array, sizes: jax.Array) -> Features:
     return method.apply({"params": params}, images.astype(jnp.float32), sizes, method="encode")
 
 
-def _score(
+def score(
     method: Method, params: Params, features: Features, masks: jax.Array, text: Text
 ) -> jax.Array:
     proposals = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
