@@ -81,6 +81,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         grouped = itertools.groupby(_pairs(root), lambda p: (p["source"], p["file_name"]))
         for (source, name), group in grouped:
             pairs = list(group)
+            if source >= len(folders):
+                raise ManualFileError(
+                    f"{root / SOURCES}: holds {len(folders)} runs, no run {source}"
+                )
             if unknown := [pair["noun"] for pair in pairs if pair["noun"] not in numbers]:
                 raise ManualFileError(f"{root / VOCABULARY}: lacks {unknown[0]!r} of {PAIRS}")
             for example in _examples(folders[source] / name, name, pairs, numbers):

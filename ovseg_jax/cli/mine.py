@@ -12,8 +12,8 @@ For every noun of a caption, CLIP picks the mask of that photo that fits best. W
       --model weights/vit_l_14_quickgelu --generator weights/maskformer_swin_b --out pairs
   ovseg mine ... --shard 3/8                  # the same on eight machines, then
   ovseg mine --merge pairs --out pairs        # joins the shards and writes the pairs
-  ovseg mine --data coco_stuff --data-root coco --words classes --out gt     # Table 2, row (1)
-  ovseg mine --merge pairs gt --out both                                     # Table 8, "both"
+  ovseg mine coco/train2017 --data coco_stuff --data-root coco --words classes --out gt
+  ovseg mine --merge pairs gt --out both      # several complete runs are concatenated
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PER_IMAGE = {"1": 1, "5": 5, "all": 0}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument(
-        "photos", type=Path, nargs="?", metavar="FOLDER", help="where file names of photos start"
+        "photos", type=Path, nargs="?", metavar="FOLDER", help="the photos; file names start there"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of pairs")
     _add_words(parser)
@@ -175,8 +175,8 @@ def _finish(arguments: argparse.Namespace, sources: list[Any]) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuses options that do not go together."""
-    if (arguments.photos is None) == (arguments.data is None):
-        raise UsageError("give a folder of photos, or a data set by --data (one of them)")
+    if arguments.photos is None and arguments.data is None:
+        raise UsageError("give a folder of photos, or a data set by --data")
     if arguments.words == "nouns" and arguments.captions is None and arguments.data is None:
         raise UsageError("--words nouns needs --captions (or a --data set that has its own)")
     if arguments.words == "classes" and arguments.masks is None and arguments.data is None:

@@ -54,7 +54,7 @@ def open_photos(
         prepared=arguments.data_prepared,
         vocabulary=vocabulary,
     )
-    return sources.DatasetPhotos(data, captions, per_photo)
+    return sources.DatasetPhotos(data, arguments.photos, captions, per_photo)
 
 
 def make_miner(

@@ -167,7 +167,6 @@ def test_a_data_set_brings_photos_captions_and_masks(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--data", "toy_world"], "give a folder of photos, or a data set"),
         (["--captions", "none.tsv"], r"none.tsv: cannot be read"),
         (["--min-score", "2"], "--min-score 2: a cosine lies from -1 to 1"),
         (["--min-area", "1"], "--min-area 1: a share of the photo"),
@@ -192,6 +191,8 @@ def test_missing_words_and_masks_and_photos_are_named(toy, tmp_path, capsys):
         assert main(["mine", str(toy / "photos"), *options, "--out", str(tmp_path / "o")]) == 2
         return capsys.readouterr().err
 
+    assert main(["mine", "--out", str(tmp_path / "o")]) == 2
+    assert "give a folder of photos, or a data set by --data" in capsys.readouterr().err
     captions = ["--captions", str(toy / "captions.tsv")]
     assert "--words nouns needs --captions" in fails("--model", str(CLIP))
     assert "--words classes needs masks with class names" in fails("--words", "classes")
