@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from method_pairs import CLASSES, Setting, encode, score, draw_params, settings, text_of
+from method_pairs import CLASSES, Setting, draw_params, encode, score, settings, text_of
 from ops import RESULTS
 
 from ovseg_jax.ops.compiler import compiler_options

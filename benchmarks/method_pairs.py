@@ -140,12 +140,14 @@ class Ours:
 
 
 def encode(method: Method, params: Params, images: jax.Array, sizes: jax.Array) -> Features:
+    """Encodes frames [b, side, side, 3]."""
     return method.apply({"params": params}, images.astype(jnp.float32), sizes, method="encode")
 
 
 def score(
     method: Method, params: Params, features: Features, masks: jax.Array, text: Text
 ) -> jax.Array:
+    """Returns the logits of the first image's masks by class, without void."""
     proposals = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
     scores = method.apply({"params": params}, features, proposals, text, method="score")
     return scores.logits[0, :, :-1]

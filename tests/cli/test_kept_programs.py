@@ -1,0 +1,66 @@
+"""Compiled programs are kept for the next start, where the user wants that and it is possible."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from ovseg_jax.cli.photos import keep_compiled
+
+PROGRAM = """
+import jax, jax.numpy as jnp
+from ovseg_jax.cli.photos import keep_compiled
+keep_compiled()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+hits = []
+jax.monitoring.register_event_listener(lambda name, **_: hits.append(name.endswith("cache_hits")))
+print(float(jax.jit(lambda x: jnp.sin(x) @ x)(jnp.eye(3))[0, 0]), any(hits))
+"""
+
+
+@pytest.fixture
+def restored(monkeypatch):
+    """Gives back the cache's settings, and lets no variable of the caller interfere."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    names += ("jax_enable_compilation_cache",)
+    before = {name: getattr(jax.config, name) for name in names}
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield monkeypatch
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_programs_lie_beside_the_texts(restored, tmp_path):
+    restored.setenv("OVSEG_CACHE", str(tmp_path))
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "ovseg_jax" / "xla")
+
+
+def test_the_users_own_settings_go_first(restored, tmp_path):
+    restored.setenv("OVSEG_CACHE", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", "elsewhere")
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir == "elsewhere"
+    jax.config.update("jax_compilation_cache_dir", None)
+    jax.config.update("jax_enable_compilation_cache", False)
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None and not list(tmp_path.iterdir())
+
+
+def test_a_home_that_cannot_be_written_costs_the_cache_alone(restored, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    restored.setenv("OVSEG_CACHE", str(blocked))
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_the_second_start_compiles_nothing(tmp_path):
+    environment = os.environ | {"OVSEG_CACHE": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    command = [sys.executable, "-c", PROGRAM]
+    starts = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]
+    (first, cold), (second, warm) = (start.split() for start in starts)
+    assert first == second and (cold, warm) == ("False", "True")
