@@ -7,16 +7,22 @@ import pytest
 from test_configs import ROOT, step_in_shapes
 
 from configs.maskclippp import ablations as maskclippp
+from configs.maskclippp import evaluations
 from configs.ovseg import ablations as ovseg
 from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import Config
 
-TABLES = {"maskclippp": maskclippp, "ovseg": ovseg}
+TABLES = {
+    "maskclippp/ablations": maskclippp,
+    "maskclippp/evaluations": evaluations,
+    "ovseg/ablations": ovseg,
+}
 VARIANTS = [(system, name) for system, table in TABLES.items() for name in table.VARIANTS]
 QUICK = (
-    *(("maskclippp", name) for name in ("untuned", "pseudo_only", "linear_mask", "dense_values")),
-    *(("ovseg", name) for name in ("mpt", "at_once", "vpt")),
+    *(("maskclippp/ablations", name) for name in ("untuned", "pseudo_only", "linear_mask")),
+    ("maskclippp/ablations", "dense_values"),
+    *(("ovseg/ablations", name) for name in ("mpt", "at_once", "vpt")),
 )
 
 
@@ -28,7 +34,7 @@ def shapes_of(model):
 
 @functools.cache
 def config_of(system, name):
-    return load_config(Path(f"{ROOT}/configs/{system}/ablations.py:{name}"))
+    return load_config(Path(f"{ROOT}/configs/{system}.py:{name}"))
 
 
 @pytest.mark.parametrize(("system", "name"), VARIANTS)
@@ -62,10 +68,10 @@ def test_one_step_fits_in_shapes(system, name):
 
 def test_learning_rates_of_towers_and_new_parts():
     """What systems 2.8 and 3.4 say of the recipes, through the variants that change them."""
-    tuned = config_of("maskclippp", "vit_b_16").optimizer
+    tuned = config_of("maskclippp/ablations", "vit_b_16").optimizer
     assert [(item.pattern, item.factor) for item in tuned.lr_factors] == [(r"clip/visual/.*", 1e-2)]
-    both = config_of("ovseg", "at_once").optimizer
+    both = config_of("ovseg/ablations", "at_once").optimizer
     assert both.peak_lr * both.lr_factors[0].factor == pytest.approx(5e-6)
-    groups = ovseg.trainable_groups(config_of("ovseg", "mpt"))
+    groups = ovseg.trainable_groups(config_of("ovseg/ablations", "mpt"))
     assert groups == {"prompt": 3 * 256 * 1024, "clip": 1}
-    assert ovseg.trainable_groups(config_of("ovseg", "vpt"))["prompt"] == 6 * 50 * 1024
+    assert ovseg.trainable_groups(config_of("ovseg/ablations", "vpt"))["prompt"] == 6 * 50 * 1024
