@@ -120,3 +120,14 @@ def test_unfinished_and_damaged_pairs_are_named(tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"file_name": "a", "noun": 3}\n')
     with pytest.raises(PairsError, match="line 1: 'noun' should be of type str"):
         list(read_pairs(tmp_path))
+
+
+def test_every_variant_of_training_on_pairs_reads_a_folder_of_its_own():
+    from configs.ovseg.mined_pairs import VARIANTS
+    from ovseg_jax.cli.experiment import load_config
+
+    configs = {name: load_config(f"configs/ovseg/mined_pairs.py:{name}") for name in VARIANTS}
+    assert {config.data.root for config in configs.values()} == {f"pairs/{n}" for n in VARIANTS}
+    for config in configs.values():
+        assert config.data.vocabulary == f"{config.data.root}/vocabulary.json"
+        assert config.data.name == "mined_pairs" and config.model.templates == "plain"
