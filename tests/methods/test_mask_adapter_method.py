@@ -106,31 +106,40 @@ def test_all_ground_truth_is_matched_not_only_what_was_drawn(variables):
     assert (overlap[pairs.labels >= 0] > 0.7).all()
 
 
-def test_hungarian_pairs_are_one_to_one_by_costs_and_not_by_iou(variables):
-    """Every truth gets a prediction of its own, however bad; classes decide between equal masks."""
+def test_hungarian_pairs_are_one_to_one_by_costs():
+    """Of two equal masks the one with the right class is taken."""
     truth = truth_at(BATCH, PROPOSALS.masks.shape[-2:])
     slots = PROPOSALS.masks.shape[1]
-    shifted = jnp.roll(PROPOSALS.masks, 3, axis=3)
-    twice = jnp.concatenate([shifted, shifted], 1)
     labels = jnp.pad(truth.labels, ((0, 0), (0, slots - truth.labels.shape[1])))
     right = 5.0 * jax.nn.one_hot(labels, 5)
-    logits = jnp.concatenate([jnp.roll(right, 1, axis=-1), right], 1)
-    proposals = PROPOSALS.replace(
-        masks=twice, valid=jnp.ones(twice.shape[:2], bool), class_logits=logits
+    wrong = jnp.zeros_like(right).at[..., 3].set(5.0)  # a class slot that is empty
+    proposals = Proposals(
+        masks=jnp.concatenate([PROPOSALS.masks, PROPOSALS.masks], 1),
+        valid=jnp.ones((IMAGES, 2 * slots), bool),
+        class_logits=jnp.concatenate([wrong, right], 1),
     )
     matches = match_by_costs(BATCH, proposals, 16, KEY)
     for image in range(IMAGES):
         used = np.asarray(matches.valid[image])
-        own = np.asarray(matches.truth[image])[used]
-        np.testing.assert_array_equal(own, np.flatnonzero(np.asarray(truth.labels[image]) >= 0))
-        chosen = np.asarray(matches.prediction[image])[used]
-        assert len(set(chosen)) == len(chosen) and (chosen >= slots).all()
-    pairs = gather_pairs(matches, proposals, truth)
-    overlap = jnp.minimum(pairs.predicted > 0, pairs.truth > 0.5).sum((2, 3))
-    union = jnp.maximum(pairs.predicted > 0, pairs.truth > 0.5).sum((2, 3))
-    assert (overlap / union)[pairs.labels >= 0].min() < 0.5
+        own = np.flatnonzero(np.asarray(truth.labels[image]) >= 0)
+        np.testing.assert_array_equal(np.asarray(matches.truth[image])[used], own)
+        np.testing.assert_array_equal(np.asarray(matches.prediction[image])[used], own + slots)
     few = match_by_costs(BATCH, proposals, 2, KEY)
     assert few.valid.all() and few.prediction.shape == (IMAGES, 2)
+
+
+def test_hungarian_pairs_need_no_overlap():
+    truth = truth_at(BATCH, PROPOSALS.masks.shape[-2:])
+    empty = PROPOSALS.replace(
+        masks=jnp.full_like(PROPOSALS.masks, -4.0),
+        class_logits=jnp.zeros((*PROPOSALS.masks.shape[:2], 5)),
+    )
+    matches = match_by_costs(BATCH, empty, 16, KEY)
+    np.testing.assert_array_equal(matches.valid.sum(1), (truth.labels >= 0).sum(1))
+    for image in range(IMAGES):
+        chosen = np.asarray(matches.prediction[image])[np.asarray(matches.valid[image])]
+        assert len(set(chosen)) == len(chosen)
+    assert not (gather_pairs(matches, empty, truth).predicted > 0).any()
 
 
 def test_the_hungarian_rule_enters_the_loss_and_wants_classes(variables):
