@@ -94,7 +94,7 @@ def convert_maskclippp(
             f"{where} brings no text tower, since MaskCLIP++ leaves it as it was: add the CLIP "
             "file that was tuned (ovseg convert ... --clip FILE)"
         )
-    part = classifier_part(tensors, where, variant)
+    part = classifier_part(tensors, where, variant or _identified(tensors, base or {}, where))
     borrowed, skipped = _borrowed(base or {}, tensors)
     text = (*prefixed(clip_text.TABLE, "", "clip/"), *TEXT_TABLE)
     expected = part.expected | {"clip": clip.expected_clip(part.config.clip.variant)}
@@ -122,6 +122,15 @@ def classifier_part(tensors: Tensors, where: str, variant: str = "") -> Part:
         shape = scales.shape if len(scales.shape) == 2 else (1, *scales.shape)
         expected["log_strength"] = jax.ShapeDtypeStruct(shape, jnp.float32)
     return Part(_config(name, method), (*_moved(table), *PSM_TABLE), expected)
+
+
+def _identified(tensors: Tensors, base: Tensors, where: str) -> str:
+    """Names the CLIP model by both towers: the images of EVA01 g/14 and g/14-plus are alike."""
+    image = {f"visual.{n.removeprefix(IMAGE)}": t for n, t in tensors.items() if IMAGE in n}
+    tuned = TEXT + "proxy."
+    text = {n.removeprefix(tuned): t for n, t in tensors.items() if n.startswith(tuned)}
+    text = text or {n: t for n, t in base.items() if not n.startswith("visual.")}
+    return clip.identify(image | text, where)[0] if image else ""
 
 
 def _image(name: str) -> jax.ShapeDtypeStruct:

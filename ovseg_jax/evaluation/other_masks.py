@@ -56,7 +56,8 @@ class OtherMasks:
             opinion: Whether the names that a generator gives count, not only its "no object".
         """
         self._proposer, self._most = proposer, most
-        self._naming = {"opinion": opinion, "slots": bucket(len(classes))}
+        sizes = {"classes": len(classes), "slots": bucket(len(classes))}
+        self._naming = {"opinion": opinion, **sizes}
         if isinstance(proposer, Segmenter):
             words = proposer.set_vocabulary(None if proposer.is_closed else classes, "none")
             if proposer.is_closed:

@@ -49,6 +49,7 @@ def adopt(
     *,
     opinion: bool,
     table: Int[np.ndarray, " c"] | None = None,
+    classes: int = 0,
     slots: int = 0,
 ) -> Proposals:
     """Takes over what another model proposes.
@@ -59,7 +60,8 @@ def adopt(
         opinion: Whether these names count. If not, nothing but "no object" is kept of them.
         table: Where each class of the fixed list stands among the words; None if words were asked
             for. See `ensemble.carried_logits`.
-        slots: Class slots of the words.
+        classes: How many classes the words have.
+        slots: Class slots of the words; those behind the classes are empty.
 
     Returns:
         Proposals whose names count exactly if they have class embeddings, of width zero where the
@@ -69,7 +71,10 @@ def adopt(
     if not opinion or logits is None:
         return proposals.replace(masks=masks, class_embeddings=None)
     if table is not None:
-        logits = carried_logits(logits, jnp.asarray(table), slots)
+        # Among the classes alone: empty slots would take a share from "no object".
+        logits = carried_logits(logits, jnp.asarray(table), classes)
+        empty = jnp.full((*logits.shape[:2], slots - classes), -jnp.inf)
+        logits = jnp.concatenate([logits[..., :-1], empty, logits[..., -1:]], axis=-1)
     if embeddings is None:
         embeddings = jnp.zeros((*logits.shape[:2], 0))
     return proposals.replace(masks=masks, class_logits=logits, class_embeddings=embeddings)

@@ -184,8 +184,9 @@ class Segmenter(NamedModel):
             table = None
             if self.proposer.is_closed:
                 table = carry_table(self.proposer.words.classes, self._checked_words().all)
-            opinion, slots = self.parts.inference.ensemble.with_others, len(self._text.valid)
-            return adopt(proposals, masks, opinion=opinion, table=table, slots=slots)
+            sizes = {"classes": len(self._checked_words().all), "slots": len(self._text.valid)}
+            opinion = self.parts.inference.ensemble.with_others
+            return adopt(proposals, masks, opinion=opinion, table=table, **sizes)
         if self.parts.method.generator is None:
             raise SegmenterError("this model has no mask generator of its own; give masks")
         return self.engine.propose(encoded, self._text)
