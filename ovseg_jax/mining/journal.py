@@ -1,0 +1,129 @@
+"""What a run has done so far: one line of JSON per photo, only ever appended.
+
+A killed process leaves whole lines and at most one torn line at the end. The torn one is cut off
+when the journal is opened again, so nothing that was written is lost and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; two processes on one shard are then not noticed
+    fcntl = None
+
+FOLDER = "shards"
+
+Record = dict[str, Any]
+"""What is known of one photo: its number and name, its pairs, and what was dropped."""
+
+
+class JournalError(ValueError):
+    """A journal is damaged, in use, or does not belong to the photos."""
+
+
+def journal_path(folder: Path, shard: int, shards: int) -> Path:
+    """Returns where the journal of a shard lies, counted from 1."""
+    return folder / FOLDER / f"{shard:05d}-of-{shards:05d}.jsonl"
+
+
+def photos_of(shard: int, shards: int, count: int) -> range:
+    """Returns the numbers of the photos of a shard: every `shards`-th one."""
+    return range(shard - 1, count, shards)
+
+
+class Journal:
+    """The journal of one shard, open for more.
+
+    with Journal(path) as journal:
+        for number in wanted[journal.done :]:
+            journal.append({"index": number})
+
+    Attributes:
+        done: Lines in it.
+    """
+
+    def __init__(self, path: Path):
+        """Names the file; nothing is opened yet."""
+        self.path, self.done = path, 0
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Journal:
+        """Opens and locks the file and cuts off a torn line.
+
+        Raises:
+            JournalError: Another process has it open, or a line is damaged.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(self.path, "a+b")
+        try:
+            self._lock()
+            self._cut_torn_line()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Writes everything to the disk and closes."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def append(self, record: Record) -> None:
+        """Adds one line, by one write."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        self._file.write(line.encode())
+        self._file.flush()
+        self.done += 1
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: another process is at work on this shard; wait for it or end it"
+            ) from error
+
+    def _cut_torn_line(self) -> None:
+        end = 0
+        self._file.seek(0)
+        for number, line in enumerate(self._file, start=1):
+            if not _is_whole(line):
+                if self._file.read(1):
+                    raise JournalError(
+                        f"{self.path}: line {number} is damaged; delete it and all after it"
+                    )
+                break
+            end, self.done = end + len(line), number
+        if self._file.seek(0, os.SEEK_END) > end:
+            self._file.truncate(end)
+
+
+def read_journal(path: Path) -> Iterator[Record]:
+    """Yields the records of a journal, without a torn line at its end.
+
+    Raises:
+        JournalError: A line before the end is damaged.
+    """
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if _is_whole(line):
+                yield json.loads(line)
+            elif file.read(1):
+                raise JournalError(f"{path}: line {number} is damaged")
+
+
+def _is_whole(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
