@@ -11,12 +11,14 @@ from golden_cases import GOLDENS, Case, NotSupported, find_cases
 
 SUPPORTED = (
     *("clip_towers/", "mask_adapter/", "fcclip/", "maft_plus/", "mask2former/", "maskformer/"),
+    *("maskclippp/", "ovseg/a1_", "maskclip_ucsd/a1_"),
     *(f"metrics/a{number}_" for number in (1, 2, 3)),
 )
 QUICK = (
     "clip_towers/a1_",
     *("mask_adapter/a1_", "mask_adapter/a2_", "mask_adapter/a10_"),
     *("maft_plus/a1_", "maft_plus/a2_", "maft_plus/a5_", "fcclip/a5_"),
+    *("maskclippp/a6_", "maskclippp/a7_", "ovseg/a1_", "maskclip_ucsd/a1_"),
     "metrics/",
 )
 CASES = [case for case in find_cases(GOLDENS) if case.name.startswith(SUPPORTED)]

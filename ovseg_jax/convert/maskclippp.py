@@ -40,7 +40,10 @@ from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.typing import Params
 
 IMAGE, TEXT = "visual_encoder.proxy.", "text_encoder."
-TEST_SIZES = {"convnext_base": 512, "rn50x16": 512, "eva02_b_16": 384, "eva02_l_14": 392}
+TEST_SIZES = {
+    **{"convnext_base": 512, "rn50x16": 512},
+    **{"eva02_b_16": 384, "eva02_l_14": 392, "eva01_g_14": 336},
+}
 """Short side in pixels at which the published evaluations show images to CLIP, by name."""
 _QKV = tuple(f"align/attention/{part}/" for part in ("query", "key", "value"))
 

@@ -29,10 +29,7 @@ CLIP, NON_OBJECT = "clip_adapter.clip_model.", "clip_adapter.non_object_embeddin
 TESTED = {"swin_base": (640, 2560, 0.4), "resnet101c": (512, 2048, 0.5)}
 """Short and long side, and the threshold of masks, of the published evaluations by trunk
 (systems 3.2)."""
-REST = (
-    Rule(re.escape(NON_OBJECT), "void_embedding"),
-    Skip(r"clip_adapter\.pixel_(mean|std)", because="constants of the configuration"),
-)
+CONSTANTS = Skip(r"clip_adapter\.pixel_(mean|std)", because="constants of the configuration")
 
 
 def convert_ovseg_generator(
@@ -67,10 +64,15 @@ def convert_ovseg(
     generator.
     """
     prompts = tensors.get(f"{_level(tensors)}visual.mask_embedding")
-    method = OVSegConfig(has_void=NON_OBJECT in tensors, prompts="none")
+    method = OVSegConfig(has_void=_names_masks(tensors), prompts="none")
     if prompts is not None:
         method = dataclasses.replace(method, prompts="mask", prompt_depth=len(prompts))
     return _convert(tensors, where, variant, method)
+
+
+def _names_masks(tensors: Tensors) -> bool:
+    """Whether a generator is there, which asks for the row of "no object"."""
+    return any(name.startswith("sem_seg_head.") for name in tensors)
 
 
 def _level(tensors: Tensors) -> str:
@@ -89,7 +91,9 @@ def _convert(
     shapes = {tensor: array.shape for tensor, array in tensors.items()}
     width = towers["text_projection"].shape[1]
     expected = {"clip": clip.expected_clip(name)}
-    if NON_OBJECT in tensors:
+    void = Skip(re.escape(NON_OBJECT), because="only a generator asks for it, and there is none")
+    if _names_masks(tensors):
+        void = Rule(re.escape(NON_OBJECT), "void_embedding")
         expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
     source = re.escape(f"{level}visual.mask_embedding")
     prompts = Skip(source, because="mask prompts are for crops, which are not read here")
@@ -97,9 +101,9 @@ def _convert(
         prompts = Rule(source, "prompt/mask_embedding")
         found = towers["visual.mask_embedding"]
         expected["prompt"] = {"mask_embedding": jax.ShapeDtypeStruct(found.shape, jnp.float32)}
-    table = (prompts, *prefixed(clip_table, level, "clip/"), *REST)
+    table = (prompts, *prefixed(clip_table, level, "clip/"), void, CONSTANTS)
     generator, trunk = NoGeneratorConfig(), ""
-    if any(tensor.startswith("sem_seg_head.") for tensor in shapes):
+    if _names_masks(tensors):
         trunk, trunk_table = identify_backbone(shapes, where)
         fields, head_table = identify_heads(shapes, where)
         generator = QueryGeneratorConfig(backbone=trunk, **fields)
