@@ -81,7 +81,8 @@ class Pair:
         (image, masks, rows), (_, other_masks, other_rows) = self.scenes[:2]
         ours, errors = self.ours, []
         features = ours.encode(jnp.asarray(image))
-        for shown in itertools.product((masks, other_masks), (rows, other_rows)):
+        ways = list(itertools.product((masks, other_masks), (rows, other_rows)))
+        for shown in ways if self.setting.cached else ways[:1]:
             found = np.asarray(ours.score(features, jnp.asarray(shown[0]), text_of(shown[1])))
             wanted = self.call_theirs(image, *shown)
             errors.append(np.abs(found - wanted).max() / np.abs(wanted).max())

@@ -1,4 +1,6 @@
-"""Compiler options: taken where they help, never an error where they are unknown."""
+"""Compiler options and memory: taken where they help, never an error where they are unknown."""
+
+import types
 
 import jax
 import numpy as np
@@ -30,3 +32,36 @@ def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
 def test_other_processors_get_none(monkeypatch):
     monkeypatch.setattr(compiler, "_has_avx512", lambda: False)
     assert compiler.compiler_options() is None
+
+
+# ---- memory after compiling ----
+
+EVENT = "/jax/core/compile/backend_compile_duration"
+
+
+def listening(monkeypatch, library):
+    """Starts to listen with another C library."""
+    monkeypatch.setattr(compiler.ctypes, "CDLL", library)
+    return compiler.free_memory_after_compiling.__wrapped__()
+
+
+def test_memory_goes_back_after_long_compilations_alone(monkeypatch):
+    calls = []
+    fake = types.SimpleNamespace(malloc_trim=calls.append)
+    listener = listening(monkeypatch, lambda name: fake)
+    try:
+        jax.monitoring.record_event_duration_secs(EVENT, 0.01)
+        jax.monitoring.record_event_duration_secs("/jax/core/compile/jaxpr_trace_duration", 9.0)
+        assert not calls
+        jax.monitoring.record_event_duration_secs(EVENT, 9.0)
+        assert calls == [0]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listener)
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError])
+def test_other_systems_go_without(monkeypatch, error):
+    def missing(name):
+        raise error(name)
+
+    assert listening(monkeypatch, missing) is None
