@@ -51,7 +51,7 @@ def get_config() -> Config:
             evaluation,
             dataclasses.replace(evaluation, name="test_imperfect", masks=IMPERFECT),
         ),
-        num_steps=300,
+        num_steps=150,
         log_every=10,
         init_from="ovseg_jax/assets/toy/clip_vit_seed0",
         init_missing=NEW,

@@ -1,0 +1,251 @@
+"""The papers' claims that do not hang on scale, tried on the toy world.
+
+    python benchmarks/claims.py                     # all of them, three seeds; resumes
+    python benchmarks/claims.py --only ovseg --seeds 0 1 2 3 4
+    python benchmarks/claims.py --report            # the table of what has run so far
+
+Each claim compares two arms with the same seeds on the toy world's test split. It holds where the
+mean of the paired differences exceeds their standard deviation, it fails where the opposite does,
+and is open in between. A claim that fails is a result. Scores are on true masks, as mIoU over the
+unseen classes unless the paper's table says something else; the mixed phase is scored from pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.claim_arms import ARMS, CONVNEXT, TOY_VIT, Arm, evaluations
+from ovseg_jax.config import Config
+from ovseg_jax.typing import Params
+
+UNSEEN = "test/semantic/mIoU/unseen"
+ALL, ACCURACY = "test/semantic/mIoU", "test/mask_accuracy/class_accuracy"
+PIXELS_UNSEEN, PIXELS = "from_pixels/semantic/mIoU/unseen", "from_pixels/semantic/mIoU"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """Something that a paper says, as a comparison.
+
+    Attributes:
+        source: Paper and table.
+        better: Arm that should win.
+        worse: Arm that should lose.
+        metric: By which.
+    """
+
+    source: str
+    better: str
+    worse: str
+    metric: str = UNSEEN
+
+
+CLAIMS = (
+    Claim("Mask-Adapter 3", "adapter", "pool", f"{ACCURACY}/unseen"),
+    Claim("Mask-Adapter 3", "pool", "crop", f"{ACCURACY}/unseen"),
+    Claim("Mask-Adapter 5", "mixed IoU", "mixed Hungarian", PIXELS_UNSEEN),
+    Claim("Mask-Adapter 4", "mixed IoU", "mixed no cosine", PIXELS_UNSEEN),
+    Claim("Mask-Adapter 4", "mixed IoU", "mixed no warm-up", PIXELS_UNSEEN),
+    Claim("MaskCLIP++ 4", "maskclippp linear", "maskclippp none"),
+    Claim("MaskCLIP++ 2", "maskclippp linear", "maskclippp generated masks", ALL),
+    Claim("MaskCLIP++ 1", "maskclippp linear", "maskclippp linear on masks"),
+    Claim("MaskCLIP++ 1", "maskclippp linear", "maskclippp linear on words"),
+    Claim("MaskCLIP++ 1", "maskclippp linear", "maskclippp pseudo text alone"),
+    Claim("MaskCLIP++ 1", "maskclippp pseudo text", "maskclippp pseudo text alone"),
+    Claim("OVSeg 3", "ovseg MPT", "ovseg none"),
+    Claim("OVSeg 3", "ovseg FT", "ovseg none"),
+    Claim("OVSeg 3", "ovseg FT then MPT", "ovseg FT"),
+    Claim("OVSeg 2", "ovseg MPT", "ovseg MPT on class names"),
+    Claim("OVSeg 5", "ovseg FT then MPT", "ovseg MPT then FT"),
+    Claim("OVSeg 5", "ovseg FT then MPT", "ovseg both"),
+    Claim("FISA 3a", "fisa SEVE", "fisa none"),
+    Claim("FISA 3a", "fisa SIMO", "fisa none"),
+    Claim("FISA 3a", "fisa SIMO", "fisa SEVE"),
+    Claim("FISA 3a", "fisa SIMO", "fisa full"),
+)
+
+
+def main() -> None:
+    """Runs what has not run yet, and reports."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/claims"), help="where runs are kept")
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/claims.json"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", default="", help="arms whose name contains this")
+    parser.add_argument("--images", type=int, default=0, help="test scenes; 0 for all 800")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    for seed in () if options.report else options.seeds:
+        for name in (name for name in ARMS if options.only in name):
+            scores = scores_of(name, seed, options.out, options.images)
+            print(
+                f"{name}, seed {seed}: mIoU of unseen classes {100 * scores[UNSEEN]:.1f} %",
+                flush=True,
+            )
+    record = collected(options.out, options.seeds)
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    options.results.write_text(json.dumps(record, indent=1))
+    print(arms_table(record), claims_table(record), sep="\n\n")
+
+
+def scores_of(name: str, seed: int, out: Path, images: int = 0) -> dict[str, float]:
+    """Trains and scores one arm with one seed, or reads what an earlier call found."""
+    file = run_folder(name, seed, out) / "scores.json"
+    if file.exists():
+        return json.loads(file.read_text())
+    config = seeded(name, seed, out)
+    if not (config.num_steps or ARMS[name].clip_per_seed) and seed:
+        scores = scores_of(name, 0, out, images)  # without training all seeds are one
+    else:
+        params = trained(config, file.parent)
+        scores = evaluated(config, evaluations(name, config), params, images)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(scores, indent=1))
+    return scores
+
+
+def trained(config: Config, folder: Path) -> Params:
+    """Returns the parameters behind an arm's training, or those that it starts from."""
+    from ovseg_jax import build
+    from ovseg_jax.training import loop, sharding, state
+    from ovseg_jax.weights import load_weights
+
+    if not config.num_steps:
+        method, mesh = build.method(config.model), sharding.make_mesh(config.mesh)
+        return state.create(config, method, mesh)[0].params
+    if not (folder / "weights").is_dir():
+        loop.train(dataclasses.replace(config, evaluations=()), folder)
+    return load_weights(folder)[1]
+
+
+def seeded(name: str, seed: int, out: Path) -> Config:
+    """The experiment of an arm with a seed: its data, its start, its order of examples."""
+    arm: Arm = ARMS[name]
+    config = dataclasses.replace(arm.config(), seed=seed)
+    place = {"prepared": str(out / "data"), "config": "scenes"}
+    data = dataclasses.replace(config.data, **(mined(out) if arm.mined else place))
+    scored = tuple(
+        dataclasses.replace(item, data=dataclasses.replace(item.data, **place))
+        for item in config.evaluations
+    )
+    start = CONVNEXT.format(seed % 3) if arm.clip_per_seed else config.init_from
+    if arm.after:
+        scores_of(arm.after, seed, out)
+        start = str(run_folder(arm.after, seed, out))
+    return dataclasses.replace(config, data=data, evaluations=scored, init_from=start)
+
+
+def mined(out: Path) -> dict[str, str]:
+    """Mines the validation scenes once: their masks without names, their captions, the toy ViT.
+
+    Returns:
+        Fields of `DataConfig` that read the pairs.
+    """
+    from data.toy_world.export import export
+    from ovseg_jax.cli.main import main as ovseg
+
+    pairs, photos = out / "pairs", out / "photos"
+    if not (pairs / "pairs.jsonl").exists():
+        export(photos, "validation", 500)
+        arguments = ["mine", str(photos), "--data", "toy_world", "--data-config", "scenes"]
+        arguments += ["--data-prepared", str(out / "data"), "--data-split", "validation"]
+        arguments += ["--data-vocabulary", "toy_world48", "--captions-per-image", "all"]
+        if ovseg([*arguments, "--model", TOY_VIT, "--out", str(pairs)]):
+            raise SystemExit("mining failed")
+    vocabulary = str(pairs / "vocabulary.json")
+    return {"root": str(pairs), "vocabulary": vocabulary, "prepared": str(out / "data")}
+
+
+def evaluated(config: Config, suites: tuple, params: Params, images: int) -> dict[str, float]:
+    """Returns all scores as fractions, by "evaluation/metric/name"."""
+    from ovseg_jax import build
+    from ovseg_jax.evaluation.suite import Suite
+
+    method, scores = build.method(config.model), {}
+    for suite in suites:
+        suite = dataclasses.replace(suite, max_images=images)
+        table, _ = Suite(suite, config.model, method).run(params, "")
+        scores |= {f"{suite.name}/{key}": float(value) for key, value in table.items()}
+    return scores
+
+
+def run_folder(name: str, seed: int, out: Path) -> Path:
+    """Where one run lies."""
+    return out / name.replace(" ", "_") / f"seed{seed}"
+
+
+def collected(out: Path, seeds: list[int]) -> dict[str, dict[str, dict[str, float]]]:
+    """Returns the scores of every run that is there, by arm and seed."""
+    files = {
+        name: {str(seed): run_folder(name, seed, out) / "scores.json" for seed in seeds}
+        for name in ARMS
+    }
+    return {
+        name: {seed: json.loads(file.read_text()) for seed, file in of_arm.items() if file.exists()}
+        for name, of_arm in files.items()
+    }
+
+
+def arms_table(record: dict) -> str:
+    """Renders every arm's scores in percent: mean and spread over seeds."""
+    parts = {
+        "accuracy seen": f"{ACCURACY}/seen",
+        "accuracy unseen": f"{ACCURACY}/unseen",
+        "mIoU seen": f"{ALL}/seen",
+        "mIoU unseen": UNSEEN,
+        "mIoU unseen from pixels": PIXELS_UNSEEN,
+    }
+    lines = ["| arm | seeds | " + " | ".join(parts) + " |", "|---" * (len(parts) + 2) + "|"]
+    for name, runs in record.items():
+        if runs:
+            cells = [
+                spread([run[key] for run in runs.values() if key in run]) for key in parts.values()
+            ]
+            lines.append(f"| {name} | {len(runs)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def claims_table(record: dict) -> str:
+    """Renders every claim with its difference and verdict."""
+    lines = ["| paper, table | claim | by | difference | verdict |", "|---" * 5 + "|"]
+    for claim in CLAIMS:
+        differences = paired(record, claim)
+        if len(differences) > 1:
+            what = claim.metric.removeprefix("test/").replace("/", " ")
+            cells = f"{claim.better} > {claim.worse} | {what} | {spread(differences)}"
+            lines.append(f"| {claim.source} | {cells} | {verdict(differences)} |")
+    return "\n".join(lines)
+
+
+def paired(record: dict, claim: Claim) -> list[float]:
+    """Returns better minus worse for every seed that both have."""
+    better, worse = record[claim.better], record[claim.worse]
+    return [
+        better[seed][claim.metric] - worse[seed][claim.metric] for seed in better if seed in worse
+    ]
+
+
+def verdict(differences: list[float]) -> str:
+    """Says whether a claim holds, fails, or is open within the spread."""
+    mean, deviation = np.mean(differences), np.std(differences, ddof=1)
+    if abs(mean) <= deviation:
+        return "open"
+    return "holds" if mean > 0 else "fails"
+
+
+def spread(values: list[float]) -> str:
+    """Renders mean and standard deviation in percent."""
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return f"{100 * values[0]:.1f}"
+    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
+
+
+if __name__ == "__main__":
+    main()
