@@ -1,7 +1,8 @@
 """OVSeg on the toy ViT: mask prompts alone, learned on pairs of a mask and a noun that were mined.
 
-ovseg mine --data toy_world --data-config full --data-split validation \\
-    --data-vocabulary toy_world48 --captions-per-image all \\
+python -m data.toy_world.export runs/toy_photos
+ovseg mine runs/toy_photos --data toy_world --data-config full --data-split validation \
+    --data-vocabulary toy_world48 --captions-per-image all \
     --model ovseg_jax/assets/toy/clip_vit_seed0 --out runs/toy_pairs
 python train.py configs/toy/ovseg.py --workdir runs/toy_ovseg
 
