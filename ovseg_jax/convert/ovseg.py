@@ -61,18 +61,13 @@ def convert_ovseg(
     Arguments, result and errors are those of `convert_ovseg_generator`. Files that were only
     fine-tuned hold prompts as well, which nobody trained: `method.prompts` "none" leaves them out.
     A checkpoint of the tuning itself, which holds CLIP and prompts alone, gives a model without a
-    generator.
+    generator, and one without the row of "no object" a model that never says so.
     """
     prompts = tensors.get(f"{_level(tensors)}visual.mask_embedding")
-    method = OVSegConfig(has_void=_names_masks(tensors), prompts="none")
+    method = OVSegConfig(has_void=NON_OBJECT in tensors, prompts="none")
     if prompts is not None:
         method = dataclasses.replace(method, prompts="mask", prompt_depth=len(prompts))
     return _convert(tensors, where, variant, method)
-
-
-def _names_masks(tensors: Tensors) -> bool:
-    """Whether a generator is there, which asks for the row of "no object"."""
-    return any(name.startswith("sem_seg_head.") for name in tensors)
 
 
 def _level(tensors: Tensors) -> str:
@@ -91,9 +86,9 @@ def _convert(
     shapes = {tensor: array.shape for tensor, array in tensors.items()}
     width = towers["text_projection"].shape[1]
     expected = {"clip": clip.expected_clip(name)}
-    void = Skip(re.escape(NON_OBJECT), because="only a generator asks for it, and there is none")
-    if _names_masks(tensors):
-        void = Rule(re.escape(NON_OBJECT), "void_embedding")
+    void = ()
+    if method.has_void:
+        void = (Rule(re.escape(NON_OBJECT), "void_embedding"),)
         expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
     source = re.escape(f"{level}visual.mask_embedding")
     prompts = Skip(source, because="mask prompts are for crops, which are not read here")
@@ -101,9 +96,9 @@ def _convert(
         prompts = Rule(source, "prompt/mask_embedding")
         found = towers["visual.mask_embedding"]
         expected["prompt"] = {"mask_embedding": jax.ShapeDtypeStruct(found.shape, jnp.float32)}
-    table = (prompts, *prefixed(clip_table, level, "clip/"), void, CONSTANTS)
+    table = (prompts, *prefixed(clip_table, level, "clip/"), *void, CONSTANTS)
     generator, trunk = NoGeneratorConfig(), ""
-    if _names_masks(tensors):
+    if any(tensor.startswith("sem_seg_head.") for tensor in tensors):
         trunk, trunk_table = identify_backbone(shapes, where)
         fields, head_table = identify_heads(shapes, where)
         generator = QueryGeneratorConfig(backbone=trunk, **fields)

@@ -68,9 +68,6 @@ class OVSeg(MaskCropping):
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; prompts need a transformer, and patches to stand in."""
         yield from super().needs(templates)
-        named = self.generator is not None
-        alone = "False: its answers leave void out, and there is no generator to name it"
-        yield Need("method.has_void", named or not self.has_void, alone)
         if self.prompts == "none":
             return
         tower, mask = self.clip.visual, self.prompts == "mask"
