@@ -54,12 +54,22 @@ def test_words_and_templates_exist(path):
         build.vocabulary(config.model.train_vocabulary)
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
+def quick(path):
+    """The toy ones, and one of every other folder; shapes of a large model take seconds."""
+    folder = [other for other in FILES if other.parent == path.parent]
+    return path.parent.name == "toy" or path == folder[-1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=() if quick(p) else pytest.mark.slow, id=names(p)) for p in FILES],
+)
 def test_one_step_fits_in_shapes(path):
     """The whole train step, at full published size, under `eval_shape`."""
     step_in_shapes(load_config(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", sorted(mask_adapter.VARIANTS))
 def test_one_step_of_every_variant_of_mask_adapter_fits_in_shapes(variant):
     config = load_config(ROOT / f"configs/mask_adapter/ablations.py:{variant}")
