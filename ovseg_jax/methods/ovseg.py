@@ -94,10 +94,9 @@ class OVSeg(MaskCropping):
             return self.clip.encode_image(crops)
         tower = self.clip.visual
         if self.prompts == "vpt":
-            tokens, _ = tower.run(crops, prompts=self.prompt(), class_only=True)
+            tokens, _ = tower.run(crops, prompts=self.prompt())
         else:
-            edits = self.prompt(kept_patches(regions, tower.patch))
-            tokens, _ = tower.run(crops, edits=edits, class_only=True)
+            tokens, _ = tower.run(crops, edits=self.prompt(kept_patches(regions, tower.patch)))
         return tower.embed_whole(tokens)
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
