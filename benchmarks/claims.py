@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.claim_arms import ARMS, CONVNEXT, TOY_VIT, Arm, evaluations
+from demo import prepared
 from ovseg_jax.config import Config
 from ovseg_jax.typing import Params
 
 UNSEEN = "test/semantic/mIoU/unseen"
 ALL, ACCURACY = "test/semantic/mIoU", "test/mask_accuracy/class_accuracy"
-PIXELS_UNSEEN, PIXELS = "from_pixels/semantic/mIoU/unseen", "from_pixels/semantic/mIoU"
+PIXELS_UNSEEN = "from_pixels/semantic/mIoU/unseen"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,17 +128,13 @@ def seeded(name: str, seed: int, out: Path) -> Config:
     """The experiment of an arm with a seed: its data, its start, its order of examples."""
     arm: Arm = ARMS[name]
     config = dataclasses.replace(arm.config(), seed=seed)
-    place = {"prepared": str(out / "data"), "config": "scenes"}
-    data = dataclasses.replace(config.data, **(mined(out) if arm.mined else place))
-    scored = tuple(
-        dataclasses.replace(item, data=dataclasses.replace(item.data, **place))
-        for item in config.evaluations
-    )
+    config = prepared(config, out)
+    data = dataclasses.replace(config.data, **mined(out)) if arm.mined else config.data
     start = CONVNEXT.format(seed % 3) if arm.clip_per_seed else config.init_from
     if arm.after:
-        scores_of(arm.after, seed, out)
         start = str(run_folder(arm.after, seed, out))
-    return dataclasses.replace(config, data=data, evaluations=scored, init_from=start)
+        trained(seeded(arm.after, seed, out), Path(start))
+    return dataclasses.replace(config, data=data, init_from=start)
 
 
 def mined(out: Path) -> dict[str, str]:
@@ -158,7 +155,7 @@ def mined(out: Path) -> dict[str, str]:
         if ovseg([*arguments, "--model", TOY_VIT, "--out", str(pairs)]):
             raise SystemExit("mining failed")
     vocabulary = str(pairs / "vocabulary.json")
-    return {"root": str(pairs), "vocabulary": vocabulary, "prepared": str(out / "data")}
+    return {"root": str(pairs), "vocabulary": vocabulary, "config": ""}
 
 
 def evaluated(config: Config, suites: tuple, params: Params, images: int) -> dict[str, float]:

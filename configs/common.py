@@ -1,9 +1,11 @@
 """Values that several experiments share. Files are forked, not inherited: only values live here."""
 
 import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from ovseg_jax.config import (
+    Config,
     DataConfig,
     EnsembleConfig,
     EvaluationConfig,
@@ -222,3 +224,20 @@ def ovseg_evaluation() -> EvaluationConfig:
         metrics=("semantic", "panoptic"),
         miou="absent_counted",
     )
+
+
+def report_variants(
+    variants: Mapping[str, Callable[[], Config]], names: Iterable[str] = ()
+) -> None:
+    """Prints the trainable parameters of variants: in millions, and by group.
+
+    Args:
+        variants: Configs by name.
+        names: Which of them; none for all.
+    """
+    from ovseg_jax import build  # configs themselves need nothing of JAX
+
+    for name in names or variants:
+        groups = build.trainable_groups(variants[name]())
+        parts = ", ".join(f"{part} {count:,}" for part, count in groups.items())
+        print(f"{name:26s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")

@@ -23,7 +23,6 @@ from ovseg_jax.inference.results import Classification, Segmentation, Task
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
 from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer
-from ovseg_jax.loading import resolve as resolve
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.models.generators.files import read_masks

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax import trees
 from ovseg_jax.config import (
     Config,
     DataConfig,
@@ -200,6 +201,13 @@ def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
 def parameter_shapes(module: Method) -> Params:
     """Returns the tree of parameter shapes without computing anything."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+
+
+def trainable_groups(config: Config) -> dict[str, int]:
+    """Counts a config's trainable parameters by the first part of their paths; computes nothing."""
+    shapes = parameter_shapes(method(config.model))
+    chosen, _ = trees.split(shapes, config.optimizer.trainable)
+    return {name: trees.count({name: part}) for name, part in chosen.items()}
 
 
 def expected_parameters(config: ModelConfig) -> Params:

@@ -53,12 +53,17 @@ def load_dense_parts(model: str | Path, readout: Readout) -> ModelParts:
     config, params = load_weights(find_weights(resolve(model)))
     if "clip" not in params:
         raise SegmenterError(f"{model} has no CLIP towers, so it cannot name pixels (--dense)")
-    method = DensePixelsConfig(readout=readout)
-    config = dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
+    config = towers_only(config, readout)
     try:
         return parts_of(model, config, {"clip": params["clip"]})
     except ValueError as error:
         raise SegmenterError(f"{model} cannot name pixels so (--dense): {error}") from error
+
+
+def towers_only(config: ModelConfig, readout: Readout) -> ModelConfig:
+    """Describes a model's towers without its method and generator: what names pixels."""
+    method = DensePixelsConfig(readout=readout)
+    return dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
 
 
 def load_proposer(

@@ -72,6 +72,6 @@ def test_learning_rates_of_towers_and_new_parts():
     assert [(item.pattern, item.factor) for item in tuned.lr_factors] == [(r"clip/visual/.*", 1e-2)]
     both = config_of("ovseg/ablations", "at_once").optimizer
     assert both.peak_lr * both.lr_factors[0].factor == pytest.approx(5e-6)
-    groups = ovseg.trainable_groups(config_of("ovseg/ablations", "mpt"))
+    groups = build.trainable_groups(config_of("ovseg/ablations", "mpt"))
     assert groups == {"prompt": 3 * 256 * 1024, "clip": 1}
-    assert ovseg.trainable_groups(config_of("ovseg/ablations", "vpt"))["prompt"] == 6 * 50 * 1024
+    assert build.trainable_groups(config_of("ovseg/ablations", "vpt"))["prompt"] == 6 * 50 * 1024

@@ -9,11 +9,11 @@ python -m configs.fisa.ablations simo lora_64 # some of them
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from configs import common
 from configs.fisa import vit_l_14_336 as main
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config, LrFactor
 
 NEW, QUERIES, STEPS = main.NEW, main.QUERIES, 10_000
@@ -111,20 +111,5 @@ VARIANTS: dict[str, Callable[[], Config]] = {
 }
 
 
-def trainable_groups(config: Config) -> dict[str, int]:
-    """Counts a config's trainable parameters by the first part of their paths; builds nothing."""
-    shapes = build.parameter_shapes(build.method(config.model))
-    chosen, _ = trees.split(shapes, config.optimizer.trainable)
-    return {name: trees.count({name: part}) for name, part in chosen.items()}
-
-
-def report(names: Iterable[str]) -> None:
-    """Prints the trainable parameters of variants: in millions, and by group."""
-    for name in names:
-        groups = trainable_groups(get_config(name))
-        parts = ", ".join(f"{part} {count:,}" for part, count in groups.items())
-        print(f"{name:16s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")
-
-
 if __name__ == "__main__":
-    report(sys.argv[1:] or VARIANTS)
+    common.report_variants(VARIANTS, sys.argv[1:])

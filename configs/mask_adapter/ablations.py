@@ -14,13 +14,13 @@ Cost per variant: four RTX 3090, hours not published. Ours: needs official weigh
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from configs import common
 from configs.mask_adapter import convnext_large_coco_mixed as mixed
 from configs.mask_adapter import convnext_large_coco_warmup as warmup
-from ovseg_jax import build, trees
 from ovseg_jax.config import (
     Config,
     EnsembleConfig,
@@ -130,12 +130,5 @@ VARIANTS: dict[str, Callable[[], Config]] = {
 }
 
 
-def trainable_parameters(config: Config) -> int:
-    """Counts a config's trainable parameters; builds nothing."""
-    shapes = build.parameter_shapes(build.method(config.model))
-    return trees.count(trees.split(shapes, config.optimizer.trainable)[0])
-
-
 if __name__ == "__main__":
-    for name, variant_config in VARIANTS.items():
-        print(f"{name:20s} {trainable_parameters(variant_config()) / 1e6:7.3f} M")
+    common.report_variants(VARIANTS, sys.argv[1:])

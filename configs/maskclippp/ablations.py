@@ -17,13 +17,14 @@ Cost per variant: two to four hours on two RTX 3090. Ours: needs official weight
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from configs import common
 from configs.maskclippp import convnext_base_coco as base
 from configs.maskclippp import convnext_base_coco_stuff as stuff
 from configs.maskclippp import eva02_l_14_336_coco as large
-from ovseg_jax import build, trees
 from ovseg_jax.config import (
     Config,
     DensePixelsConfig,
@@ -201,15 +202,5 @@ VARIANTS: dict[str, Build] = {
 }
 
 
-def trainable_groups(config: Config) -> dict[str, int]:
-    """Counts a config's trainable parameters by the first part of their paths; builds nothing."""
-    shapes = build.parameter_shapes(build.method(config.model))
-    chosen, _ = trees.split(shapes, config.optimizer.trainable)
-    return {name: trees.count({name: part}) for name, part in chosen.items()}
-
-
 if __name__ == "__main__":
-    for name, variant_config in VARIANTS.items():
-        groups = trainable_groups(variant_config())
-        parts = ", ".join(f"{part} {count / 1e6:.3f}" for part, count in groups.items())
-        print(f"{name:26s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")
+    common.report_variants(VARIANTS, sys.argv[1:])

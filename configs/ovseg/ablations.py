@@ -14,6 +14,7 @@ Cost is not published. Ours: needs official weights and data.
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,6 @@ from configs import common
 from configs.ovseg import swin_base_vit_l_14 as whole
 from configs.ovseg import vit_l_14_ft as tower
 from configs.ovseg import vit_l_14_mpt as prompts
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config, LrFactor
 
 CLIP, PROMPTS, SCALE = "weights/vit_l_14_quickgelu", r"prompt/.*", r"clip/logit_scale"
@@ -133,15 +133,5 @@ VARIANTS: dict[str, Build] = {
 }
 
 
-def trainable_groups(config: Config) -> dict[str, int]:
-    """Counts a config's trainable parameters by the first part of their paths; builds nothing."""
-    shapes = build.parameter_shapes(build.method(config.model))
-    chosen, _ = trees.split(shapes, config.optimizer.trainable)
-    return {name: trees.count({name: part}) for name, part in chosen.items()}
-
-
 if __name__ == "__main__":
-    for name, variant_config in VARIANTS.items():
-        groups = trainable_groups(variant_config())
-        parts = ", ".join(f"{part} {count / 1e6:.3f}" for part, count in groups.items())
-        print(f"{name:20s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")
+    common.report_variants(VARIANTS, sys.argv[1:])

@@ -124,13 +124,12 @@ def _on_masks_of(generator: str, item: Any) -> Any:
 
 def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any]]:
     """The towers alone, and semantic scores of the pixels that they name."""
-    from ovseg_jax.config import DensePixelsConfig, MaskSourceConfig, NoGeneratorConfig
+    from ovseg_jax.config import MaskSourceConfig
+    from ovseg_jax.loading import towers_only
 
-    method = DensePixelsConfig(readout=readout)
-    model = dataclasses.replace(config.model, method=method, generator=NoGeneratorConfig())
     own = {"masks": MaskSourceConfig(kind="generator"), "metrics": ("semantic",)}
     items = [dataclasses.replace(i, name=f"{i.name}_dense_{readout}", **own) for i in items]
-    return dataclasses.replace(config, model=model), items
+    return dataclasses.replace(config, model=towers_only(config.model, readout)), items
 
 
 def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:

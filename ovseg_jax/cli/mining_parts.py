@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax import api
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.photos import load_model
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.config import DataConfig, ModelConfig
 from ovseg_jax.configs_io import read_json
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.loading import resolve
 from ovseg_jax.mining import photos as sources
 from ovseg_jax.mining.captions import read_captions
 from ovseg_jax.mining.miner import ClassMiner, NounMiner
@@ -111,7 +111,7 @@ def _crop_size(arguments: argparse.Namespace) -> int:
     """Returns the size that was asked for, or that of the images the tower was trained on."""
     if arguments.crop_size:
         return arguments.crop_size
-    config = read_json(ModelConfig, find_weights(api.resolve(arguments.model)) / CONFIG)
+    config = read_json(ModelConfig, find_weights(resolve(arguments.model)) / CONFIG)
     return variant(config.clip.variant).image_size
 
 

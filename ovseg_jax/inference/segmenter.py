@@ -62,8 +62,7 @@ class Segmenter(NamedModel):
     @property
     def has_generator(self) -> bool:
         """Whether masks need not be given."""
-        own = self.is_dense or self.parts.method.generator is not None
-        return self.proposer is not None or own
+        return self.proposer is not None or self.parts.method.makes_masks
 
     @property
     def is_dense(self) -> bool:

@@ -69,7 +69,7 @@ class FolderPhotos:
             captions = {path.name: () for path in list_images(folder)}
         self.folder, self._captions = folder, captions
         self.names = sorted(captions)
-        self.key = f"{text_key(self.names)}"
+        self.key = text_key(self.names)
         missing = [name for name in self.names if not (folder / name).is_file()]
         if missing:
             raise CaptionError(

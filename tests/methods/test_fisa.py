@@ -22,6 +22,7 @@ from tiny_scene import (
     tiny_vit_clip,
 )
 
+from configs import common
 from configs.fisa import ablations
 from configs.toy import fisa as toy
 from ovseg_jax import build, trees
@@ -402,10 +403,10 @@ READINGS = {
 @pytest.mark.parametrize("name", READINGS)
 def test_readings_of_the_paper_train_26_million_parameters(name, capsys):
     """The two ways to 26 M, query projections or full rank in 7 blocks; printed group by group."""
-    groups = ablations.trainable_groups(ablations.VARIANTS[name]())
+    groups = build.trainable_groups(ablations.VARIANTS[name]())
     assert groups == READINGS[name]
     assert 25.5e6 <= sum(groups.values()) <= 26.5e6
-    ablations.report([name])
+    common.report_variants(ablations.VARIANTS, [name])
     printed = capsys.readouterr().out
     assert printed.startswith(name) and f"{sum(groups.values()) / 1e6:.3f} M" in printed
     assert all(f"{part} {count:,}" in printed for part, count in groups.items())
@@ -424,7 +425,7 @@ def test_full_rank_words_enter_the_first_or_the_last_blocks():
 @pytest.mark.parametrize("generator", ["", "_swin_tiny", "_resnet50"])
 def test_published_models_differ_in_their_frozen_generator(generator):
     config = importlib.import_module(f"configs.fisa.vit_l_14_336{generator}").get_config()
-    groups = ablations.trainable_groups(config)
+    groups = build.trainable_groups(config)
     assert groups == READINGS["simo"]
     backbone = generator.strip("_") or "swin_base"
     assert config.model.generator.backbone == backbone
@@ -433,7 +434,7 @@ def test_published_models_differ_in_their_frozen_generator(generator):
 @pytest.mark.parametrize("rank", [64, 128, 256])
 def test_low_rank_variants_have_two_factors_per_projection(rank):
     config = ablations.get_config(f"lora_{rank}")
-    assert ablations.trainable_groups(config)["lora"] == 24 * 4 * 2 * 1024 * rank
+    assert build.trainable_groups(config)["lora"] == 24 * 4 * 2 * 1024 * rank
     assert not any("clip/" in pattern for pattern in config.optimizer.trainable)
 
 

@@ -25,7 +25,6 @@ Readout = Literal["plain", "values", "queries", "queries_keys"]
 * "queries": queries attend to queries; neither the residual nor the MLP (ClearCLIP, 2407.12442);
 * "queries_keys": queries to queries plus keys to keys; with both (SCLIP, 2312.01597).
 """
-READOUTS: tuple[Readout, ...] = ("plain", "values", "queries", "queries_keys")
 
 
 def read_cells(
