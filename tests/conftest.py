@@ -1,9 +1,37 @@
-"""What every test file shares: compiled programs do not outlive the file that needed them."""
+"""What every test file shares: how programs are compiled, and when they are let go."""
 
 import gc
+import os
+import subprocess
+import sys
 
 import jax
 import pytest
+
+UNOPTIMIZED = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",
+)
+
+
+def pytest_addoption(parser):
+    text = "compile without optimising: most tests wait for the compiler, not for its programs"
+    parser.addoption("--unoptimized", action="store_true", help=text)
+
+
+def pytest_configure(config):
+    """Tells XLA before anything starts it; workers of pytest-xdist inherit the variable."""
+    if config.getoption("--unoptimized") and not hasattr(config, "workerinput"):
+        known = [option for option in UNOPTIMIZED if understood(option)]
+        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *known]).strip()
+
+
+def understood(option: str) -> bool:
+    """Whether this version of XLA has an option; it aborts the process at one it does not know."""
+    command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
+    environment = os.environ | {"XLA_FLAGS": option}
+    return not subprocess.run(command, env=environment, capture_output=True).returncode
 
 
 @pytest.fixture(scope="module", autouse=True)
