@@ -145,7 +145,7 @@ class FisaConfig:
     mask_weight: float = 5.0
     dice_weight: float = 5.0
     num_points: int = 12544
-    chunk: int = 32
+    chunk: int = 64
     has_void: bool = False
     tune_text: bool = False
     num_truth: int = 96

@@ -79,7 +79,7 @@ class Fisa(Method):
     mask_weight: float = 5.0
     dice_weight: float = 5.0
     num_points: int = 12544
-    chunk: int = 32
+    chunk: int = 64
 
     def setup(self):
         """Declares what is new beside CLIP."""

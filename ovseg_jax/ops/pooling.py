@@ -103,16 +103,16 @@ def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis:
 
     Equal to `function(arrays)` wherever the function treats masks independently, with its
     temporaries bounded by the chunk instead of by the number of masks. Chunks are cut out one at a
-    time, so the arrays are not copied; the last one starts early enough to be whole, and what it
-    computes a second time is dropped.
+    time, so the arrays are not copied, and as even as possible: 100 masks by at most 32 are four
+    times 25. The last one starts early enough to be whole; what it computes again is dropped.
 
     Args:
-        function: Maps arrays with `chunk` masks along `axis` to arrays with as many along `axis`.
+        function: Maps arrays with some masks along `axis` to arrays with as many along `axis`.
             It must not mix masks. Whatever all masks share (features, weights) it closes over.
             Its reverse-mode residuals are kept for every chunk unless it is wrapped in
             `jax.checkpoint`.
         arrays: A pytree of arrays, all with the same number of masks along `axis`.
-        chunk: Masks per call; with no more masks than that, the function is called once.
+        chunk: Masks per call at most; with no more masks than that, the function is called once.
         axis: The mask axis of every array, counted from the front.
 
     Returns:
@@ -128,11 +128,13 @@ def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis:
     if count <= chunk:
         return function(arrays)
 
+    number = -(-count // chunk)
+    chunk = -(-count // number)
+
     def compute(start: Array) -> Any:
         cut = functools.partial(lax.dynamic_slice_in_dim, slice_size=chunk, axis=axis)
         return function(jax.tree.map(lambda leaf: cut(leaf, start), arrays))
 
-    number = -(-count // chunk)
     starts = np.minimum(np.arange(number) * chunk, count - chunk)
     results = lax.map(compute, jnp.asarray(starts))
     return jax.tree.map(lambda leaf: _join(leaf, count, axis), results)
