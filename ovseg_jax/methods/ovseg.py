@@ -94,9 +94,10 @@ class OVSeg(MaskCropping):
             return self.clip.encode_image(crops)
         tower = self.clip.visual
         if self.prompts == "vpt":
-            tokens, _ = tower.run(crops, prompts=self.prompt())
+            tokens, _ = tower.run(crops, prompts=self.prompt(), class_only=True)
         else:
-            tokens, _ = tower.run(crops, edits=self.prompt(kept_patches(regions, tower.patch)))
+            edits = self.prompt(kept_patches(regions, tower.patch))
+            tokens, _ = tower.run(crops, edits=edits, class_only=True)
         return tower.embed_whole(tokens)
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:

@@ -2,8 +2,9 @@
 
 * "reference": the textbook formula, what the other forms are held to.
 * "xla": `jax.nn.dot_product_attention`, whole rows of logits at once.
-* "chunked": some rows of one head at a time. The logits of a large image do not fit a CPU's cache
-  (1,601 tokens and 12 heads take 123 MB), and going through memory costs three times the products.
+* "chunked": some rows of one head at a time, or some heads with few rows. The logits of a large
+  image do not fit a CPU's cache (1,601 tokens and 12 heads take 123 MB), and going through memory
+  costs three times the products.
 * "cudnn": the fused kernel of NVIDIA GPUs, where its conditions hold (`cudnn_problem`).
 
 All of them compute logits and softmax in float32 whatever the type of the inputs.
@@ -19,6 +20,8 @@ from jaxtyping import Array, Float
 FORMS = ("reference", "xla", "chunked", "cudnn")
 CHUNK = 256
 """Query rows that the chunked form takes at once."""
+SMALL = 2**21
+"""Bytes of float32 logits up to which it takes several heads with few rows at once."""
 LARGE_ON_CPU = 2**23
 LARGE_ELSEWHERE = 2**30
 """Bytes of float32 logits above which chunks replace whole rows."""
@@ -150,10 +153,19 @@ def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Arra
 
     def one_head(operands: list[Array]) -> Array:
         rows, key, value, *biases = operands
+        if count == 1:
+            return _mix(rows[0], key, value, *(bias[0] for bias in biases))[None]
         return lax.map(lambda x: _mix(x[0], key, value, *x[1:]), (rows, *biases))
 
-    mixed = lax.map(one_head, operands).reshape(batch, heads, -1, depth)[:, :, :length]
-    return jnp.swapaxes(mixed, 1, 2)
+    together = _heads_at_once(batch * heads, chunk * key.shape[1]) if count == 1 else None
+    mixed = lax.map(one_head, operands, batch_size=together)
+    return jnp.swapaxes(mixed.reshape(batch, heads, -1, depth)[:, :, :length], 1, 2)
+
+
+def _heads_at_once(heads: int, logits: int) -> int:
+    """Returns how many heads to take at once, a divisor of all; crops have many and short ones."""
+    most = max(SMALL // (4 * logits), 1)
+    return next(count for count in range(min(most, heads), 0, -1) if heads % count == 0)
 
 
 def _mix(query: Array, key: Array, value: Array, bias: Array | None = None) -> Array:

@@ -227,3 +227,17 @@ def test_ovseg_prompts_replace_cells_outside_the_mask(case):
             if index < 2:
                 tokens[1:] = tokens[1:] * kept[b] + prompts[index + 1] * (1 - kept[b])
         np.testing.assert_allclose(found[b], tokens, atol=5e-5)
+
+
+def test_the_class_token_alone_needs_no_other_token_of_the_last_block(case):
+    tower, params, _, images = case
+
+    def both(bound, images):
+        prompt = {1: lambda cells: 0.5 * cells}
+        whole, _ = bound.run(images, edits=prompt)
+        return whole[:, :1], bound.run(images, edits=prompt, class_only=True)[0]
+
+    whole, alone = compiled(tower, both)(params, images)
+    np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-5)
+    want = compiled(tower, "outputs")(params, images)[1]
+    np.testing.assert_allclose(compiled(tower, "__call__")(params, images), want, atol=1e-5)
