@@ -97,12 +97,12 @@ def test_the_guide_has_one_file_one_dataclass_one_line_and_one_config():
     file, dataclass, line, config = blocks
     assert paths == [
         "ovseg_jax/methods/focused_pooling.py",
-        "ovseg_jax/config.py",
+        "ovseg_jax/config/methods.py",
         None,
         "configs/toy/focused_pooling.py",
     ]
     assert len(re.findall(r"^class ", file, re.MULTILINE)) == 1
-    assert len(re.findall(r"^@_schema\nclass ", dataclass, re.MULTILINE)) == 1
+    assert len(re.findall(r"^@schema\nclass ", dataclass, re.MULTILINE)) == 1
     assert line.count("\n") == 1 and line.startswith("    | ")
     assert "def get_config() -> Config" in config
 

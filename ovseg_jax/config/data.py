@@ -1,0 +1,101 @@
+"""What is read, for training and for scoring."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ovseg_jax.config.schema import schema
+
+
+@schema
+class DataConfig:
+    """The training stream.
+
+    Attributes:
+        name: A folder under `data/`, which holds a TFDS builder.
+        config: Builder config; empty for its default.
+        split: TFDS split, slices allowed ("train[:64]").
+        root: Where the publisher's files lie; empty where the builder makes its own.
+        prepared: Where TFDS keeps prepared records; empty for its default.
+        vocabulary: Class list of the labels: a preset or a file.
+        image_size: Height and width of training images in pixels.
+        batch_size: Images per step over all devices.
+        max_segments: Ground-truth slots per image.
+        scale: Range of large-scale jitter; (1, 1) only fits the image into the frame.
+        flip: Whether half of the images are mirrored.
+        pad_value: Grey level of the padding before normalisation (detectron2: 128); -1 means
+            the mean colour.
+        classes: Class names whose segments are kept; empty for all.
+        min_area: Segments below this fraction of the photo's pixels are dropped; measured on the
+            annotation at the photo's own size, before any scaling, cropping or padding, so that
+            training and evaluation drop the same ones.
+        shuffle: Order the examples anew in each epoch.
+        captions: Whether a caption of each image is drawn and tokenised.
+        fraction: Share of the split's records that are read, at least one: a random subset.
+        subset_seed: Draws the subset; of one seed, larger subsets contain the smaller ones.
+    """
+
+    name: str = "coco_panoptic"
+    config: str = ""
+    split: str = "train"
+    root: str = ""
+    prepared: str = ""
+    vocabulary: str = "coco_panoptic133"
+    image_size: tuple[int, int] = (1024, 1024)
+    batch_size: int = 8
+    max_segments: int = 64
+    scale: tuple[float, float] = (0.1, 2.0)
+    flip: bool = True
+    pad_value: int = 128
+    classes: tuple[str, ...] = ()
+    min_area: float = 0.0
+    shuffle: bool = True
+    captions: bool = False
+    fraction: float = 1.0
+    subset_seed: int = 0
+
+
+@schema
+class MaskSourceConfig:
+    """Where masks come from while training and evaluating.
+
+    Attributes:
+        kind: The data's own ground truth, ground truth perturbed into imperfect masks, the
+            model's own mask generator, or another model's (evaluation only).
+        iou: Mean IoU that perturbed masks are aimed at.
+        copies: Perturbed masks per ground-truth mask.
+        path: Weights directory or run of the other model.
+        most: Bounds the masks per image of SAM, the best first.
+    """
+
+    kind: Literal["ground_truth", "perturbed", "generator", "model"] = "ground_truth"
+    iou: float = 0.8
+    copies: int = 1
+    path: str = ""
+    most: int = 256
+
+
+@schema
+class EvaluationConfig:
+    """One evaluation over one split.
+
+    Attributes:
+        name: Prefix of its numbers.
+        metrics: Which evaluators run.
+        every_steps: How often during training; 0 for the end only.
+        max_images: Upper bound of images; 0 for all.
+        protocol: "frame" fits pictures into `data.image_size` and scores there; "photo" uses the
+            test size of the model's inference section and scores at the photo's own size.
+        miou: Whether classes that are predicted but absent count (older detectron2) or not.
+    """
+
+    name: str = "validation"
+    data: DataConfig = DataConfig()
+    masks: MaskSourceConfig = MaskSourceConfig()
+    metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic", "instance"], ...] = (
+        "mask_accuracy",
+    )
+    every_steps: int = 0
+    max_images: int = 0
+    protocol: Literal["frame", "photo"] = "frame"
+    miou: Literal["absent_dropped", "absent_counted"] = "absent_dropped"

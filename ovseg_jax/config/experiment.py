@@ -1,0 +1,94 @@
+"""One experiment: a model, its data, how it is trained and scored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ovseg_jax.config.data import DataConfig, EvaluationConfig, MaskSourceConfig
+from ovseg_jax.config.model import ModelConfig
+from ovseg_jax.config.schema import schema
+
+
+@schema
+class LrFactor:
+    """A factor on the learning rate of some parameters."""
+
+    pattern: str = ""
+    factor: float = 1.0
+
+
+@schema
+class OptimizerConfig:
+    """AdamW on the trainable part.
+
+    Attributes:
+        trainable: Patterns of the parameters that train; the rest is frozen.
+        schedule: Shape of the learning rate after the warm-up.
+        milestones: Steps at which a "step" schedule divides by ten.
+        no_decay: Patterns without weight decay.
+        eps: Added to the root of the second moment.
+        clip_norm: Largest global gradient norm.
+        end_lr: Where a "cosine" schedule ends.
+        lr_factors: Patterns of parameters and factors on their learning rate; the first that
+            matches counts.
+    """
+
+    peak_lr: float = 1e-4
+    schedule: Literal["constant", "cosine", "step", "poly"] = "cosine"
+    warmup_steps: int = 0
+    milestones: tuple[int, ...] = ()
+    weight_decay: float = 0.05
+    no_decay: tuple[str, ...] = (
+        r".*/(bias|scale|layer_scale)",
+        r"(.*/)?[a-z_]*embedding",
+        r".*logit_scale",
+    )
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    clip_norm: float = 1.0
+    end_lr: float = 0.0
+    lr_factors: tuple[LrFactor, ...] = ()
+    trainable: tuple[str, ...] = (r"adapter/.*", r"void_embedding")
+
+
+@schema
+class MeshConfig:
+    """Devices as a named grid; -1 takes what is left."""
+
+    data: int = -1
+    fsdp: int = 1
+
+
+@schema
+class CheckpointConfig:
+    """When to save, and how many to keep."""
+
+    every_steps: int = 1000
+    keep: int = 3
+
+
+@schema
+class Config:
+    """One experiment, whole.
+
+    Attributes:
+        init_from: Weights directory or run to start from; empty trains from scratch.
+        init_parts: Pairs of a pattern and another weights directory or run: parameters that the
+            pattern matches come from there. The first match wins, the rest is `init_from`'s.
+        init_missing: Patterns of parameters that may be absent there and start fresh.
+    """
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    masks: MaskSourceConfig = MaskSourceConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    mesh: MeshConfig = MeshConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    evaluations: tuple[EvaluationConfig, ...] = ()
+    num_steps: int = 1000
+    log_every: int = 20
+    seed: int = 0
+    init_from: str = ""
+    init_parts: tuple[tuple[str, str], ...] = ()
+    init_missing: tuple[str, ...] = ()
