@@ -13,6 +13,7 @@ import dataclasses
 import time
 from pathlib import Path
 
+from configs import common
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import (
     Config,
@@ -38,7 +39,7 @@ def main() -> None:
     from benchmarks import toy_report
 
     started = time.perf_counter()
-    base = prepared(with_pixels(load_config(ADAPTER)), options.out)
+    base = common.with_scenes_in(options.out / "data", with_pixels(load_config(ADAPTER)))
     rows = []
     for seed in options.clip_seeds or ():
         config = on_clip(base, CLIP.format(seed))
@@ -95,17 +96,6 @@ def on_clip(config: Config, clip: str) -> Config:
     model = dataclasses.replace(config.model, method=method, generator=NoGeneratorConfig())
     evaluations = config.evaluations[:1]
     return dataclasses.replace(config, model=model, evaluations=evaluations, init_from=clip)
-
-
-def prepared(config: Config, out: Path) -> Config:
-    """Lets the toy scenes be drawn into the output folder."""
-    place = {"prepared": str(out / "data"), "config": "scenes"}
-    evaluations = tuple(
-        dataclasses.replace(item, data=dataclasses.replace(item.data, **place))
-        for item in config.evaluations
-    )
-    data = dataclasses.replace(config.data, **place)
-    return dataclasses.replace(config, data=data, evaluations=evaluations)
 
 
 def pooling_scores(config: Config) -> list[dict[str, float]]:

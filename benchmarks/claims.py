@@ -1,8 +1,8 @@
 """The papers' claims that do not hang on scale, tried on the toy world.
 
-    python benchmarks/claims.py                     # all of them, three seeds; resumes
-    python benchmarks/claims.py --only ovseg --seeds 0 1 2 3 4
-    python benchmarks/claims.py --report            # the table of what has run so far
+    python -m benchmarks.claims                    # all of them, three seeds; resumes
+    python -m benchmarks.claims --only ovseg --seeds 0 1 2 3 4
+    python -m benchmarks.claims --report          # the table of what has run so far
 
 Each claim compares two arms with the same seeds on the toy world's test split. It holds where the
 mean of the paired differences exceeds their standard deviation, it fails where the opposite does,
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.claim_arms import ARMS, CONVNEXT, TOY_VIT, Arm, evaluations
-from demo import prepared
+from configs import common
 from ovseg_jax.config import Config
 from ovseg_jax.typing import Params
 
@@ -128,7 +128,7 @@ def seeded(name: str, seed: int, out: Path) -> Config:
     """The experiment of an arm with a seed: its data, its start, its order of examples."""
     arm: Arm = ARMS[name]
     config = dataclasses.replace(arm.config(), seed=seed)
-    config = prepared(config, out)
+    config = common.with_scenes_in(out / "data", config)
     data = dataclasses.replace(config.data, **mined(out)) if arm.mined else config.data
     start = CONVNEXT.format(seed % 3) if arm.clip_per_seed else config.init_from
     if arm.after:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Literal
 
 from ovseg_jax.config import (
@@ -224,6 +225,17 @@ def ovseg_evaluation() -> EvaluationConfig:
         metrics=("semantic", "panoptic"),
         miou="absent_counted",
     )
+
+
+def with_scenes_in(folder: Path, config: Config) -> Config:
+    """Lets the scenes of a toy experiment be drawn into a folder."""
+    place = {"prepared": str(folder), "config": "scenes"}
+    evaluations = tuple(
+        dataclasses.replace(item, data=dataclasses.replace(item.data, **place))
+        for item in config.evaluations
+    )
+    data = dataclasses.replace(config.data, **place)
+    return dataclasses.replace(config, data=data, evaluations=evaluations)
 
 
 def report_variants(
