@@ -12,6 +12,7 @@ DEMO ?= demo
 WORKERS ?= auto
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+TESTS := $(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile
 INSTALL := $(PIP) install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # Training on a CPU allocates large buffers each step; huge pages save a third of its time.
@@ -26,12 +27,12 @@ demo-seeds: $(VENV)/.train
 	$(VENV)/bin/python demo.py --out $(DEMO)-seeds --words "$(WORDS)" --clip-seeds 0 1 2
 
 # Test files run side by side, one process a core. Quick tests compile without optimising, which
-# halves their time; test-all compiles as users do.
+# halves their time; slow ones compile as users do.
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -q -m "not slow" -n $(WORKERS) --dist loadfile --unoptimized
+	$(TESTS) -m "not slow" --unoptimized
 
-test-all: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --maxprocesses 4
+test-all: test
+	$(TESTS) -m slow --maxprocesses 4
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
