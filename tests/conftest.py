@@ -1,4 +1,4 @@
-"""What every test file shares: how programs are compiled, and when they are let go."""
+"""What every test file shares: how programs are compiled and let go, and a cache."""
 
 import gc
 import os
@@ -32,6 +32,15 @@ def understood(option: str) -> bool:
     command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
     environment = os.environ | {"XLA_FLAGS": option}
     return not subprocess.run(command, env=environment, capture_output=True).returncode
+
+
+@pytest.fixture(scope="session", autouse=True)
+def text_cache(tmp_path_factory):
+    """Keeps embeddings of words and compiled programs out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("OVSEG_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,4 +1,4 @@
-"""A weights directory with a tiny random model, photos with masks, and a cache of their own."""
+"""A weights directory with a tiny random model, and photos with masks."""
 
 import functools
 import json
@@ -22,15 +22,6 @@ def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_weights(folder, CONFIG, random_params())
     return folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def text_cache(tmp_path_factory):
-    """Keeps embeddings of words out of the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("OVSEG_CACHE", str(folder))
-        yield folder
 
 
 @pytest.fixture

@@ -32,14 +32,6 @@ def toy(tmp_path_factory):
     return model, params, item
 
 
-@pytest.fixture(scope="module", autouse=True)
-def text_cache(tmp_path_factory):
-    """Keeps embeddings of words out of the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 def run(toy, **changes):
     model, params, item = toy
     suite = Suite(dataclasses.replace(item, **changes), model, build.method(model))

@@ -38,14 +38,6 @@ def prepared(tmp_path_factory):
     return str(tmp_path_factory.mktemp("prepared"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def text_cache(tmp_path_factory):
-    """Keeps embeddings of words out of the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 def experiment(name, prepared):
     """The method's toy experiment on four real photos instead, all of them in every batch."""
     config = load_config(ROOT / "configs" / "toy" / f"{name}.py")

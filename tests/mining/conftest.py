@@ -14,15 +14,6 @@ CLIP = Path(__file__).parents[2] / "ovseg_jax/assets/toy/clip_vit_seed0"
 SCENES = 30
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """Keeps embeddings and compiled programs out of the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("OVSEG_CACHE", str(folder))
-        yield folder
-
-
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
     """A folder with `photos/`, `captions.tsv` and `masks.json` of some scenes."""

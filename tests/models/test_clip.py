@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from ovseg_jax import trees
+from ovseg_jax.models import layers
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.variants import VARIANTS, build_clip, build_tokenizer
+
+SHAPES = ((2, 40, 5, 3), (3, 12))
+"""Of rows, and of the kernel that maps them to hidden channels."""
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,32 @@ def apply(toy, method, *arguments):
     clip, params, *_ = toy
     call = jax.jit(lambda variables, *rest: clip.apply(variables, *rest, method=method))
     return call({"params": params}, *arguments)
+
+
+@pytest.mark.parametrize("height", [1, 7, 40])
+def test_rows_in_portions_equal_all_rows_at_once(height, monkeypatch):
+    """Uneven portions, more portions than rows, and the gradient."""
+    x, kernel = (jax.random.normal(jax.random.key(i), shape) for i, shape in enumerate(SHAPES))
+    x = x[:, :height]
+
+    calls = []
+
+    def rows_to_rows(rows):
+        calls.append(rows.shape[1])
+        return jnp.tanh(rows @ kernel) @ kernel.T
+
+    def squares(x):
+        found = layers.in_portions(rows_to_rows, x, kernel.shape[1])
+        return (found**2).sum(), found
+
+    answers = []
+    for portion, parts in ((2**24, 1), (500, min(height, layers.MOST_PORTIONS))):
+        monkeypatch.setattr(layers, "PORTION", portion)
+        calls.clear()
+        answers.append(jax.tree.leaves(jax.value_and_grad(squares, has_aux=True)(x)))
+        assert len(calls) == parts and sum(calls) == height and max(calls) - min(calls) <= 1
+    for whole, portions in zip(*answers, strict=True):
+        np.testing.assert_allclose(portions, whole, rtol=1e-5, atol=1e-5)
 
 
 def test_toy_features_lie_at_stride_eight_and_pyramid_names_start_at_res2(toy):

@@ -33,8 +33,9 @@ def start(workdir, prepared, devices=1, **overrides):
     places = {"--data.prepared": prepared, "--evaluations.0.data.prepared": prepared}
     options = OPTIONS | places | overrides
     arguments = [part for pair in options.items() for part in pair]
+    inherited = os.environ.get("XLA_FLAGS", "")  # other optimisations mean other bits
     environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{inherited} --xla_force_host_platform_device_count={devices}",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     command = [*COMMAND, "--workdir", str(workdir), *arguments]
