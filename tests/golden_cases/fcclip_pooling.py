@@ -28,7 +28,7 @@ def run(case: Case) -> Outputs:
     towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
     model, params, _ = convert_open_clip(towers, case.name)
     resnet = config["clip_model"].startswith("RN")
-    resize = "bilinear" if resnet else None  # as FC-CLIP's attention pooling does
+    resize = "bilinear" if resnet else ""  # as FC-CLIP's attention pooling does
     clip = build_clip(model.clip.variant, position_resize=resize)
     method = MaskPooling(clip=clip, has_void=True)
     variables = {"params": jax.tree.map(jnp.asarray, params | {"void_embedding": void})}

@@ -243,7 +243,7 @@ def shifted_memories(method, pixels: jax.Array, shift: jax.Array):
     tower = method.clip.visual
     first = tower.layers - method.depth
     _, memories = tower.run(pixels, remember=[first])
-    turn = tower._rotate((pixels.shape[1] // tower.patch, pixels.shape[2] // tower.patch))
+    turn = tower.rotate_for((pixels.shape[1] // tower.patch, pixels.shape[2] // tower.patch))
 
     def rotate(x):
         padded = jnp.concatenate([x, jnp.zeros_like(x)], axis=1)
