@@ -14,10 +14,14 @@ def random_like(tree):
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), tree)
 
 
+@pytest.mark.parametrize("band", [64, 4, 9])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_products_are_the_convolutions_in_value_and_gradient(layers, monkeypatch):
+def test_products_are_the_convolutions_in_value_and_gradient(layers, band, monkeypatch):
+    """In one band, in bands of one row, in bands of nine."""
+    monkeypatch.setattr(distribution_adapter, "BAND", band)
     adapter = DistributionAdapter(layers, 4)
-    masks = random_like(jax.ShapeDtypeStruct((2, 3, 5, 7), jnp.float32))
+    height = {64: 5, 4: 5, 9: 27}[band]
+    masks = random_like(jax.ShapeDtypeStruct((2, 3, height, 7), jnp.float32))
     variables = random_like(jax.eval_shape(adapter.init, jax.random.key(0), masks))
 
     def total(variables, masks):

@@ -18,6 +18,9 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.typing import Params
 
+BAND = 64
+"""Rows of a mask that a CPU refines at once."""
+
 
 class DistributionAdapter(nn.Module):
     """Adds to each mask, on its own, what 3 x 3 convolutions make of its logits.
@@ -62,48 +65,64 @@ class DistributionAdapter(nn.Module):
 def refine_by_products(
     masks: Float[Array, "b q h w"], layers: Sequence[Params]
 ) -> Float[Array, "b q h w"]:
-    """Adds what the convolutions make of each mask, computed one mask at a time by products.
+    """Adds what the convolutions make of each mask, computed by products, some rows at a time.
 
-    A mask's planes stay in a CPU's cache; XLA's convolution of few channels takes eight times as
-    long, PyTorch's nine times, and all masks' hidden channels at once in memory.
+    The planes of a band of rows stay in a CPU's cache; XLA's convolution of few channels takes
+    eight times as long, PyTorch's nine times, and all masks' hidden channels at once in memory.
 
     Args:
         masks: Logits.
         layers: Kernel [3, 3, in, out] and bias of each convolution; ReLUs stand between them.
     """
+    height, width = masks.shape[2:]
+    rows, margin = _band(height), len(layers)
 
-    def refine(mask: Array) -> Array:
-        x = mask[None].astype(jnp.float32)
-        for index, layer in enumerate(layers):
-            x = convolve_planes(jax.nn.relu(x) if index else x, layer["kernel"])
-            x = x + layer["bias"][:, None, None]
-        return mask + x[0].astype(mask.dtype)
+    def refine(mask: Array, start: Array) -> Array:
+        size = (rows + 2 * margin, width)
+        x = lax.dynamic_slice(mask, (start, 0), size)[None].astype(jnp.float32)
+        for index, layer in enumerate(layers, 1):
+            x = convolve_planes(x, layer["kernel"]) + layer["bias"][:, None, None]
+            if index < margin:
+                row = start + jnp.arange(x.shape[1]) + index - margin  # zeros outside the picture
+                x = jnp.where(((row >= 0) & (row < height))[:, None], jax.nn.relu(x), 0)
+        return x[0]
 
-    flat = masks.reshape(-1, *masks.shape[2:])
-    return lax.map(refine, flat).reshape(masks.shape)
+    def refine_bands(mask: Array) -> Array:
+        padded = jnp.pad(mask, ((margin, margin), (0, 0)))
+        bands = lax.map(lambda start: refine(padded, start), jnp.arange(0, height, rows))
+        return mask + bands.reshape(height, width).astype(mask.dtype)
+
+    flat = masks.reshape(-1, height, width)
+    return lax.map(refine_bands, flat).reshape(masks.shape)
+
+
+def _band(height: int) -> int:
+    """Returns how many rows to take at once: the most that divide the height, where some do."""
+    most = next(rows for rows in range(min(BAND, height), 0, -1) if height % rows == 0)
+    return most if 4 * most >= BAND else height
 
 
 def convolve_planes(
-    x: Float[Array, "i h w"], kernel: Float[Array, "3 3 i o"]
+    x: Float[Array, "i h2 w"], kernel: Float[Array, "3 3 i o"]
 ) -> Float[Array, "o h w"]:
-    """Convolves planes, size kept, zeros outside: nine shifts before or after one product.
+    """Convolves planes, one row less at top and bottom, zeros at the sides.
 
-    Shifts are taken where there are fewer planes.
+    Nine shifts and one product; shifts are taken where there are fewer planes.
     """
-    inputs, height, width = x.shape
+    inputs, height, width = x.shape[0], x.shape[1] - 2, x.shape[2]
     outputs = kernel.shape[-1]
     if inputs < outputs:
         flat = jnp.stack(_shifts(x), 1).reshape(inputs * 9, -1)  # [i 9, hw]
         weights = kernel.reshape(9, inputs, outputs).transpose(2, 1, 0).reshape(outputs, -1)
         return (weights @ flat).reshape(outputs, height, width)
     weights = kernel.reshape(9, inputs, outputs).transpose(0, 2, 1).reshape(-1, inputs)
-    taps = (weights @ x.reshape(inputs, -1)).reshape(9, outputs, height, width)
+    taps = (weights @ x.reshape(inputs, -1)).reshape(9, outputs, *x.shape[1:])
     return sum(_shifts(tap)[index] for index, tap in enumerate(taps))
 
 
-def _shifts(planes: Float[Array, "p h w"]) -> list[Float[Array, "p h w"]]:
-    """Returns the nine neighbours of every pixel, row by row."""
-    height, width = planes.shape[1:]
-    padded = jnp.pad(planes, ((0, 0), (1, 1), (1, 1)))
+def _shifts(planes: Float[Array, "p h2 w"]) -> list[Float[Array, "p h w"]]:
+    """Returns the nine neighbours of every pixel but the first and last rows', row by row."""
+    height, width = planes.shape[1] - 2, planes.shape[2]
+    padded = jnp.pad(planes, ((0, 0), (0, 0), (1, 1)))
     places = itertools.product(range(3), repeat=2)
     return [padded[:, row : row + height, column : column + width] for row, column in places]
