@@ -1,4 +1,7 @@
-"""Values that several experiments share. Files are forked, not inherited: only values live here."""
+"""What several experiments share: values, a place for toy scenes, a report on variants.
+
+Files are forked, not inherited, so nothing here builds an experiment.
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping

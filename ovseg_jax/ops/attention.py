@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ovseg_jax.ops.divisors import largest_divisor
+
 FORMS = ("reference", "xla", "chunked", "cudnn")
 CHUNK = 256
 """Query rows that the chunked form takes at once."""
@@ -165,7 +167,7 @@ def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Arra
 def _heads_at_once(heads: int, logits: int) -> int:
     """Returns how many heads to take at once, a divisor of all; crops have many and short ones."""
     most = max(SMALL // (4 * logits), 1)
-    return next(count for count in range(min(most, heads), 0, -1) if heads % count == 0)
+    return largest_divisor(heads, most)
 
 
 def _mix(query: Array, key: Array, value: Array, bias: Array | None = None) -> Array:

@@ -17,8 +17,7 @@ def evaluate(folder, *options):
     return main([*command, "--out", str(folder / "out"), *options, *changes])
 
 
-def test_pixels_are_scored_and_the_protocol_says_how(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("OVSEG_CACHE", str(tmp_path / "cache"))
+def test_pixels_are_scored_and_the_protocol_says_how(tmp_path, capsys):
     assert evaluate(tmp_path, "--dense", "values") == 0, capsys.readouterr().err
     (file,) = (tmp_path / "out").glob("*.json")
     stored = json.loads(file.read_text())

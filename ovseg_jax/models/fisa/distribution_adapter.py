@@ -16,10 +16,13 @@ from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.ops.divisors import largest_divisor
 from ovseg_jax.typing import Params
 
 BAND = 64
 """Rows of a mask that a CPU refines at once."""
+NEIGHBOURS = tuple(itertools.product(range(3), repeat=2))
+"""Row and column of every tap of a 3 x 3 kernel."""
 
 
 class DistributionAdapter(nn.Module):
@@ -98,8 +101,8 @@ def refine_by_products(
 
 def _band(height: int) -> int:
     """Returns how many rows to take at once: the most that divide the height, where some do."""
-    most = next(rows for rows in range(min(BAND, height), 0, -1) if height % rows == 0)
-    return most if 4 * most >= BAND else height
+    rows = largest_divisor(height, BAND)
+    return rows if 4 * rows >= BAND else height
 
 
 def convolve_planes(
@@ -112,17 +115,18 @@ def convolve_planes(
     inputs, height, width = x.shape[0], x.shape[1] - 2, x.shape[2]
     outputs = kernel.shape[-1]
     if inputs < outputs:
-        flat = jnp.stack(_shifts(x), 1).reshape(inputs * 9, -1)  # [i 9, hw]
+        flat = jnp.stack([_shift(x, *place) for place in NEIGHBOURS], 1).reshape(
+            inputs * 9, -1
+        )  # [i 9, hw]
         weights = kernel.reshape(9, inputs, outputs).transpose(2, 1, 0).reshape(outputs, -1)
         return (weights @ flat).reshape(outputs, height, width)
     weights = kernel.reshape(9, inputs, outputs).transpose(0, 2, 1).reshape(-1, inputs)
     taps = (weights @ x.reshape(inputs, -1)).reshape(9, outputs, *x.shape[1:])
-    return sum(_shifts(tap)[index] for index, tap in enumerate(taps))
+    return sum(_shift(tap, *place) for tap, place in zip(taps, NEIGHBOURS, strict=True))
 
 
-def _shifts(planes: Float[Array, "p h2 w"]) -> list[Float[Array, "p h w"]]:
-    """Returns the nine neighbours of every pixel but the first and last rows', row by row."""
+def _shift(planes: Float[Array, "p h2 w"], row: int, column: int) -> Float[Array, "p h w"]:
+    """Returns one neighbour of every pixel but the first and last rows'."""
     height, width = planes.shape[1] - 2, planes.shape[2]
     padded = jnp.pad(planes, ((0, 0), (0, 0), (1, 1)))
-    places = itertools.product(range(3), repeat=2)
-    return [padded[:, row : row + height, column : column + width] for row, column in places]
+    return padded[:, row : row + height, column : column + width]
