@@ -55,9 +55,9 @@ def prepare_ours(name: str, size: int) -> Callable[[], Any]:
     import jax.numpy as jnp
     import numpy as np
 
-    from ovseg_jax.ops.compiler import compiler_options, free_memory_after_compiling
+    from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
 
-    free_memory_after_compiling()
+    keep_heap_small()
     tower, rng = our_tower(name, size, jnp.float32), np.random.default_rng(0)
     image = jnp.asarray(rng.standard_normal((1, size, size, 3), np.float32))
     shapes = jax.eval_shape(tower.init, jax.random.key(0), image)

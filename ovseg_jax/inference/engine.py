@@ -19,7 +19,7 @@ from PIL import Image
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference.ensemble import joined_log_probabilities
 from ovseg_jax.inference.frame import Frame
-from ovseg_jax.ops.compiler import compiler_options, free_memory_after_compiling
+from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
 from ovseg_jax.ops.frames import Prepared, prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
@@ -96,7 +96,7 @@ class Engine:
         """Moves the parameters to the device; compiles nothing yet."""
         self.parts = parts
         self.params = jax.tree.map(jnp.asarray, parts.params)
-        free_memory_after_compiling()
+        keep_heap_small()
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self._encode = jit(self._encode_image)
         self._embed = jit(self._embed_text)

@@ -18,8 +18,9 @@ from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.typing import PixelFeatures, Proposals
 
-ROUNDING = 1e-6
-"""Share of the largest mask logit by which float32 results of such networks usually differ."""
+ROUNDING = 1e-5
+"""Share of the largest mask logit by which float32 results of such networks differ: in the fifth
+layer of a FC-CLIP, 9e-5 of 10 between two processors."""
 
 
 def decisively(method: Any, function: Callable, params: Any, *inputs: Any) -> Any:

@@ -46,3 +46,25 @@ def test_borders_see_zeros():
     inside, corner = (part.sum() + last["bias"][0] for part in (taps, taps[1:, 1:]))
     np.testing.assert_allclose(change[0, 0, 1, 2], inside, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(change[0, 0, 0, 0], corner, rtol=1e-5, atol=1e-6)
+
+
+def test_bands_of_equal_rows_are_computed_once_and_differentiated_whole(monkeypatch):
+    """Hard masks: some bands hold an edge, some are all of one kind, some of equal rows."""
+    monkeypatch.setattr(distribution_adapter, "BAND", 8)
+    adapter = DistributionAdapter(2, 4)
+    masks = np.full((1, 2, 48, 20), -6, np.float32)
+    masks[0, 0, 18:22, 5:9] = 6
+    masks[0, 1, :, 10:] = 6
+    variables = random_like(jax.eval_shape(adapter.init, jax.random.key(0), masks))
+    weights = random_like(jax.ShapeDtypeStruct(masks.shape, jnp.float32))
+
+    def total(variables, masks):
+        refined = adapter.apply(variables, masks)
+        return jnp.sum(refined * weights), refined
+
+    differentiate = jax.value_and_grad(total, (0, 1), has_aux=True)
+    products = differentiate(variables, masks)
+    monkeypatch.setattr(distribution_adapter.jax, "default_backend", lambda: "gpu")
+    wanted = differentiate(variables, masks)
+    for found, want in zip(jax.tree.leaves(products), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())

@@ -26,12 +26,40 @@ def test_the_options_compile_and_change_nothing():
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
     monkeypatch.setattr(compiler, "_has_avx512", lambda: True)
     monkeypatch.setattr(compiler, "_WIDE", {"xla_cpu_no_such_option": "1"})
+    assert compiler.compiler_options() == compiler._SEQUENTIAL
+
+
+def test_without_known_options_there_are_none(monkeypatch):
+    monkeypatch.setattr(compiler, "_known", lambda option: False)
     assert compiler.compiler_options() is None
 
 
-def test_other_processors_get_none(monkeypatch):
+def test_other_processors_get_no_wide_vectors(monkeypatch):
     monkeypatch.setattr(compiler, "_has_avx512", lambda: False)
+    assert compiler.compiler_options() == compiler._SEQUENTIAL
+
+
+def test_other_backends_get_none(monkeypatch):
+    monkeypatch.setattr(compiler.jax, "default_backend", lambda: "gpu")
     assert compiler.compiler_options() is None
+
+
+def test_steps_in_order_of_memory_take_less_of_it():
+    """Four wide layers side by side: one at a time instead of all at once."""
+
+    def wide(x, kernels):
+        return jax.numpy.concatenate([jax.numpy.tanh(x @ k) @ k.T for k in kernels], 1)
+
+    shapes = (
+        jax.ShapeDtypeStruct((1000, 100), "float32"),
+        [jax.ShapeDtypeStruct((100, 1000), "float32") for _ in range(4)],
+    )
+    lowered = jax.jit(wide).lower(*shapes)
+    usual, ordered = (
+        lowered.compile(options).memory_analysis().temp_size_in_bytes
+        for options in (None, compiler.compiler_options())
+    )
+    assert ordered <= 0.75 * usual
 
 
 # ---- memory after compiling ----
@@ -42,13 +70,14 @@ EVENT = "/jax/core/compile/backend_compile_duration"
 def listening(monkeypatch, library):
     """Starts to listen with another C library."""
     monkeypatch.setattr(compiler.ctypes, "CDLL", library)
-    return compiler.free_memory_after_compiling.__wrapped__()
+    return compiler.keep_heap_small.__wrapped__()
 
 
 def test_memory_goes_back_after_long_compilations_alone(monkeypatch):
     calls = []
-    fake = types.SimpleNamespace(malloc_trim=calls.append)
+    fake = types.SimpleNamespace(malloc_trim=calls.append, mallopt=lambda *a: calls.append(a))
     listener = listening(monkeypatch, lambda name: fake)
+    assert calls.pop() == (compiler._ARENA_MAX, 1)
     try:
         jax.monitoring.record_event_duration_secs(EVENT, 0.01)
         jax.monitoring.record_event_duration_secs("/jax/core/compile/jaxpr_trace_duration", 9.0)

@@ -5,8 +5,9 @@ The paper fixes two convolutions and nothing else; the rest is chosen as systems
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -79,24 +80,53 @@ def refine_by_products(
     """
     height, width = masks.shape[2:]
     rows, margin = _band(height), len(layers)
-
-    def refine(mask: Array, start: Array) -> Array:
-        size = (rows + 2 * margin, width)
-        x = lax.dynamic_slice(mask, (start, 0), size)[None].astype(jnp.float32)
-        for index, layer in enumerate(layers, 1):
-            x = convolve_planes(x, layer["kernel"]) + layer["bias"][:, None, None]
-            if index < margin:
-                row = start + jnp.arange(x.shape[1]) + index - margin  # zeros outside the picture
-                x = jnp.where(((row >= 0) & (row < height))[:, None], jax.nn.relu(x), 0)
-        return x[0]
+    refine = _refinement(height)
 
     def refine_bands(mask: Array) -> Array:
         padded = jnp.pad(mask, ((margin, margin), (0, 0)))
-        bands = lax.map(lambda start: refine(padded, start), jnp.arange(0, height, rows))
+
+        def refine_at(start: Array) -> Array:
+            band = lax.dynamic_slice(padded, (start, 0), (rows + 2 * margin, width))
+            return refine(band, start, layers)
+
+        bands = lax.map(refine_at, jnp.arange(0, height, rows))
         return mask + bands.reshape(height, width).astype(mask.dtype)
 
     flat = masks.reshape(-1, height, width)
     return lax.map(refine_bands, flat).reshape(masks.shape)
+
+
+def _refinement(height: int) -> Callable[[Array, Array, Sequence[Params]], Array]:
+    """Returns what maps a band of a mask, with a row more at both ends per layer, to its change.
+
+    Where all rows are alike, as beside most hard masks, one is computed for all of them; the
+    derivative is that of the whole band.
+    """
+
+    def plain(band: Array, start: Array, layers: Sequence[Params]) -> Array:
+        x = band[None].astype(jnp.float32)
+        for index, layer in enumerate(layers):
+            x = convolve_planes(x, layer["kernel"]) + layer["bias"][:, None, None]
+            if behind := len(layers) - 1 - index:
+                row = start + jnp.arange(x.shape[1]) - behind  # zeros outside the picture
+                x = jnp.where(((row >= 0) & (row < height))[:, None], jax.nn.relu(x), 0)
+        return x[0]
+
+    @jax.custom_vjp
+    def refine(band: Array, start: Array, layers: Sequence[Params]) -> Array:
+        margin = len(layers)
+        rows = len(band) - 2 * margin
+
+        def first(band: Array, start: Array, layers: Sequence[Params]) -> Array:
+            row = plain(band[: 1 + 2 * margin], start, layers)
+            return jnp.broadcast_to(row, (rows, band.shape[1]))
+
+        inside = (start >= margin) & (start + rows + margin <= height)
+        alike = (band == band[:1]).all()
+        return lax.cond(inside & alike, first, plain, band, start, layers)
+
+    refine.defvjp(functools.partial(jax.vjp, plain), lambda pull, gradient: pull(gradient))
+    return refine
 
 
 def _band(height: int) -> int:
