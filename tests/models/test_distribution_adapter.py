@@ -48,10 +48,12 @@ def test_borders_see_zeros():
     np.testing.assert_allclose(change[0, 0, 0, 0], corner, rtol=1e-5, atol=1e-6)
 
 
-def test_bands_of_equal_rows_are_computed_once_and_differentiated_whole(monkeypatch):
+@pytest.mark.parametrize("band", [6, 12, 48])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_bands_of_equal_rows_are_computed_once_and_differentiated_whole(layers, band, monkeypatch):
     """Hard masks: some bands hold an edge, some are all of one kind, some of equal rows."""
-    monkeypatch.setattr(distribution_adapter, "BAND", 8)
-    adapter = DistributionAdapter(2, 4)
+    monkeypatch.setattr(distribution_adapter, "BAND", band)
+    adapter = DistributionAdapter(layers, 4)
     masks = np.full((1, 2, 48, 20), -6, np.float32)
     masks[0, 0, 18:22, 5:9] = 6
     masks[0, 1, :, 10:] = 6

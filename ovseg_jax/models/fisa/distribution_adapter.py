@@ -5,7 +5,6 @@ The paper fixes two convolutions and nothing else; the rest is chosen as systems
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.ops.divisors import largest_divisor
 from ovseg_jax.typing import Params
@@ -80,53 +79,75 @@ def refine_by_products(
     """
     height, width = masks.shape[2:]
     rows, margin = _band(height), len(layers)
-    refine = _refinement(height)
+    starts, size = range(0, height, rows), rows + 2 * margin
 
     def refine_bands(mask: Array) -> Array:
         padded = jnp.pad(mask, ((margin, margin), (0, 0)))
 
-        def refine_at(start: Array) -> Array:
-            band = lax.dynamic_slice(padded, (start, 0), (rows + 2 * margin, width))
-            return refine(band, start, layers)
+        def refine_at(start_and_alike: tuple[Array, Array]) -> Array:
+            start, alike = start_and_alike
+            row = start - margin + jnp.arange(size)
+            band = lax.dynamic_slice(padded, (start, 0), (size, width))
+            return _refine(band, (row >= 0) & (row < height), alike, layers)
 
-        bands = lax.map(refine_at, jnp.arange(0, height, rows))
+        alike = _rows_alike(mask, [(start - margin, start + rows + margin) for start in starts])
+        bands = lax.map(refine_at, (jnp.asarray(list(starts)), alike))
         return mask + bands.reshape(height, width).astype(mask.dtype)
 
     flat = masks.reshape(-1, height, width)
     return lax.map(refine_bands, flat).reshape(masks.shape)
 
 
-def _refinement(height: int) -> Callable[[Array, Array, Sequence[Params]], Array]:
-    """Returns what maps a band of a mask, with a row more at both ends per layer, to its change.
+def _rows_alike(mask: Float[Array, "h w"], bands: Sequence[tuple[int, int]]) -> Bool[Array, " n"]:
+    """Returns whether all rows from one to another are the same, those outside the mask aside."""
+    changed = (mask[1:] != mask[:-1]).any(1)
+    return jnp.stack([~changed[max(first, 0) : end - 1].any() for first, end in bands])
 
-    Where all rows are alike, as beside most hard masks, one is computed for all of them; the
-    derivative is that of the whole band.
+
+@jax.custom_vjp
+def _refine(
+    band: Float[Array, "h2 w"], inside: Bool[Array, " h2"], alike: Array, layers: Sequence[Params]
+) -> Float[Array, "h w"]:
+    """Returns the change of a band of a mask; `band` has a row more at both ends per layer.
+
+    Where all rows inside the picture are alike, as beside most hard masks, one between the ends is
+    computed for all of them; the derivative is that of the whole band.
     """
+    if len(band) <= 4 * len(layers):
+        return _refine_all(band, inside, layers)
+    return lax.cond(alike, _refine_ends, _refine_all, band, inside, layers)
 
-    def plain(band: Array, start: Array, layers: Sequence[Params]) -> Array:
-        x = band[None].astype(jnp.float32)
-        for index, layer in enumerate(layers):
-            x = convolve_planes(x, layer["kernel"]) + layer["bias"][:, None, None]
-            if behind := len(layers) - 1 - index:
-                row = start + jnp.arange(x.shape[1]) - behind  # zeros outside the picture
-                x = jnp.where(((row >= 0) & (row < height))[:, None], jax.nn.relu(x), 0)
-        return x[0]
 
-    @jax.custom_vjp
-    def refine(band: Array, start: Array, layers: Sequence[Params]) -> Array:
-        margin = len(layers)
-        rows = len(band) - 2 * margin
+def _refine_all(band: Array, inside: Array, layers: Sequence[Params]) -> Array:
+    x = band[None].astype(jnp.float32)
+    for index, layer in enumerate(layers, 1):
+        x = convolve_planes(x, layer["kernel"]) + layer["bias"][:, None, None]
+        if index < len(layers):  # zeros outside the picture
+            x = jnp.where(inside[index:-index, None], jax.nn.relu(x), 0)
+    return x[0]
 
-        def first(band: Array, start: Array, layers: Sequence[Params]) -> Array:
-            row = plain(band[: 1 + 2 * margin], start, layers)
-            return jnp.broadcast_to(row, (rows, band.shape[1]))
 
-        inside = (start >= margin) & (start + rows + margin <= height)
-        alike = (band == band[:1]).all()
-        return lax.cond(inside & alike, first, plain, band, start, layers)
+def _refine_ends(band: Array, inside: Array, layers: Sequence[Params]) -> Array:
+    reach = 2 * len(layers)
+    first, last = slice(reach + 1), slice(len(band) - reach, None)
+    ends = (jnp.concatenate([rows[first], rows[last]]) for rows in (band, inside))
+    top, middle, bottom = jnp.split(_refine_all(*ends, layers), [len(layers), len(layers) + 1])
+    between = jnp.broadcast_to(middle, (len(band) - 2 * reach, band.shape[1]))
+    return jnp.concatenate([top, between, bottom])
 
-    refine.defvjp(functools.partial(jax.vjp, plain), lambda pull, gradient: pull(gradient))
-    return refine
+
+def _forward(
+    band: Array, inside: Array, _: Array, layers: Sequence[Params]
+) -> tuple[Array, Callable]:
+    return jax.vjp(lambda band, layers: _refine_all(band, inside, layers), band, layers)
+
+
+def _backward(pull: Callable, gradient: Array) -> tuple[Array, None, None, Sequence[Params]]:
+    of_band, of_layers = pull(gradient)
+    return of_band, None, None, of_layers
+
+
+_refine.defvjp(_forward, _backward)
 
 
 def _band(height: int) -> int:

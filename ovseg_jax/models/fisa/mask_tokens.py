@@ -30,12 +30,12 @@ def mask_logits(
     """Brings masks to the size of the tower's images, as logits, bilinearly.
 
     Args:
-        masks: Logits, or hard masks, whose logits are plus and minus `CERTAIN`.
+        masks: Logits, or hard masks, whose logits are plus and minus `CERTAIN`; outside of them
+            exactly so, which lets the Distribution Adapter skip.
         size: Height and width in pixels.
     """
-    hard = masks.dtype == jnp.bool_
-    logits = jnp.where(masks, CERTAIN, -CERTAIN) if hard else masks.astype(jnp.float32)
-    return resize_masks(logits, size)
+    resized = resize_masks(masks.astype(jnp.float32), size)
+    return 2 * CERTAIN * resized - CERTAIN if masks.dtype == jnp.bool_ else resized
 
 
 def coverage_bias(
