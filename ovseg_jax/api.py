@@ -19,7 +19,8 @@ from jaxtyping import Bool, UInt8
 
 from ovseg_jax.inference.engine import EncodedImage
 from ovseg_jax.inference.image_classifier import ImageClassifier
-from ovseg_jax.inference.results import Classification, Segmentation, Task
+from ovseg_jax.inference.results import Classification, Task
+from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
 from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer

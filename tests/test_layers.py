@@ -1,6 +1,7 @@
 """Imports point down the layer list, and heavy libraries stay where they belong."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_imports_point_down(path):
 
 def _is_folder(name):
     return (ROOT / name).is_dir()
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Functions that import late count too; a circle is an error that names its files."""
+    names = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in FILES}
+    graph = {name: set(imported_modules(path)) & set(names) for name, path in names.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

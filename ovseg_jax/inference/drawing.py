@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from ovseg_jax.inference.results import Segmentation
+from ovseg_jax.inference.results import Answer
 
 OPACITY = 0.55
 """Share of the class colour in the picture."""
@@ -26,7 +26,7 @@ FONTS = (
 """Looked for on the system, since Pillow's own font has Latin letters only."""
 
 
-def draw_overlay(result: Segmentation) -> Image.Image:
+def draw_overlay(result: Answer) -> Image.Image:
     """Draws the answer over the photo, with the legend to its right.
 
     The legend lists classes by area with their segments' scores, and says what the unlabelled
@@ -51,7 +51,7 @@ def draw_overlay(result: Segmentation) -> Image.Image:
     return canvas
 
 
-def legend_rows(result: Segmentation) -> list[tuple[tuple[int, int, int] | None, str]]:
+def legend_rows(result: Answer) -> list[tuple[tuple[int, int, int] | None, str]]:
     """Returns (colour, text) per row: classes by falling area, then what is unlabelled."""
     labels, classes = result.prediction.labels, result.prediction.classes
     areas = np.bincount(labels[labels >= 0].ravel(), minlength=len(result.words.classes))
@@ -71,7 +71,7 @@ def _scores(scores: np.ndarray) -> str:
     return best if len(scores) <= 3 else f"{best}, ... ({len(scores)})"
 
 
-def _unlabelled(result: Segmentation) -> list[str]:
+def _unlabelled(result: Answer) -> list[str]:
     share = float((result.prediction.labels < 0).mean())
     lines = [f"unlabelled: {100 * share:.0f} % of the photo"]
     words, settings = result.words, result.settings
@@ -88,7 +88,7 @@ def _unlabelled(result: Segmentation) -> list[str]:
     return lines
 
 
-def _paint(result: Segmentation) -> UInt8[np.ndarray, "H W 3"]:
+def _paint(result: Answer) -> UInt8[np.ndarray, "H W 3"]:
     labels, ids = result.prediction.labels, result.prediction.segment_ids
     colours = np.concatenate([result.words.classes.colors, np.zeros((1, 3), np.uint8)])
     mixed = (1 - OPACITY) * result.pixels + OPACITY * colours[labels]  # -1 takes the last row

@@ -26,10 +26,10 @@ from PIL import Image
 
 from ovseg_jax.inference.drawing import draw_maps, draw_overlay
 from ovseg_jax.inference.files import write_atomically
-from ovseg_jax.inference.results import Classification, Segmentation
+from ovseg_jax.inference.results import Answer, Classification
 
 
-def save_segmentation(result: Segmentation, folder: str | Path, stem: str) -> list[Path]:
+def save_answer(result: Answer, folder: str | Path, stem: str) -> list[Path]:
     """Writes all files of one photo.
 
     Args:
@@ -68,7 +68,7 @@ def encode_rle(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": packed["counts"].decode("ascii")}
 
 
-def describe(result: Segmentation) -> dict[str, Any]:
+def describe(result: Answer) -> dict[str, Any]:
     """Returns everything about an answer but its pixels, ready for JSON."""
     words = result.words
     return {
@@ -114,7 +114,7 @@ def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
     return entries
 
 
-def _segment(result: Segmentation, number: int) -> dict[str, Any]:
+def _segment(result: Answer, number: int) -> dict[str, Any]:
     label = int(result.prediction.classes[number])
     mask = np.asarray(result.prediction.masks[number])
     return {
@@ -132,11 +132,11 @@ def _png(picture: Image.Image, file: BinaryIO) -> None:
     picture.save(file, format="PNG")
 
 
-def _has_maps(result: Segmentation) -> bool:
+def _has_maps(result: Answer) -> bool:
     return result.classification.maps is not None
 
 
-def _save_maps(result: Segmentation, folder: Path, stem: str) -> list[Path]:
+def _save_maps(result: Answer, folder: Path, stem: str) -> list[Path]:
     """Writes the logits of all maps, and one grid of pictures per mask."""
     found = result.classification
     arrays = {"maps": found.maps.astype(np.float16), "extent": np.array(found.extent)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -92,8 +91,8 @@ class Classification:
 
 
 @dataclasses.dataclass(frozen=True)
-class Segmentation:
-    """The answer for one photo.
+class Answer:
+    """What is said about one photo.
 
     Attributes:
         prediction: Labels, segments and their masks at the photo's size.
@@ -125,17 +124,3 @@ class Segmentation:
         """Name of each segment."""
         shown = self.words.classes.names
         return [shown[label] for label in self.prediction.classes]
-
-    def save(self, folder: str | Path, stem: str = "") -> list[Path]:
-        """Writes label PNG, overlay PNG, JSON and activation maps (`ovseg_jax.inference.output`).
-
-        Args:
-            folder: Where to write.
-            stem: Start of the file names; by default that of the photo's file.
-
-        Returns:
-            The files written.
-        """
-        from ovseg_jax.inference.output import save_segmentation  # it imports this module
-
-        return save_segmentation(self, folder, stem or Path(self.photo or "image").stem)

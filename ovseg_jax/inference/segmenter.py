@@ -17,13 +17,8 @@ from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.engine import EncodedImage, ModelParts
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.inference.proposer import adopt, reframe
-from ovseg_jax.inference.results import (
-    Classification,
-    Segmentation,
-    SegmenterError,
-    Settings,
-    Task,
-)
+from ovseg_jax.inference.results import Classification, SegmenterError, Settings, Task
+from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.soft import list_masks, predict_soft
 from ovseg_jax.inference.tasks import predict, show_labels
 from ovseg_jax.inference.words import Words

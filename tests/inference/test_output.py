@@ -13,7 +13,8 @@ from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference import drawing
 from ovseg_jax.inference.files import OutputError, write_atomically
 from ovseg_jax.inference.output import encode_labels, encode_rle
-from ovseg_jax.inference.results import Classification, Segmentation, Settings
+from ovseg_jax.inference.results import Classification, Settings
+from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
 from ovseg_jax.models.generators.files import read_masks
