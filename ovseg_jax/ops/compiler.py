@@ -22,9 +22,10 @@ def compiler_options() -> dict[str, str] | None:
     """Returns what `jax.jit(..., compiler_options=)` should get on this machine; None for nothing.
 
     On CPUs, XLA orders steps for concurrency, which few cores do not need; ordered for memory, a
-    ConvNeXt-B at 640 x 640 takes 57 MiB beside its weights instead of 89. With AVX-512 it uses
-    vectors of half that width; the whole ones make a ConvNeXt a fifth faster, most of it in the
-    depthwise convolutions. Results may differ by rounding.
+    ConvNeXt-B at 640 x 640 takes 57 MiB beside its weights instead of 89, on two cores at one
+    speed (many were not tried). With AVX-512 it uses vectors of half that width; the whole ones
+    make a ConvNeXt a fifth faster, most of it in the depthwise convolutions. Results may differ by
+    rounding.
     """
     if jax.default_backend() != "cpu":
         return None

@@ -14,19 +14,13 @@ def random_like(tree):
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), tree)
 
 
-@pytest.mark.parametrize("band", [64, 4, 9])
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_products_are_the_convolutions_in_value_and_gradient(layers, band, monkeypatch):
-    """In one band, in bands of one row, in bands of nine."""
-    monkeypatch.setattr(distribution_adapter, "BAND", band)
-    adapter = DistributionAdapter(layers, 4)
-    height = {64: 5, 4: 5, 9: 27}[band]
-    masks = random_like(jax.ShapeDtypeStruct((2, 3, height, 7), jnp.float32))
+def assert_both_forms_agree(adapter, masks, loss, monkeypatch):
+    """Products, as on a CPU, and convolutions: results, and gradients of weights and masks."""
     variables = random_like(jax.eval_shape(adapter.init, jax.random.key(0), masks))
 
     def total(variables, masks):
         refined = adapter.apply(variables, masks)
-        return jnp.sum(refined**2) / 100, refined
+        return loss(refined), refined
 
     differentiate = jax.value_and_grad(total, (0, 1), has_aux=True)
     products = differentiate(variables, masks)
@@ -34,6 +28,17 @@ def test_products_are_the_convolutions_in_value_and_gradient(layers, band, monke
     wanted = differentiate(variables, masks)
     for found, want in zip(jax.tree.leaves(products), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("band", [64, 4, 9])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_products_are_the_convolutions_in_value_and_gradient(layers, band, monkeypatch):
+    """In one band, in bands of one row, in bands of nine."""
+    monkeypatch.setattr(distribution_adapter, "BAND", band)
+    height = {64: 5, 4: 5, 9: 27}[band]
+    masks = random_like(jax.ShapeDtypeStruct((2, 3, height, 7), jnp.float32))
+    adapter = DistributionAdapter(layers, 4)
+    assert_both_forms_agree(adapter, masks, lambda refined: jnp.sum(refined**2) / 100, monkeypatch)
 
 
 def test_borders_see_zeros():
@@ -53,20 +58,9 @@ def test_borders_see_zeros():
 def test_bands_of_equal_rows_are_computed_once_and_differentiated_whole(layers, band, monkeypatch):
     """Hard masks: some bands hold an edge, some are all of one kind, some of equal rows."""
     monkeypatch.setattr(distribution_adapter, "BAND", band)
-    adapter = DistributionAdapter(layers, 4)
     masks = np.full((1, 2, 48, 20), -6, np.float32)
     masks[0, 0, 18:22, 5:9] = 6
     masks[0, 1, :, 10:] = 6
-    variables = random_like(jax.eval_shape(adapter.init, jax.random.key(0), masks))
     weights = random_like(jax.ShapeDtypeStruct(masks.shape, jnp.float32))
-
-    def total(variables, masks):
-        refined = adapter.apply(variables, masks)
-        return jnp.sum(refined * weights), refined
-
-    differentiate = jax.value_and_grad(total, (0, 1), has_aux=True)
-    products = differentiate(variables, masks)
-    monkeypatch.setattr(distribution_adapter.jax, "default_backend", lambda: "gpu")
-    wanted = differentiate(variables, masks)
-    for found, want in zip(jax.tree.leaves(products), jax.tree.leaves(wanted), strict=True):
-        np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+    adapter = DistributionAdapter(layers, 4)
+    assert_both_forms_agree(adapter, masks, lambda refined: jnp.sum(refined * weights), monkeypatch)
