@@ -230,6 +230,12 @@ def ovseg_evaluation() -> EvaluationConfig:
     )
 
 
+def with_true_names(config: Config, rule: Literal["matched", "nearest"]) -> Config:
+    """Lets the truth name the masks of all evaluations."""
+    evaluations = tuple(dataclasses.replace(item, names=rule) for item in config.evaluations)
+    return dataclasses.replace(config, evaluations=evaluations)
+
+
 def with_scenes_in(folder: Path, config: Config) -> Config:
     """Lets the scenes of a toy experiment be drawn into a folder."""
     place = {"prepared": str(folder), "config": "scenes"}

@@ -4,6 +4,7 @@
   ovseg evaluate weights/mask_adapter_large --config configs/mask_adapter/sam_h_masks.py
   ovseg evaluate runs/a --generator weights/sam_vit_h
   ovseg evaluate runs/a --dense values
+  ovseg evaluate runs/a --evaluations.0.names nearest    # what perfect names would give
 
 What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
 written as JSON. Every field of the config is an option, for example --model.templates vild14.

@@ -87,6 +87,8 @@ class EvaluationConfig:
         protocol: "frame" fits pictures into `data.image_size` and scores there; "photo" uses the
             test size of the model's inference section and scores at the photo's own size.
         miou: Whether classes that are predicted but absent count (older detectron2) or not.
+        names: Who names the masks: the model, or the truth, to see what perfect names would give:
+            paired with masks one to one, or for each mask what it overlaps most.
     """
 
     name: str = "validation"
@@ -99,3 +101,4 @@ class EvaluationConfig:
     max_images: int = 0
     protocol: Literal["frame", "photo"] = "frame"
     miou: Literal["absent_dropped", "absent_counted"] = "absent_dropped"
+    names: Literal["model", "matched", "nearest"] = "model"

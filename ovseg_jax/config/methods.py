@@ -24,7 +24,7 @@ class MaskCroppingConfig:
 
     Attributes:
         crop_size: Side of the square crops in pixels.
-        fill: What stands outside the mask: the mean colour, or the picture itself.
+        fill: What stands outside the mask: the mean colour, black, or the picture itself.
         expand: Factor by which the mask's box grows before cropping.
         chunk: Crops encoded at once; bounds the memory.
         mask_threshold: Probability above which a pixel of a soft mask is inside.
@@ -33,7 +33,7 @@ class MaskCroppingConfig:
     module = "ovseg_jax.methods.mask_cropping:MaskCropping"
     kind: Literal["mask_cropping"] = "mask_cropping"
     crop_size: int = 224
-    fill: Literal["mean", "picture"] = "mean"
+    fill: Literal["mean", "black", "picture"] = "mean"
     expand: float = 1.0
     chunk: int = 32
     mask_threshold: float = 0.5
@@ -48,7 +48,7 @@ class OVSegConfig:
 
     Attributes:
         crop_size: Side of the square crops in pixels.
-        fill: What stands outside the mask: the mean colour, or the picture itself.
+        fill: What stands outside the mask: the mean colour, black, or the picture itself.
         expand: Factor by which the mask's box grows before cropping.
         chunk: Crops encoded at once; bounds the memory.
         mask_threshold: Probability above which a pixel of a soft mask is inside.
@@ -61,7 +61,7 @@ class OVSegConfig:
     module = "ovseg_jax.methods.ovseg:OVSeg"
     kind: Literal["ovseg"] = "ovseg"
     crop_size: int = 224
-    fill: Literal["mean", "picture"] = "mean"
+    fill: Literal["mean", "black", "picture"] = "mean"
     expand: float = 1.0
     chunk: int = 32
     mask_threshold: float = 0.4

@@ -16,6 +16,7 @@ from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, Table, evaluate
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
+from ovseg_jax.evaluation.oracle import true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
@@ -99,13 +100,11 @@ class Suite:
         scores = method.apply(variables, features, small, text, method=method.score)
         if self._source is None and scores.masks is not None:
             large = small.replace(masks=scores.masks)
-        log_probs = joined_log_probabilities(
-            small,
-            scores.logits,
-            text,
-            self._model.inference.ensemble,
-            features.dense.shape[1:3],
-        )
+        if self._config.names == "model":
+            weights, grid = self._model.inference.ensemble, features.dense.shape[1:3]
+            log_probs = joined_log_probabilities(small, scores.logits, text, weights, grid)
+        else:
+            log_probs = true_log_probs(view.truth, large, len(text.valid), self._config.names)
         return Outcome(batch=view.truth, proposals=large, log_probs=log_probs, mask_labels=labels)
 
     def _views(self) -> Iterator[View]:
@@ -139,9 +138,15 @@ class Suite:
 
     def _names_by_two(self) -> bool:
         """Whether what made the masks has a say about their classes."""
+        if self._config.names != "model":
+            return False
         if self._others is not None:
             return self._others.has_opinion
         return self._source is None and self._method.generator is not None
+
+    def _named_by(self) -> str:
+        rule = self._config.names
+        return self._model.method.kind if rule == "model" else f"none: names of the truth, {rule}"
 
     def _card(self, images: int, weights: str) -> protocol.ProtocolCard:
         data, model, classes = self._config.data, self._model, self.classes
@@ -159,7 +164,7 @@ class Suite:
             images=images,
             resize=protocol.describe_resize(model.inference, frame),
             mask_source=source,
-            method=model.method.kind,
+            method=self._named_by(),
             ensemble=protocol.describe_ensemble(
                 model.inference, has_class_logits=self._names_by_two()
             ),

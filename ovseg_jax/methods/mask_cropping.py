@@ -24,14 +24,14 @@ class MaskCropping(Method):
 
     Attributes:
         crop_size: Side of the crops in pixels.
-        fill: What stands outside the mask: the mean colour, or the picture itself.
+        fill: What stands outside the mask: the mean colour, black, or the picture itself.
         expand: Factor by which the box grows before cropping.
         chunk: Crops of each image encoded at once; bounds the memory.
         mask_threshold: Probability above which a pixel of a soft mask is inside.
     """
 
     crop_size: int = 224
-    fill: Literal["mean", "picture"] = "mean"
+    fill: Literal["mean", "black", "picture"] = "mean"
     expand: float = 1.0
     chunk: int = 32
     mask_threshold: float = 0.5
@@ -93,6 +93,11 @@ class MaskCropping(Method):
     ) -> tuple[Float[Array, "q size size 3"], Bool[Array, "q size size"]]:
         image, picture, masks = inputs
         boxes = expand_boxes(mask_boxes(masks), self.expand, picture)
-        keep = self.fill == "picture"
-        crops = crop_masks(image, masks, boxes, self.crop_size, keep_picture=keep)
+        crops = crop_masks(image, masks, boxes, self.crop_size, outside=self._outside())
         return crops, crop_regions(masks, boxes, self.crop_size)
+
+    def _outside(self) -> Float[Array, " 3"] | float | None:
+        """The normalised colour around masks; None for the picture itself."""
+        if self.fill == "black":
+            return -jnp.asarray(self.clip.pixel_mean) / jnp.asarray(self.clip.pixel_std)
+        return 0.0 if self.fill == "mean" else None

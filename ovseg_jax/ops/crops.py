@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 CUBIC = -0.75
 """The bicubic parameter of torch's `F.interpolate` without antialiasing."""
@@ -50,6 +50,7 @@ def crop_and_resize(
     mask: Bool[Array, "H W"] | None,
     box: Int[Array, "4"],
     size: int,
+    outside: ArrayLike = 0.0,
 ) -> Float[Array, "size size c"]:
     """Cuts a box out of an image and stretches it to a square, bicubically.
 
@@ -59,9 +60,10 @@ def crop_and_resize(
 
     Args:
         image: Normalised pixels, so that zero is the mean colour.
-        mask: Pixels outside become zero; None keeps the picture.
+        mask: Pixels that stay; None keeps all.
         box: Top, left, bottom, right; an empty box gives whatever lies at its corner.
         size: Side of the result in pixels.
+        outside: Colour of the other pixels, normalised: one value or one per channel.
 
     Returns:
         The crop.
@@ -70,7 +72,7 @@ def crop_and_resize(
     columns, column_weights = _cubic_taps(box[1], box[3], size)
     strips = image[rows]  # [size, 4, W, c]: only the rows that are sampled
     if mask is not None:
-        strips = jnp.where(mask[rows][..., None], strips, 0)
+        strips = jnp.where(mask[rows][..., None], strips, outside)
     lines = jnp.einsum("yt,ytwc->ywc", row_weights, strips)
     return jnp.einsum("xt,yxtc->yxc", column_weights, lines[:, columns])
 
@@ -101,7 +103,7 @@ def crop_masks(
     boxes: Int[Array, "q 4"],
     size: int,
     *,
-    keep_picture: bool = False,
+    outside: ArrayLike | None = 0.0,
 ) -> Float[Array, "q size size c"]:
     """Crops one image around each of its masks; see `crop_and_resize`.
 
@@ -110,11 +112,13 @@ def crop_masks(
         masks: Hard masks of the image's size.
         boxes: One box per mask.
         size: Side of the crops in pixels.
-        keep_picture: Keep the pixels outside the mask instead of the mean colour.
+        outside: Normalised colour outside the mask, by default the mean; None keeps the picture.
     """
-    if keep_picture:
+    if outside is None:
         return jax.vmap(lambda box: crop_and_resize(image, None, box, size))(boxes)
-    return jax.vmap(lambda mask, box: crop_and_resize(image, mask, box, size))(masks, boxes)
+    return jax.vmap(lambda mask, box: crop_and_resize(image, mask, box, size, outside))(
+        masks, boxes
+    )
 
 
 def crop_regions(

@@ -87,3 +87,15 @@ def test_imperfect_masks_cost_quality_and_stand_on_the_card(toy, in_frame):
 def test_the_limit_of_images_is_kept(toy):
     scores, card = run(toy, max_images=5)
     assert card.images == 5 and scores["mask_accuracy/masks"] > 0
+
+
+def test_names_of_the_truth_leave_only_the_masks_to_blame(toy, in_frame):
+    """On true masks all is right; on imperfect ones the score is that of the masks."""
+    perfect, card = run(toy, names="matched")
+    assert "names of the truth" in card.method and card.ensemble.startswith("none")
+    assert perfect[ACCURACY] == 1.0 and perfect["panoptic/PQ"] == 1.0
+    masks = MaskSourceConfig(kind="perturbed", iou=0.67)
+    named, _ = run(toy, masks=masks, names="nearest")
+    guessed, _ = run(toy, masks=masks)
+    assert guessed["panoptic/PQ"] < named["panoptic/PQ"] < 1.0
+    assert guessed["semantic/mIoU"] < named["semantic/mIoU"] < 1.0

@@ -115,7 +115,7 @@ def painted(masks: np.ndarray) -> np.ndarray:
 @runner("mask_adapter", "warmup_eval")
 def run_warmup_eval(case: Case) -> Outputs:
     """Classifies ground-truth masks and runs the three tasks on hard masks."""
-    model = Model(case)
+    model = Model(case, **transfer_settings(case.config))
     features = model.features(case.inputs["image"])
     masks = jnp.asarray(painted(case.inputs["gt_masks"]))
     proposals = Proposals(masks=masks[None], valid=jnp.ones((1, len(masks)), bool))
@@ -158,7 +158,7 @@ def warmup_tasks(class_probs: jax.Array, masks: jax.Array, config: dict) -> Outp
 def run_warmup_train(case: Case) -> Outputs:
     """The warm-up loss, from ground truth that overlaps (see `run_mixed_train`)."""
     config = case.config
-    model = Model(case, class_weight=config["class_weight"])
+    model = Model(case, class_weight=config["class_weight"], **transfer_settings(config))
     images = case.inputs["image0"], case.inputs["image1"]
     features = model.features(*images)
     drawn = [
@@ -239,6 +239,7 @@ def run_mixed_train(case: Case) -> Outputs:
     So the masks are handed to the parts of the loss from which `MaskAdapter.loss` is made.
     """
     config, inputs = case.config, case.inputs
+    on_maft = config["entry"].startswith("maft")
     model = Model(
         case,
         phase="mixed",
@@ -250,7 +251,7 @@ def run_mixed_train(case: Case) -> Outputs:
         match_probability=config["iou_pred_binarise_prob"],
         class_weight=config["weights"]["ce"],
         cosine_weight=config["weights"]["cosine"],
-        **({"panoptic": False} if config["entry"].startswith("maft") else {}),
+        **(({"panoptic": False} if on_maft else {}) | transfer_settings(config)),
     )
     features = model.features(inputs["image"])
     frame, predictions = frame_of(inputs["image"]), given_predictions(case)
@@ -319,7 +320,7 @@ def given_predictions(case: Case) -> Proposals:
 def run_whole(case: Case) -> Outputs:
     """Generator, adapter and ensemble from one file, with a given classifier."""
     config = case.config
-    model = Model(case, mask_threshold=config["mask_threshold"])
+    model = Model(case, mask_threshold=config["mask_threshold"], **transfer_settings(config))
     batch = padded_batch(case.inputs["image"], config["size_divisibility"])
     params = model.variables["params"]
     proposals, scores, _ = propose_and_score(model.method, params, batch, model.text)

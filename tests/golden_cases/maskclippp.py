@@ -27,7 +27,7 @@ from ovseg_jax.ops.resize import resize, resize_masks
 from ovseg_jax.typing import Features, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList, carry_table
 
-from . import Case, Outputs, runner
+from . import Case, NotSupported, Outputs, runner
 from .clip_towers import variant_name
 from .fcclip import three_tasks
 from .mask_adapter import channels_first
@@ -43,8 +43,9 @@ class Classifier:
         tensors = case.checkpoint() if tensors is None else tensors
         part = classifier_part(tensors, case.name)
         params, _ = apply(part.table, tensors, part.expected, case.name)
-        scaled = config.get("use_logit_scale", True)
-        method = dataclasses.replace(part.config.method, scaled=scaled, one_synonym=False)
+        fields = {"scaled": config.get("use_logit_scale", True), "one_synonym": False}
+        fields |= mask_settings(config, "log_strength" in part.expected)
+        method = dataclasses.replace(part.config.method, **fields)
         self.method = build.method(dataclasses.replace(part.config, method=method))
         scale = case.inputs.get("logit_scale", 0.0)
         params["clip"]["logit_scale"] = np.float32(scale).reshape(())
@@ -58,10 +59,12 @@ class Classifier:
         )(self.params, *inputs)
 
     def picture_size(self, image: np.ndarray) -> tuple[int, int]:
-        """The size of the image as CLIP sees it: the shorter side is given."""
+        """The size of the image as CLIP sees it: its own, or the shorter side is given."""
         config = self.case.config
-        short = config.get("test_image_size") or config["visual_encoder"]["TEST_IMAGE_SIZE"]
-        return sizes_of(image, short)
+        tower = config.get("visual_encoder", {})
+        if config.get("resize", tower.get("TEST_RESIZE_TYPE")) == "none":
+            return image.shape[:2]
+        return sizes_of(image, config.get("test_image_size") or tower["TEST_IMAGE_SIZE"])
 
     def framed(self, maps: jax.Array, size: tuple[int, int]) -> jax.Array:
         """Resizes maps [n, h, w, c] to the picture and pads them with zeros to whole cells."""
@@ -83,6 +86,25 @@ class Classifier:
     def features(self, pixels: jax.Array) -> Features:
         """Encodes an image that is normalised already."""
         return self(encode_normalised, pixels)
+
+
+def mask_settings(config: dict, learned: bool) -> dict:
+    """How masks enter the tower, as fields of the method; the files say only what was learned.
+
+    Raises:
+        NotSupported: A variant of the original that no published configuration uses.
+    """
+    tower, psm = config.get("visual_encoder", {}), config.get("psm", {})
+    attends = tower.get("NAME", "CLIPViT") != "CLIPConvNeXt"
+    if attends and tower.get("DOWN_MASK_THRESH", config.get("down_mask_thresh")) is not None:
+        raise NotSupported("masks cut at a fixed value")
+    if tower.get("DOWNSAMPLE_METHOD", "bilinear") != "bilinear":
+        raise NotSupported(f"masks resized by {tower['DOWNSAMPLE_METHOD']}")
+    if psm.get("CORR_RESIDUAL"):
+        raise NotSupported("similarities beside the PSM")
+    if attends and not learned:
+        return {"strength": float(np.exp(tower["MASK_LOGIT_SCALE"]))}
+    return {}
 
 
 def sizes_of(image: np.ndarray, short: int) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,24 +21,25 @@ from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 
-from . import Case, Outputs, runner
+from . import Case, NotSupported, Outputs, runner
 from .generators import channels_first, padded_batch
 
 SIDE = MaskCroppingConfig().crop_size
+FILLS = {"mean": "mean", "zero": "black"}
 
 
 @runner("ovseg", "ovseg_crop")
 def run_crop(case: Case) -> Outputs:
     """Crops of soft masks and where they show their object."""
-    image, adapter = case.inputs["image"], case.config["clip_adapter"]
-    method = MaskCropping(clip=build_clip("vit_b_16"), expand=adapter["MASK_EXPAND_RATIO"])
+    image = case.inputs["image"]
+    method = MaskCropping(clip=build_clip("vit_b_16"), **cropping(case))
     sizes = jnp.asarray([image.shape[:2]])
     logits = jnp.asarray(case.inputs["mask_logits"])[None]
 
     @jax.jit
     def crops(image):
         pixels = method.normalise(image, sizes)
-        hard = hard_masks(logits, image.shape[1:3], adapter["MASK_THR"])
+        hard = hard_masks(logits, image.shape[1:3], method.mask_threshold)
         return hard[0], *method._crop((pixels[0], sizes[0], hard[0]))
 
     hard, regions, inside = map(np.asarray, crops(jnp.asarray(image[None], float)))
@@ -108,9 +111,29 @@ def run_full(case: Case) -> Outputs:
     return outputs | answers(case, method, params, batch, proposals)
 
 
+def cropping(case: Case) -> dict:
+    """The case's settings of crops, as fields of the method.
+
+    Raises:
+        NotSupported: Soft edges, or crops of their own sizes.
+    """
+    adapter = case.config["clip_adapter"]
+    if adapter["MASK_MATTING"] or not adapter["REGION_RESIZED"]:
+        raise NotSupported("crops with soft edges, or not resized")
+    return {
+        "mask_threshold": adapter["MASK_THR"],
+        "expand": adapter["MASK_EXPAND_RATIO"],
+        "fill": FILLS[adapter["MASK_FILL"]],
+    }
+
+
 def converted(case: Case):
-    """The converted checkpoint as the real method."""
+    """The converted checkpoint as the real method, with the case's settings."""
     model, params, _ = convert_ovseg(case.checkpoint(), case.name)
+    fields = cropping(case)
+    if not case.config["clip_adapter"]["MASK_PROMPT_FWD"]:
+        fields["prompts"] = "none"
+    model = dataclasses.replace(model, method=dataclasses.replace(model.method, **fields))
     return build.method(model), jax.tree.map(jnp.asarray, params)
 
 
@@ -124,6 +147,8 @@ def apply(method, params, function, *inputs):
 def answers(case: Case, method, params, batch: Batch, proposals: Proposals) -> Outputs:
     """Everything from the proposals on."""
     config = case.config
+    if (templates := config["clip_adapter"]["TEXT_TEMPLATES"]) != "vild":
+        raise NotSupported(f"templates {templates!r}")
     text = text_of(case, method, params)
 
     def score(bound, batch, proposals, text):
@@ -135,10 +160,12 @@ def answers(case: Case, method, params, batch: Batch, proposals: Proposals) -> O
     rows, named, scores = apply(method, params, score, batch, proposals, text)
     features = np.asarray(unit(scores.regions.embeddings))[0]
     valid = (features != 0).any(-1)
-    weight = config.get("ensemble_weight_used", config["clip_adapter"]["CLIP_ENSEMBLE_WEIGHT"])
+    weight = clip_exponent(config)
     weights = EnsembleConfig(kind="ovseg", alpha=weight, beta=weight)
     count = len(case.inputs["class_names"])
     inside = ovseg_probabilities(named, scores.logits, text.seen, text.valid, weights)
+    if weight == 1:  # without the generator's opinion, only masks that CLIP saw have a say
+        inside = inside * valid[:, None]
     cosines = 100 * features @ np.asarray(rows).T
     return {
         "text_features": np.asarray(rows),
@@ -147,6 +174,14 @@ def answers(case: Case, method, params, batch: Batch, proposals: Proposals) -> O
         "valid": valid,
         "sem_seg": semantic(np.asarray(inside)[0, :, :count], proposals, batch, case),
     }
+
+
+def clip_exponent(config: dict) -> float:
+    """The exponent of CLIP's opinion; the original reads zero as CLIP alone (systems 3.2)."""
+    adapter = config["clip_adapter"]
+    if not adapter["CLIP_ENSEMBLE"]:
+        return 0.0
+    return config.get("ensemble_weight_used", adapter["CLIP_ENSEMBLE_WEIGHT"]) or 1.0
 
 
 def semantic(probabilities, proposals: Proposals, batch: Batch, case: Case) -> np.ndarray:

@@ -104,14 +104,15 @@ def test_a_rectangle_is_embedded_as_its_cut_out(pixels, fill):
     np.testing.assert_allclose(got[:, 0], encode_image(crops), atol=1e-4)
 
 
-def test_outside_the_mask_stands_the_mean_colour_or_the_picture(pixels):
+@pytest.mark.parametrize("fill", ["mean", "black", "picture"])
+def test_outside_the_mask_stands_a_colour_or_the_picture(pixels, fill):
+    method = MaskCropping(clip=tiny_clip(), crop_size=16, fill=fill)
     ring = rectangle(4, 6, 20, 22) & ~rectangle(8, 10, 16, 18)
-    box = pixels.images[:, 4:20, 6:22]
-    masked = jnp.where(ring[:, 0, 4:20, 6:22, None], box, 0)
-    for fill, cut in (("mean", masked), ("picture", box)):
-        method = MaskCropping(clip=tiny_clip(), crop_size=16, fill=fill)
-        want = encode_image(resize(cut, (16, 16), method="bicubic"))
-        np.testing.assert_allclose(embed(method, pixels, ring)[:, 0], want, atol=1e-4)
+    box, inside = pixels.images[:, 4:20, 6:22], ring[:, 0, 4:20, 6:22, None]
+    black = method.normalise(jnp.zeros_like(BATCH.images, float), BATCH.sizes)[:, 4:20, 6:22]
+    cut = jnp.where(inside, box, {"mean": 0.0, "black": black, "picture": box}[fill])
+    want = encode_image(resize(cut, (16, 16), method="bicubic"))
+    np.testing.assert_allclose(embed(method, pixels, ring)[:, 0], want, atol=1e-4)
 
 
 def test_boxes_grow_but_not_beyond_the_picture(pixels):

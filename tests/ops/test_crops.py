@@ -37,11 +37,12 @@ def test_a_crop_is_the_cut_out_resized_bicubically(box, size):
     np.testing.assert_allclose(got, want, atol=1e-5)
 
 
-def test_what_lies_outside_the_mask_becomes_the_mean_colour_before_resizing():
+@pytest.mark.parametrize("outside", [0.0, jnp.array([-1.0, 2.0, 0.5])])
+def test_what_lies_outside_the_mask_takes_a_colour_before_resizing(outside):
     mask = jax.random.bernoulli(jax.random.key(1), 0.5, (20, 30))
     box = jnp.array([2, 3, 17, 29])
-    got = crops.crop_and_resize(IMAGE, mask, box, 9)
-    want = crops.crop_and_resize(jnp.where(mask[..., None], IMAGE, 0), None, box, 9)
+    got = crops.crop_and_resize(IMAGE, mask, box, 9, outside)
+    want = crops.crop_and_resize(jnp.where(mask[..., None], IMAGE, outside), None, box, 9)
     np.testing.assert_allclose(got, want, atol=1e-6)
 
 
@@ -49,7 +50,7 @@ def test_many_masks_are_cropped_at_once_with_or_without_their_surroundings():
     masks = jnp.stack([rectangle(3, 5, 9, 12), rectangle(0, 0, 0, 0)])
     boxes = crops.mask_boxes(masks)
     filled = crops.crop_masks(IMAGE, masks, boxes, 8)
-    kept = crops.crop_masks(IMAGE, masks, boxes, 8, keep_picture=True)
+    kept = crops.crop_masks(IMAGE, masks, boxes, 8, outside=None)
     assert filled.shape == kept.shape == (2, 8, 8, 3)
     np.testing.assert_allclose(filled[0], kept[0], atol=1e-6)  # the mask fills its box
     assert (filled[1] == 0).all() and jnp.isfinite(kept).all()
