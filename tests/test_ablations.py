@@ -1,4 +1,4 @@
-"""Named variants of MaskCLIP++ and OVSeg: each fits its model, and no two are the same."""
+"""Named variants and evaluations: each fits its model, and no two are the same."""
 
 import functools
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from test_configs import ROOT, step_in_shapes
 
+from configs.mask_adapter import evaluations as mask_adapter_evaluations
 from configs.maskclippp import ablations as maskclippp
-from configs.maskclippp import evaluations
+from configs.maskclippp import evaluations as maskclippp_evaluations
 from configs.ovseg import ablations as ovseg
 from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.experiment import load_config
@@ -15,7 +16,8 @@ from ovseg_jax.config import Config
 
 TABLES = {
     "maskclippp/ablations": maskclippp,
-    "maskclippp/evaluations": evaluations,
+    "maskclippp/evaluations": maskclippp_evaluations,
+    "mask_adapter/evaluations": mask_adapter_evaluations,
     "ovseg/ablations": ovseg,
 }
 VARIANTS = [(system, name) for system, table in TABLES.items() for name in table.VARIANTS]
