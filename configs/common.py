@@ -6,7 +6,7 @@ Files are forked, not inherited, so nothing here builds an experiment.
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ovseg_jax.config import (
     Config,
@@ -230,9 +230,9 @@ def ovseg_evaluation() -> EvaluationConfig:
     )
 
 
-def with_true_names(config: Config, rule: Literal["matched", "nearest"]) -> Config:
-    """Lets the truth name the masks of all evaluations."""
-    evaluations = tuple(dataclasses.replace(item, names=rule) for item in config.evaluations)
+def scored_with(config: Config, **fields: Any) -> Config:
+    """Replaces fields of all evaluations of an experiment."""
+    evaluations = tuple(dataclasses.replace(item, **fields) for item in config.evaluations)
     return dataclasses.replace(config, evaluations=evaluations)
 
 

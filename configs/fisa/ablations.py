@@ -4,8 +4,8 @@ python train.py configs/fisa/ablations.py:lora_64 --workdir runs/lora_64 --data.
 python -m configs.fisa.ablations              # all variants: trainable parameters by group
 python -m configs.fisa.ablations simo lora_64 # some of them
 
-All train for 10,000 steps. `VARIANTS[name]()` is the config of one; `get_config()` is that of
-"simo", the full method.
+What trains does so for 10,000 steps. `VARIANTS[name]()` is the config of one; `get_config()` is
+that of "simo", the full method.
 """
 
 import dataclasses
@@ -79,14 +79,6 @@ def trained_maskclip() -> Config:
     return dataclasses.replace(config, optimizer=optimizer, **changes)
 
 
-def on_true_masks() -> Config:
-    """MaskCLIP naming masks of the truth."""
-    config = trained_maskclip()
-    masks = MaskSourceConfig()
-    evaluations = tuple(dataclasses.replace(e, masks=masks) for e in config.evaluations)
-    return dataclasses.replace(config, evaluations=evaluations)
-
-
 VARIANTS: dict[str, Callable[[], Config]] = {
     # (a) what trains
     "baseline": variant((), (), words_enter="none", adapter_layers=0),
@@ -127,9 +119,12 @@ VARIANTS: dict[str, Callable[[], Config]] = {
     ),
     # Figure 2 (a), A-150 mIoU and PQ of MaskCLIP, published 23.7 and 15.1: what perfect masks and
     # what perfect names would give. The paper's rule for the latter is not stated.
-    "maskclip_true_masks": on_true_masks,  # 28.4, 31.9
-    "maskclip_true_names": lambda: common.with_true_names(trained_maskclip(), "matched"),
-    # 60.5, 44.6
+    "maskclip_true_masks": lambda: common.scored_with(  # 28.4, 31.9
+        trained_maskclip(), masks=MaskSourceConfig()
+    ),
+    "maskclip_true_names": lambda: common.scored_with(  # 60.5, 44.6
+        trained_maskclip(), names="matched"
+    ),
 }
 
 

@@ -35,8 +35,8 @@ from ovseg_jax.config import (
     OptimizerConfig,
 )
 
-MAFT, ADAPTER_ON_MAFT = "weights/maft_plus_large", "weights/mask_adapter_maft_large"
-ADAPTER, CONVNEXT = "weights/mask_adapter_large", "convnext_large_d_320"
+ADAPTER, ADAPTER_ON_MAFT = "weights/mask_adapter_large", "weights/mask_adapter_maft_large"
+CONVNEXT = "convnext_large_d_320"
 TRUE_MASKS = MaskSourceConfig()
 Build = Callable[[], Config]
 
@@ -94,9 +94,9 @@ def clip_alone(variant: str, method: Any, weights: str = "") -> Build:
     return build_config
 
 
-def on_other_masks(source: Build, masks: Build, weights: str = "") -> Build:
+def on_other_masks(source: Build, masks: Build) -> Build:
     """Describes an evaluation on the masks that another config's evaluation takes."""
-    return scored(source, weights, masks().evaluations[0].masks)
+    return scored(source, masks=masks().evaluations[0].masks)
 
 
 POOLED = clip_alone(CONVNEXT, MaskPoolingConfig())
@@ -130,6 +130,6 @@ VARIANTS: dict[str, Build] = {
     "maft_plus_true_masks": scored(on_maft.get_config, ADAPTER_ON_MAFT, TRUE_MASKS),  # 74.1
     # Table 8, A-150 mIoU on SAM-H's masks.
     "sam_pooling": on_other_masks(POOLED, SAM),  # 17.9
-    "sam_maft_plus": on_other_masks(maft_plus.get_config, SAM, MAFT),  # 29.1 with MAFT
+    "sam_maft_plus": on_other_masks(maft_plus.get_config, SAM),  # 29.1 with MAFT
     "sam_adapter": scored(SAM),  # 31.5
 }

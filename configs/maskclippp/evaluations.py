@@ -93,7 +93,6 @@ def scored(
 BASE = (convnext_base_coco.get_config, "maskclippp_convnext_base")
 LARGE = (eva02_l_14_336_coco.get_config, "maskclippp_eva02_l_14_336")
 WITH_TEXT = (eva02_l_14_336_coco_stuff_wtext.get_config, "maskclippp_eva02_l_14_336_wtext")
-
 UNTUNED = (ablations.untuned, "convnext_base_w_320")
 TABLE_3 = ("mask2former_swin_tiny", "mask2former_swin_large", FCCLIP_B, FCCLIP_L)
 
@@ -142,5 +141,5 @@ VARIANTS: dict[str, Build] = {
     # masks with true names (more than 40 better).
     "untuned": scored(*UNTUNED, FCCLIP_B),
     "untuned_true_masks": scored(*UNTUNED),
-    "untuned_true_names": lambda: common.with_true_names(VARIANTS["untuned"](), "matched"),
+    "untuned_true_names": lambda: common.scored_with(VARIANTS["untuned"](), names="matched"),
 }

@@ -128,9 +128,10 @@ VARIANTS: dict[str, Build] = {
     # Table 7, A-150: 50 further tokens in place of prompts in the patches.
     "vpt": prompted(prompts="vpt", prompt_depth=6, prompt_tokens=50),  # 25.5
     # Section 4.3, A-150. True masks named by untuned CLIP: 20.1 by "baseline", whose evaluation
-    # takes the truth; the first of these crops keeps what is around the mask.
+    # takes the truth, and with crops that keep what is around the mask; MaskFormer's masks with
+    # true names.
     "unmasked_crops": frozen(fill="picture"),  # 13.8
-    "true_names": lambda: common.with_true_names(whole.get_config(), "nearest"),  # 66.5
+    "true_names": lambda: common.scored_with(whole.get_config(), names="nearest"),  # 66.5
 }
 
 
