@@ -119,8 +119,8 @@ def on_class_names() -> Config:
 
 
 def fisa(*trainable: str, **changes: Any) -> Config:
-    """FISA with other parts in training than SIMO's; the tower always learns slowly."""
-    slow = (LrFactor(pattern=TOWER, factor=0.1),)
+    """FISA with other parts in training than SIMO's; the tower, if it trains, learns slowly."""
+    slow = (LrFactor(pattern=TOWER, factor=0.1),) if TOWER in trainable else ()
     return toy("fisa", trainable=trainable, lr_factors=slow, **changes)
 
 

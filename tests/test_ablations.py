@@ -1,4 +1,4 @@
-"""Named variants and evaluations: each fits its model, and no two are the same."""
+"""Named variants, evaluations and arms of claims: each fits its model, no two are the same."""
 
 import functools
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from test_configs import ROOT, step_in_shapes
 
+from benchmarks.claim_arms import ARMS
+from benchmarks.claims import CLAIMS
 from configs.mask_adapter import evaluations as mask_adapter_evaluations
 from configs.maskclippp import ablations as maskclippp
 from configs.maskclippp import evaluations as maskclippp_evaluations
@@ -43,12 +45,26 @@ def config_of(system, name):
 def test_what_trains_exists_and_only_new_parts_may_be_missing(system, name):
     config = config_of(system, name)
     assert configs_io.from_dict(Config, configs_io.to_dict(config)) == config
+    patterns_fit(config)
+    for pattern in config.init_missing:
+        assert not pattern.startswith(("clip", "generator"))
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_what_trains_in_an_arm_of_a_claim_exists(name):
+    patterns_fit(ARMS[name].config())
+
+
+def test_every_arm_belongs_to_a_claim():
+    assert {name for claim in CLAIMS for name in (claim.better, claim.worse)} == set(ARMS)
+
+
+def patterns_fit(config):
+    """Whatever trains, trains slowly or is born with the run is a part of the model."""
     shapes = shapes_of(config.model)
     chosen, _ = trees.split(shapes, config.optimizer.trainable)
     assert bool(chosen) == (config.num_steps > 0)
     trees.split(shapes, config.init_missing)
-    for pattern in config.init_missing:
-        assert not pattern.startswith(("clip", "generator"))
     paths = trees.flatten(chosen)
     for item in config.optimizer.lr_factors:
         assert any(trees.first_match(path, (item.pattern,)) for path in paths)

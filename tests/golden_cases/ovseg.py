@@ -56,7 +56,7 @@ def run_crop(case: Case) -> Outputs:
 @runner("ovseg", "ovseg_vit")
 def run_tower(case: Case) -> Outputs:
     """The tower with and without prompts, on given crops."""
-    method, params = converted(case)
+    _, method, params = converted(case)
     crops = jnp.asarray(np.moveaxis(case.inputs["regions"], 1, -1))
     inside = jnp.asarray(case.inputs["region_masks"]) > 0
 
@@ -74,20 +74,20 @@ def run_tower(case: Case) -> Outputs:
 @runner("ovseg", "ovseg_inference")
 def run_inference(case: Case) -> Outputs:
     """From given masks and their embeddings to the semantic map."""
-    method, params = converted(case)
+    model, method, params = converted(case)
     batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
     proposals = Proposals(
         masks=jnp.asarray(case.inputs["pred_masks"])[None],
         valid=jnp.ones((1, len(case.inputs["pred_masks"])), bool),
         class_embeddings=100 * unit(jnp.asarray(case.inputs["pred_embeddings"])),
     )
-    return answers(case, method, params, batch, proposals)
+    return answers(case, model, method, params, batch, proposals)
 
 
 @runner("ovseg", "ovseg_full")
 def run_full(case: Case) -> Outputs:
     """From an image and names to the semantic map."""
-    method, params = converted(case)
+    model, method, params = converted(case)
     batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
 
     def propose(bound, batch):
@@ -108,7 +108,7 @@ def run_full(case: Case) -> Outputs:
     outputs = {f"backbone_{name}": channels_first(x) for name, x in trunk.items()}
     outputs["pred_masks"] = np.asarray(proposals.masks)
     outputs["pred_embeddings"] = np.asarray(embeddings)
-    return outputs | answers(case, method, params, batch, proposals)
+    return outputs | answers(case, model, method, params, batch, proposals)
 
 
 def cropping(case: Case) -> dict:
@@ -128,13 +128,13 @@ def cropping(case: Case) -> dict:
 
 
 def converted(case: Case):
-    """The converted checkpoint as the real method, with the case's settings."""
+    """The converted checkpoint as a model with the case's settings, its method, its parameters."""
     model, params, _ = convert_ovseg(case.checkpoint(), case.name)
     fields = cropping(case)
     if not case.config["clip_adapter"]["MASK_PROMPT_FWD"]:
         fields["prompts"] = "none"
     model = dataclasses.replace(model, method=dataclasses.replace(model.method, **fields))
-    return build.method(model), jax.tree.map(jnp.asarray, params)
+    return model, build.method(model), jax.tree.map(jnp.asarray, params)
 
 
 def apply(method, params, function, *inputs):
@@ -144,12 +144,12 @@ def apply(method, params, function, *inputs):
     )(params, *inputs)
 
 
-def answers(case: Case, method, params, batch: Batch, proposals: Proposals) -> Outputs:
+def answers(case: Case, model, method, params, batch: Batch, proposals: Proposals) -> Outputs:
     """Everything from the proposals on."""
     config = case.config
     if (templates := config["clip_adapter"]["TEXT_TEMPLATES"]) != "vild":
         raise NotSupported(f"templates {templates!r}")
-    text = text_of(case, method, params)
+    text = text_of(case, model, method, params)
 
     def score(bound, batch, proposals, text):
         features = bound.encode_batch(batch)
@@ -192,9 +192,8 @@ def semantic(probabilities, proposals: Proposals, batch: Batch, case: Case) -> n
     return np.asarray(resize_masks(scores, tuple(case.config["output_size"])))
 
 
-def text_of(case: Case, method, params) -> Text:
+def text_of(case: Case, model, method, params) -> Text:
     """The case's names, each as a whole, embedded by the text tower."""
-    model, _, _ = convert_ovseg(case.checkpoint(), case.name)
     names = [str(name) for name in case.inputs["class_names"]]
     classes = ClassList("case", tuple(ClassEntry((name,), True, (0, 0, 0)) for name in names))
     text = build.text(model, method, params, classes)
