@@ -27,6 +27,13 @@ from ovseg_jax.typing import Params
 UNSEEN = "test/semantic/mIoU/unseen"
 ALL, ACCURACY = "test/semantic/mIoU", "test/mask_accuracy/class_accuracy"
 PIXELS_UNSEEN = "from_pixels/semantic/mIoU/unseen"
+METRICS = {
+    f"{ACCURACY}/unseen": "accuracy, unseen",
+    UNSEEN: "mIoU, unseen",
+    ALL: "mIoU, all",
+    PIXELS_UNSEEN: "mIoU from pixels, unseen",
+}
+"""What decides, and what the report calls it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,8 +220,8 @@ def claims_table(record: dict) -> str:
     for claim in CLAIMS:
         differences = paired(record, claim)
         if len(differences) > 1:
-            what = claim.metric.removeprefix("test/").replace("/", " ")
-            cells = f"{claim.better} > {claim.worse} | {what} | {spread(differences)}"
+            what = f"{METRICS[claim.metric]} | {spread(differences)}"
+            cells = f"{claim.better} > {claim.worse} | {what}"
             lines.append(f"| {claim.source} | {cells} | {verdict(differences)} |")
     return "\n".join(lines)
 

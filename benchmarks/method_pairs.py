@@ -20,7 +20,7 @@ from ovseg_jax.methods.ovseg import OVSeg
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 
 CLASSES = 150
 CLIP_SIDE = 448
@@ -38,7 +38,7 @@ class Setting:
         masks: How many are classified.
         side: Of the frame in pixels.
         templates: Prompts per name that the method reads.
-        cached: Whether what `encode` keeps saves the tower when masks or words change.
+        cached: Whether what `encode` keeps saves the tower when masks change.
     """
 
     name: str
@@ -114,29 +114,41 @@ def draw_params(method: Method) -> Params:
 
 
 class Ours:
-    """Encoding and scoring, compiled as inference compiles them."""
+    """Encoding, embedding and scoring, compiled as inference compiles them."""
 
     def __init__(self, method: Method, params: Params, side: int):
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self.params, self.sizes = params, jnp.full((1, 2), side)
+        self.embeds_first = type(method).score is Method.score
         self._encode = jit(functools.partial(encode, method))
+        self._embed = jit(functools.partial(embed, method))
         self._score = jit(functools.partial(score, method))
 
     def encode(self, image: jax.Array) -> Features:
         """Encodes a photo [side, side, 3]."""
         return self._encode(self.params, image[None], self.sizes)
 
-    def score(self, features: Features, masks: jax.Array, text: Text) -> jax.Array:
-        """Returns the logits of masks [q, side, side] by class."""
-        return jax.block_until_ready(self._score(self.params, features, masks[None], text))
+    def embed(self, features: Features, masks: jax.Array) -> Regions | None:
+        """Embeds masks [q, side, side]; None where words enter before that."""
+        return self._embed(self.params, features, masks[None]) if self.embeds_first else None
+
+    def score(
+        self, features: Features, masks: jax.Array, text: Text, regions: Regions | None = None
+    ) -> jax.Array:
+        """Returns the logits of masks [q, side, side] by class, from their embeddings if known."""
+        if regions is None:
+            regions = self.embed(features, masks)
+        scored = self._score(self.params, features, masks[None], text, regions)
+        return jax.block_until_ready(scored)
 
     def __call__(self, image: jax.Array, masks: jax.Array, text: Text) -> jax.Array:
         """Goes from pixels, masks and words to logits."""
         return self.score(self.encode(image), masks, text)
 
-    def programs(self) -> int:
-        """Returns how many programs have been compiled."""
-        return self._encode._cache_size() + self._score._cache_size()
+    def spare_programs(self) -> int:
+        """Returns how many programs have been compiled beyond one per computation."""
+        computations = self._encode, self._embed, self._score
+        return sum(each._cache_size() for each in computations) - 2 - self.embeds_first
 
 
 def encode(method: Method, params: Params, images: jax.Array, sizes: jax.Array) -> Features:
@@ -144,10 +156,28 @@ def encode(method: Method, params: Params, images: jax.Array, sizes: jax.Array) 
     return method.apply({"params": params}, images.astype(jnp.float32), sizes, method="encode")
 
 
+def embed(method: Method, params: Params, features: Features, masks: jax.Array) -> Regions:
+    """Embeds masks [b, q, side, side]."""
+    return method.apply({"params": params}, features, proposals_of(masks), method="embed")
+
+
 def score(
-    method: Method, params: Params, features: Features, masks: jax.Array, text: Text
+    method: Method,
+    params: Params,
+    features: Features,
+    masks: jax.Array,
+    text: Text,
+    regions: Regions | None = None,
 ) -> jax.Array:
     """Returns the logits of the first image's masks by class, without void."""
-    proposals = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
-    scores = method.apply({"params": params}, features, proposals, text, method="score")
+    apply = functools.partial(method.apply, {"params": params}, features)
+    if regions is None:
+        scores = apply(proposals_of(masks), text, method="score")
+    else:
+        scores = apply(regions, text, method="score_regions")
     return scores.logits[0, :, :-1]
+
+
+def proposals_of(masks: jax.Array) -> Proposals:
+    """Takes masks for proposals, all of them valid."""
+    return Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))

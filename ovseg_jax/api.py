@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax.inference.engine import EncodedImage
+from ovseg_jax.inference.encoded import EncodedImage
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Task
 from ovseg_jax.inference.segmentation import Segmentation

@@ -17,11 +17,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.inference.encoded import EncodedImage, fingerprint
 from ovseg_jax.inference.ensemble import joined_log_probabilities
-from ovseg_jax.inference.frame import Frame
+from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
-from ovseg_jax.ops.frames import Prepared, prepare
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
+from ovseg_jax.ops.frames import prepare
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 BUCKETS = (16, 32, 64, 128, 256)
@@ -53,39 +54,11 @@ class ModelParts:
     name: str = "model"
 
 
-@dataclasses.dataclass(frozen=True)
-class EncodedImage:
-    """A photo after everything that depends on it alone.
-
-    Attributes:
-        pixels: RGB, at the photo's size.
-        prepared: The photo as the network saw it.
-        features: What `Method.encode` returned.
-    """
-
-    pixels: UInt8[np.ndarray, "H W 3"]
-    prepared: Prepared
-    features: Features
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the photo."""
-        return self.pixels.shape[:2]
-
-    @property
-    def frame(self) -> Frame:
-        """Where the photo lies in what the network saw, and its own size."""
-        return Frame(self.prepared.frame.shape[:2], self.prepared.size, self.size)
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """Share of the frame's height and width that is photo."""
-        (height, width), frame = self.prepared.size, self.prepared.frame.shape
-        return height / frame[0], width / frame[1]
-
-
 class Engine:
-    """The three computations of a model, jitted: photo, words, and masks by words.
+    """The computations of a model, jitted: photo, words, masks, and masks by words.
+
+    Where a method embeds masks before it reads words, the photo keeps the embeddings of its latest
+    masks: other words for the same masks cost a product of matrices.
 
     Attributes:
         parts: The model.
@@ -100,6 +73,7 @@ class Engine:
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self._encode = jit(self._encode_image)
         self._embed = jit(self._embed_text)
+        self._regions = jit(self._embed_masks, static_argnames="with_maps")
         self._score = jit(self._score_masks, static_argnames="with_maps")
         self._propose = jit(self._propose_masks)
         self._class_maps = jit(self._maps_of_classes)
@@ -153,9 +127,8 @@ class Engine:
             Log probability of each class slot and of void; the proposals, as refined as the method
             refines them; and activation maps if they were asked for and the method has them.
         """
-        log_probs, refined, maps = self._score(
-            self.params, image.features, proposals, text, with_maps=with_maps
-        )
+        key = fingerprint(np.asarray(proposals.masks), with_maps)
+        log_probs, refined, maps = self._name(image, proposals, text, with_maps, key)
         if refined is not None:
             proposals = proposals.replace(masks=refined)
         maps = None if maps is None else np.asarray(maps)[0]
@@ -171,13 +144,30 @@ class Engine:
             frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
         valid = jnp.arange(slots)[None] < len(masks)
         proposals = Proposals(masks=jnp.asarray(frame), valid=valid)
+        key = fingerprint(frame, with_maps)
         # Masks that were given stay as they are, also where the method would refine them.
-        log_probs, _, maps = self._score(
-            self.params, image.features, proposals, text, with_maps=with_maps
-        )
+        log_probs, _, maps = self._name(image, proposals, text, with_maps, key)
         # Cut on the host: on the device each number of masks would be a program of its own.
         kept_maps = None if maps is None else np.asarray(maps)[0, : len(masks)]
         return np.exp(np.asarray(log_probs)[0, : len(masks)]), kept_maps
+
+    def _name(
+        self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool, key: bytes
+    ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
+        """Log probabilities, refined masks and maps; embeddings are kept under the key."""
+        regions = None
+        if self._embeds_first:
+            bare = Proposals(masks=proposals.masks, valid=proposals.valid)
+            inputs = self.params, image.features, bare
+            regions = image.recall(key, lambda: self._regions(*inputs, with_maps=with_maps))
+        return self._score(
+            self.params, image.features, proposals, text, regions, with_maps=with_maps
+        )
+
+    @property
+    def _embeds_first(self) -> bool:
+        """Whether masks are embedded without regard to words."""
+        return type(self.parts.method).score is Method.score
 
     def _encode_image(self, params: Params, frames: jax.Array, sizes: jax.Array) -> Features:
         method, images = self.parts.method, frames.astype(jnp.float32)
@@ -198,16 +188,27 @@ class Engine:
     def _maps_of_classes(self, params: Params, features: Features, text: Text) -> jax.Array:
         return self.parts.method.apply({"params": params}, features, text, method="class_maps")
 
+    def _embed_masks(
+        self, params: Params, features: Features, proposals: Proposals, with_maps: bool
+    ) -> Regions:
+        method = self.parts.method
+        regions = method.apply({"params": params}, features, proposals, method="embed")
+        return regions if with_maps else regions.replace(maps=None)
+
     def _score_masks(
         self,
         params: Params,
         features: Features,
         proposals: Proposals,
         text: Text,
+        regions: Regions | None,
         with_maps: bool,
     ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-        method = self.parts.method
-        scores = method.apply({"params": params}, features, proposals, text, method="score")
+        apply = functools.partial(self.parts.method.apply, {"params": params}, features)
+        if regions is None:
+            scores = apply(proposals, text, method="score")
+        else:
+            scores = apply(regions, text, method="score_regions")
         maps = scores.regions.maps if with_maps and scores.regions is not None else None
         weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
         log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, grid)

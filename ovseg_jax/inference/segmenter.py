@@ -1,7 +1,7 @@
 """The friendly front: a model and words, applied to photos, with given masks or masks of its own.
 
 Works on arrays; `ovseg_jax.api` adds file names. Each photo is encoded once; masks and words may
-change afterwards.
+change afterwards, and other words for the same masks need no tower at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from jaxtyping import Bool, UInt8
 
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.dense import dense_labels
-from ovseg_jax.inference.engine import EncodedImage, ModelParts
+from ovseg_jax.inference.encoded import EncodedImage
+from ovseg_jax.inference.engine import ModelParts
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.inference.proposer import adopt, reframe
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings, Task

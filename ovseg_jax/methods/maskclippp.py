@@ -205,9 +205,8 @@ class MaskClipPlusPlus(Method):
             return features.whole[:, None]
         return features.projected.reshape(len(features.projected), -1, self.clip.embedding_dim)
 
-    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+    def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
         """Compares every mask with every class through the PSM."""
-        regions = self.embed(features, proposals)
         logits = self.aligned_logits(features, regions.embeddings, text)
         return Scores(logits=logits, regions=regions)
 

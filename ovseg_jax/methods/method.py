@@ -10,14 +10,17 @@ Masks and words enter at different depths in different papers, so the contract d
 Between the two stands `propose`, where the model has a mask generator of its own; it may read the
 same features (FC-CLIP), and names its masks by the same words.
 
-`embed` and `words` are the common way to write `score`, each open to be replaced alone:
+`embed`, `words` and `score_regions` are the common way to write `score`, each open to be replaced
+alone. Where `score` itself is not replaced, masks are embedded before words are read, and inference
+keeps the embeddings of a photo's masks for the next vocabulary:
 
 | method | replaces |
 |---|---|
 | mask pooling, Mask-Adapter | `embed` |
-| cropping, OVSeg | `encode` (keeps the pixels), `embed` |
+| cropping | `encode` (keeps the pixels), `embed` |
+| OVSeg | as cropping; `score_regions`: its temperature; `loss` |
 | MAFT+ | `words`: the rows depend on the image |
-| MaskCLIP++ | `embed`, and `score` where it aligns per template; `loss` |
+| MaskCLIP++ | `embed`, and `score_regions`, where it aligns per template; `loss` |
 | FISA | `score`: words enter between the blocks, masks come out refined; `loss` |
 
 Training adds `loss`, and `needs` says which towers and generators a method can work with. Every
@@ -132,7 +135,10 @@ class Method(nn.Module):
         ]
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
-        """Computes one embedding per mask. Subclasses implement this or override `score`."""
+        """Computes one embedding per mask, from features and `proposals.masks` alone.
+
+        Subclasses implement this or override `score`.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines neither embed nor score")
 
     def words(self, features: Features, text: Text) -> Float[Array, "*b s1 d"]:
@@ -148,8 +154,11 @@ class Method(nn.Module):
         return self.words(features, text)
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
-        """Compares every mask with every class: cosine, temperature, best synonym."""
-        regions = self.embed(features, proposals)
+        """Embeds every mask and compares it with every class."""
+        return self.score_regions(features, self.embed(features, proposals), text)
+
+    def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
+        """Compares embedded masks with every class: cosine, temperature, best synonym."""
         logits = self.compare(regions.embeddings, self.words(features, text), text)
         return Scores(logits=logits, regions=regions)
 

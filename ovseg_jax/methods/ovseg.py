@@ -22,7 +22,7 @@ from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
+from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 
 TEMPERATURE = 100.0
 """Factor on cosines when answering, whatever was learned."""
@@ -100,12 +100,11 @@ class OVSeg(MaskCropping):
             tokens, _ = tower.run(crops, edits=edits, class_only=True)
         return tower.embed_whole(tokens)
 
-    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
+    def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
         """Compares crops with classes at a fixed temperature; void takes no part here.
 
         An empty mask has logits of zero throughout, by which the ensemble knows it.
         """
-        regions = self.embed(features, proposals)
         vectors = unit(regions.embeddings) * TEMPERATURE
         logits = self.class_logits(vectors, self.words(features, text), text)
         return Scores(logits=logits.at[..., -1].set(-jnp.inf), regions=regions)

@@ -53,7 +53,7 @@ def test_other_words_of_the_same_bucket_compile_nothing_at_all(used):
     assert not compiled and found.probabilities.shape == (2, 6)
 
 
-def test_a_far_larger_vocabulary_does_not_compile_the_image_side(used):
+def test_a_far_larger_vocabulary_compiles_neither_the_image_side_nor_masks(used):
     engine = used.engine
     encoded = engine.encode(photo())
     used.set_vocabulary("; ".join(f"word{number}" for number in range(100)), "none")
@@ -61,7 +61,8 @@ def test_a_far_larger_vocabulary_does_not_compile_the_image_side(used):
         engine.encode(photo(seed=1))
     assert not compiled and engine._encode._cache_size() == 1
     assert used.classify(encoded, MASKS).probabilities.shape == (2, 101)
-    assert engine._encode._cache_size() == 1 and engine._score._cache_size() == 2
+    assert engine._encode._cache_size() == engine._regions._cache_size() == 1
+    assert engine._score._cache_size() == 2
 
 
 def test_more_photos_and_fewer_masks_compile_nothing(used):

@@ -20,7 +20,8 @@ def segmenter():
 
 def compiled(segmenter):
     engine = segmenter.engine
-    return [f._cache_size() for f in (engine._encode, engine._embed, engine._score)]
+    computations = engine._encode, engine._embed, engine._regions, engine._score
+    return [each._cache_size() for each in computations]
 
 
 def test_every_mask_gets_probabilities_that_sum_to_one(segmenter):

@@ -1,0 +1,69 @@
+"""A photo that has been encoded, and the latest masks that were embedded on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from ovseg_jax.inference.frame import Frame
+from ovseg_jax.ops.frames import Prepared
+from ovseg_jax.typing import Features, Regions
+
+KEPT = 8
+"""Portions of masks whose embeddings a photo keeps, a few megabytes at the most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedImage:
+    """A photo after everything that depends on it alone.
+
+    Attributes:
+        pixels: RGB, at the photo's size.
+        prepared: The photo as the network saw it.
+        features: What `Method.encode` returned.
+        regions: Embeddings of the latest masks, by what `fingerprint` makes of these.
+    """
+
+    pixels: UInt8[np.ndarray, "H W 3"]
+    prepared: Prepared
+    features: Features
+    regions: dict[bytes, Regions] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photo."""
+        return self.pixels.shape[:2]
+
+    @property
+    def frame(self) -> Frame:
+        """Where the photo lies in what the network saw, and its own size."""
+        return Frame(self.prepared.frame.shape[:2], self.prepared.size, self.size)
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Share of the frame's height and width that is photo."""
+        (height, width), frame = self.prepared.size, self.prepared.frame.shape
+        return height / frame[0], width / frame[1]
+
+    def recall(self, key: bytes, embed: Callable[[], Regions]) -> Regions:
+        """Returns the embeddings under a key, made by `embed` where they are not kept."""
+        if key not in self.regions:
+            while len(self.regions) >= KEPT:
+                del self.regions[next(iter(self.regions))]
+            self.regions[key] = embed()
+        return self.regions[key]
+
+
+def fingerprint(
+    masks: Bool[np.ndarray, "b q h w"] | Float[np.ndarray, "b q h w"], with_maps: bool
+) -> bytes:
+    """Tells masks apart by their content, so that changing them in place changes the key."""
+    content = np.packbits(masks) if masks.dtype == np.bool_ else np.ascontiguousarray(masks)
+    kind = f"{masks.shape} {masks.dtype} {with_maps}".encode()
+    return hashlib.blake2b(kind + b"\n" + content.tobytes()).digest()

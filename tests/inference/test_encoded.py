@@ -1,0 +1,131 @@
+"""Other words for the same masks of an encoded photo: the same numbers, and no tower runs again."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tiny_model import CONFIG, POOLING, parts, photo, random_params, rectangles
+
+from ovseg_jax.config import (
+    ClipConfig,
+    FisaConfig,
+    MaskClipPlusPlusConfig,
+    OVSegConfig,
+    QueryGeneratorConfig,
+)
+from ovseg_jax.inference.encoded import KEPT
+from ovseg_jax.inference.segmenter import Segmenter
+
+MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80))
+WORDS, OTHERS = "ball; cone; tent, camp", "gem; kite, dragon; rug; book; wheel"
+VIT = dataclasses.replace(POOLING, clip=ClipConfig(variant="vit_toy"))
+GENERATOR = QueryGeneratorConfig(
+    backbone="convnext_toy",
+    num_queries=5,
+    width=16,
+    mask_width=16,
+    heads=2,
+    levels=2,
+    encoder_layers=1,
+    encoder_hidden=16,
+    decoder_layers=2,
+    decoder_hidden=16,
+)
+MODELS = {
+    "mask_adapter": CONFIG,
+    "mask_pooling": POOLING,
+    "ovseg": dataclasses.replace(VIT, method=OVSegConfig(crop_size=32, prompt_depth=2)),
+    "maskclippp": dataclasses.replace(
+        VIT, method=MaskClipPlusPlusConfig(psm="linear", num_templates=1)
+    ),
+}
+
+
+class Counter:
+    """A compiled computation that counts its calls."""
+
+    def __init__(self, computation):
+        self.calls, self.computation = 0, computation
+
+    def __call__(self, *arguments, **options):
+        self.calls += 1
+        return self.computation(*arguments, **options)
+
+
+def segmenter_of(config):
+    segmenter = Segmenter(dataclasses.replace(parts(config), params=random_params(config)))
+    segmenter.set_vocabulary(WORDS, "none")
+    segmenter.engine._regions = Counter(segmenter.engine._regions)
+    return segmenter
+
+
+@pytest.fixture(params=MODELS)
+def segmenter(request):
+    return segmenter_of(MODELS[request.param])
+
+
+@pytest.fixture(scope="module")
+def pooling():
+    return segmenter_of(POOLING)
+
+
+def test_other_words_embed_no_mask_again(segmenter):
+    encoded, count = segmenter.encode(photo()), segmenter.engine._regions
+    first = segmenter.classify(encoded, MASKS).probabilities
+    segmenter.set_vocabulary(OTHERS, "none")
+    again = segmenter.classify(encoded, MASKS).probabilities
+    assert count.calls == 1 and again.shape == (2, 6)
+    np.testing.assert_array_equal(again, segmenter.classify(photo(), MASKS).probabilities)
+    segmenter.set_vocabulary(WORDS, "none")
+    np.testing.assert_array_equal(first, segmenter.classify(encoded, MASKS).probabilities)
+    assert count.calls == 2
+
+
+def test_masks_changed_in_place_are_other_masks(pooling):
+    encoded, masks = pooling.encode(photo()), MASKS.copy()
+    before = pooling.classify(encoded, masks).probabilities
+    masks[0], masks[1] = MASKS[1], MASKS[0]
+    after = pooling.classify(encoded, masks).probabilities
+    np.testing.assert_allclose(after, before[::-1], atol=1e-5)
+    assert len(encoded.regions) == 2
+
+
+def test_maps_are_made_when_they_are_asked_for_later():
+    adapter = segmenter_of(CONFIG)
+    encoded = adapter.encode(photo())
+    assert adapter.classify(encoded, MASKS).maps is None
+    assert adapter.classify(encoded, MASKS, with_maps=True).maps.shape == (2, 4, 12, 12)
+
+
+def test_only_the_latest_masks_are_kept(pooling):
+    encoded, before = pooling.encode(photo()), pooling.engine._regions.calls
+    for top in range(KEPT + 1):
+        pooling.classify(encoded, rectangles(60, 80, (top, top + 20, 0, 20)))
+    assert len(encoded.regions) == KEPT
+    pooling.classify(encoded, rectangles(60, 80, (1, 21, 0, 20)))
+    assert pooling.engine._regions.calls == before + KEPT + 1
+    pooling.classify(encoded, rectangles(60, 80, (0, 20, 0, 20)))
+    assert pooling.engine._regions.calls == before + KEPT + 2
+
+
+def test_masks_of_the_models_own_generator_are_known_again():
+    own = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR))
+    encoded = own.encode(photo())
+    own.segment(encoded, task="panoptic")
+    own.set_vocabulary(OTHERS, "none")
+    again = own.segment(encoded, task="panoptic").classification
+    assert own.engine._regions.calls == 1
+    fresh = own.segment(photo(), task="panoptic").classification
+    np.testing.assert_array_equal(again.probabilities, fresh.probabilities)
+
+
+def test_words_that_enter_between_the_blocks_are_read_anew():
+    fisa = segmenter_of(
+        dataclasses.replace(VIT, method=FisaConfig(clip_size=0, rank=8, adapter_layers=1))
+    )
+    encoded = fisa.encode(photo())
+    fisa.classify(encoded, MASKS)
+    fisa.set_vocabulary(OTHERS, "none")
+    again = fisa.classify(encoded, MASKS).probabilities
+    np.testing.assert_array_equal(again, fisa.classify(photo(), MASKS).probabilities)
+    assert fisa.engine._regions.calls == 0 and not encoded.regions
