@@ -23,7 +23,7 @@ from ovseg_jax.methods.method import Method, Metrics, average_templates
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
-from ovseg_jax.models.fisa.mask_tokens import mask_logits, walk
+from ovseg_jax.models.fisa.mask_tokens import covered_tokens, mask_logits, walk
 from ovseg_jax.models.fisa.relative_attention import RelativeAttention
 from ovseg_jax.models.fisa.seve import Seve
 from ovseg_jax.ops.pooling import map_chunks
@@ -31,6 +31,8 @@ from ovseg_jax.ops.resize import resize
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Memory, Proposals, Regions, Scores, Text
 
+TOKENS = 4
+"""How many times more tokens than masks are read at once; a mask of pixels is far larger."""
 NEVER = -1e4
 """Logit of "none of these" in the loss: finite, because its weight there is zero."""
 
@@ -58,7 +60,7 @@ class Fisa(Method):
         mask_weight: Weight of the cross-entropy per point of a mask.
         dice_weight: Weight of the dice loss.
         num_points: Points at which masks are compared.
-        chunk: Masks of each image read at once; bounds the memory.
+        chunk: Masks of each image refined at once; bounds the memory.
     """
 
     clip_size: int = 896
@@ -190,59 +192,86 @@ class Fisa(Method):
         return proposals.replace(class_logits=None, class_embeddings=None)
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
-        """Reads mask tokens through the tower and compares them with the words."""
+        """Reads mask tokens through the tower and compares them with the words.
+
+        Masks at the size of pixels need the memory, tokens the speed of many rows at once; so some
+        masks are refined at a time, and then more tokens walk together.
+        """
         rows, valid = class_rows(text), text.valid
         if self.is_initializing():
             if self.lora_rank:
                 self._tuned()
-            tokens, masks = self.read(features, proposals.masks, rows, valid)
+            masks, covered = self.refine(features, proposals.masks)
+            tokens, masks = self.read(features, covered, masks, rows, valid)
         else:
             method, variables = self._tuned()
 
             @jax.checkpoint
-            def read(masks: Array) -> tuple[Array, Array]:
-                return method.apply(variables, features, masks, rows, valid, method="read")
+            def refine(masks: Array) -> tuple[Array, Array]:
+                return method.apply(variables, features, masks, method="refine")
 
-            tokens, masks = map_chunks(read, proposals.masks, self.chunk, axis=1)
+            @jax.checkpoint
+            def read(part: tuple[Array, Array | None]) -> tuple[Array, Array | None]:
+                return method.apply(variables, features, *part, rows, valid, method="read")
+
+            refined, covered = map_chunks(refine, proposals.masks, self.chunk, axis=1)
+            read_again = refined if self.relative_blocks else None
+            together = self.chunk if self.relative_blocks else TOKENS * self.chunk
+            tokens, masks = map_chunks(read, (covered, read_again), together, axis=1)
+            masks = refined if masks is None else masks
         logits = self.compare(tokens, self.words(features, text), text)
-        refined = masks if self.adapter_layers or self.relative_blocks else None
-        return Scores(logits=logits, masks=refined, regions=Regions(embeddings=tokens))
+        changed = masks if self.adapter_layers or self.relative_blocks else None
+        return Scores(logits=logits, masks=changed, regions=Regions(embeddings=tokens))
 
-    def read(
-        self,
-        features: Features,
-        masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"],
-        rows: Float[Array, "k d"],
-        valid: Bool[Array, " k"],
-    ) -> tuple[Float[Array, "b q d"], Float[Array, "b q _H _W"]]:
-        """Embeds masks; also returns them as refined, logits at the size of CLIP's images.
+    def refine(
+        self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
+    ) -> tuple[Float[Array, "b q _H _W"], Bool[Array, "b q l"]]:
+        """Returns logits at the size of CLIP's images, as the adapter fits them, and what they see.
 
         Args:
-            features: What `encode` returned.
+            features: Say the size.
             masks: Hard masks or logits, in the frame, at any size.
-            rows: One row per class.
-            valid: Classes that exist.
         """
         patch, grid = self.clip.visual.patch, features.dense.shape[1:3]
         masks = mask_logits(masks, (grid[0] * patch, grid[1] * patch))
         masks = self.distribution(masks) if self.adapter_layers else masks
-        tokens, masks = self.walk(features, masks, rows, valid)[-1]
+        return masks, covered_tokens(masks, patch, self.class_key)
+
+    def read(
+        self,
+        features: Features,
+        covered: Bool[Array, "b q l"],
+        masks: Float[Array, "b q H W"] | None,
+        rows: Float[Array, "k d"],
+        valid: Bool[Array, " k"],
+    ) -> tuple[Float[Array, "b q d"], Float[Array, "b q H W"] | None]:
+        """Embeds masks; also returns them as relative blocks refined them.
+
+        Args:
+            features: What `encode` returned.
+            covered: The tokens that each mask sees.
+            masks: Logits at the size of CLIP's images; None where no block is relative.
+            rows: One row per class.
+            valid: Classes that exist.
+        """
+        tokens, masks = self.walk(features, covered, masks, rows, valid)[-1]
         return self.clip.project(tokens).astype(jnp.float32), masks
 
     def walk(
         self,
         features: Features,
-        masks: Float[Array, "b q H W"],
+        covered: Bool[Array, "b q l"],
+        masks: Float[Array, "b q H W"] | None,
         rows: Float[Array, "k d"],
         valid: Bool[Array, " k"],
-    ) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"]]]:
-        """Returns tokens and masks behind every block; `masks` are logits at CLIP's size."""
+    ) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"] | None]]:
+        """Returns tokens and masks behind every block; arguments as for `read`."""
         options: dict[str, Any] = {"class_key": self.class_key}
         options["relative"] = dict(zip(self.relative_blocks, self.relative, strict=True))
         if self.words_enter != "none":
             words = self.seve.words(rows)
             options["query"] = partial(self.seve.query, words=words, valid=valid)
-        return walk(self.clip.visual, features.cache, masks, **options)
+        return walk(self.clip.visual, features.cache, covered, masks, **options)
 
     # ---- training --------------------------------------------------------------------------
 

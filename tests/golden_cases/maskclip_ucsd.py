@@ -12,6 +12,7 @@ from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.vit import VisionTransformer
+from ovseg_jax.models.fisa.mask_tokens import covered_tokens
 from ovseg_jax.typing import Text
 
 from . import Case, Outputs, runner
@@ -72,7 +73,8 @@ def walked(method: Fisa, pixels: jax.Array, masks: jax.Array, text: Text) -> dic
     tower = method.clip.visual
     features = method._encode(pixels, jnp.asarray([pixels.shape[1:3]]))
     _, memories = tower.run(pixels, remember=KEPT)
-    trail = method.walk(features, masks, class_rows(text), text.valid)
+    covered = covered_tokens(masks, tower.patch)
+    trail = method.walk(features, covered, masks, class_rows(text), text.valid)
     embedded = method.clip.project(trail[-1][0])
     logits = method.compare(embedded, method.words(features, text), text)[..., :-1]
     blocks = {

@@ -15,7 +15,7 @@ from tiny_scene import tiny_vit_clip as tiny_clip
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.ovseg import OVSeg
-from ovseg_jax.models.fisa.mask_tokens import coverage_bias, mask_logits
+from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens, mask_logits
 from ovseg_jax.ops.mask_bias import soft_mask_bias
 from ovseg_jax.typing import Proposals
 
@@ -65,7 +65,8 @@ def joint_fisa(bound, batch, proposals, text):
     tower = bound.clip.visual
     pixels = bound.normalise(batch.images.astype(jnp.float32), batch.sizes)
     masks = bound.distribution(mask_logits(proposals.masks, pixels.shape[1:3]))
-    rows, words = coverage_bias(masks, tower.patch), bound.seve.words(class_rows(text))
+    rows = coverage_bias(covered_tokens(masks, tower.patch))
+    words = bound.seve.words(class_rows(text))
     count = masks.shape[1]
     x = with_masks(tower.embed_tokens(tower.embed_patches(pixels)), count)
     bias = joint_bias(rows, x.shape[1])

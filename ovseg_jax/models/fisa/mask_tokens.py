@@ -38,10 +38,10 @@ def mask_logits(
     return 2 * CERTAIN * resized - CERTAIN if masks.dtype == jnp.bool_ else resized
 
 
-def coverage_bias(
+def covered_tokens(
     masks: Float[Array, "b q H W"], patch: int, class_key: bool = True
-) -> Float[Array, "b 1 q l"]:
-    """Returns 0 for tokens that a mask token may look at, -inf for all others.
+) -> Bool[Array, "b q l"]:
+    """Returns which tokens, the class token first, a mask token may look at.
 
     A patch may be seen where the mask holds any of its pixels (probability of one half or more).
     No gradient passes.
@@ -49,8 +49,8 @@ def coverage_bias(
     Args:
         masks: Logits at the size of the tower's images.
         patch: Side of a patch in pixels.
-        class_key: Whether the class token, the first, may be seen too. Without it empty masks look
-            everywhere, since attention to nothing has no meaning.
+        class_key: Whether the class token may be seen too. Without it empty masks look everywhere,
+            since attention to nothing has no meaning.
     """
     batch, count, height, width = masks.shape
     cells = masks.reshape(batch, count, height // patch, patch, width // patch, patch)
@@ -58,8 +58,12 @@ def coverage_bias(
     if not class_key:
         covered = covered | ~covered.any(-1, keepdims=True)
     first = jnp.full((batch, count, 1), class_key)
-    seen = jnp.concatenate([first, covered], axis=-1)
-    return jnp.where(seen, 0.0, -jnp.inf)[:, None]
+    return jnp.concatenate([first, covered], axis=-1)
+
+
+def coverage_bias(covered: Bool[Array, "b q l"]) -> Float[Array, "b 1 q l"]:
+    """Returns 0 for tokens that a mask token may look at, -inf for all others."""
+    return jnp.where(covered, 0.0, -jnp.inf)[:, None]
 
 
 def plain_query(index: int, block: TransformerBlock, tokens: Array) -> Array:
@@ -67,21 +71,23 @@ def plain_query(index: int, block: TransformerBlock, tokens: Array) -> Array:
     return block.attention.queries(block.attention_norm(tokens))
 
 
-def walk(
+def walk(  # noqa: PLR0913 - what is read, by whom, and how
     tower: VisionTransformer,
     memories: Sequence[Memory],
-    masks: Float[Array, "b q H W"],
+    covered: Bool[Array, "b q l"],
+    masks: Float[Array, "b q H W"] | None = None,
     *,
     query: Query = plain_query,
     relative: Mapping[int, RelativeAttention] | None = None,
     class_key: bool = True,
-) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"]]]:
+) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"] | None]]:
     """Runs copies of the class token, one per mask, through all blocks beside the image.
 
     Args:
         tower: A bound tower with a class token.
         memories: Of all its blocks; the first with the class token that enters it.
-        masks: Logits at the size of the tower's images.
+        covered: What `covered_tokens` makes of the masks.
+        masks: Logits at the size of the tower's images; only relative blocks read them.
         query: How mask tokens look at the image.
         relative: Blocks with relative mask attention, by index.
         class_key: Whether mask tokens see the class token.
@@ -90,8 +96,8 @@ def walk(
         Tokens and masks behind every block; masks change at relative blocks alone.
     """
     relative = relative or {}
-    bias = coverage_bias(masks, tower.patch, class_key)
-    tokens = jnp.repeat(memories[0].tokens[:, :1], masks.shape[1], axis=1)
+    bias = coverage_bias(covered)
+    tokens = jnp.repeat(memories[0].tokens[:, :1], covered.shape[1], axis=1)
     trail = []
     for index, (block, memory) in enumerate(zip(tower.blocks, memories, strict=True)):
         looks = query(index, block, tokens)
@@ -102,7 +108,7 @@ def walk(
             products = relative[index].products(masks, memory.normed[:, tower.prefix :])
             tokens = block.read(tokens, *joined(memory, bias, products), looks)
             masks = masks + change
-            bias = coverage_bias(masks, tower.patch, class_key)
+            bias = coverage_bias(covered_tokens(masks, tower.patch, class_key))
         trail.append((tokens, masks))
     return trail
 
