@@ -127,8 +127,7 @@ class Engine:
             Log probability of each class slot and of void; the proposals, as refined as the method
             refines them; and activation maps if they were asked for and the method has them.
         """
-        key = fingerprint(np.asarray(proposals.masks), with_maps)
-        log_probs, refined, maps = self._name(image, proposals, text, with_maps, key)
+        log_probs, refined, maps = self._compare(image, proposals, text, with_maps)
         if refined is not None:
             proposals = proposals.replace(masks=refined)
         maps = None if maps is None else np.asarray(maps)[0]
@@ -144,21 +143,21 @@ class Engine:
             frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
         valid = jnp.arange(slots)[None] < len(masks)
         proposals = Proposals(masks=jnp.asarray(frame), valid=valid)
-        key = fingerprint(frame, with_maps)
         # Masks that were given stay as they are, also where the method would refine them.
-        log_probs, _, maps = self._name(image, proposals, text, with_maps, key)
+        log_probs, _, maps = self._compare(image, proposals, text, with_maps)
         # Cut on the host: on the device each number of masks would be a program of its own.
         kept_maps = None if maps is None else np.asarray(maps)[0, : len(masks)]
         return np.exp(np.asarray(log_probs)[0, : len(masks)]), kept_maps
 
-    def _name(
-        self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool, key: bytes
+    def _compare(
+        self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
     ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-        """Log probabilities, refined masks and maps; embeddings are kept under the key."""
+        """Log probabilities, refined masks and maps, from kept embeddings where there are some."""
         regions = None
         if self._embeds_first:
             bare = Proposals(masks=proposals.masks, valid=proposals.valid)
             inputs = self.params, image.features, bare
+            key = fingerprint(np.asarray(bare.masks), with_maps)
             regions = image.recall(key, lambda: self._regions(*inputs, with_maps=with_maps))
         return self._score(
             self.params, image.features, proposals, text, regions, with_maps=with_maps
