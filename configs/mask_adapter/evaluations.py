@@ -89,7 +89,9 @@ def clip_alone(variant: str, method: Any, weights: str = "") -> Build:
     def build_config() -> Config:
         config = mask2former_masks.get_config()
         model = dataclasses.replace(config.model, clip=ClipConfig(variant=variant), method=method)
-        return dataclasses.replace(config, model=model, init_from=weights or f"weights/{variant}")
+        data = dataclasses.replace(config.data, image_size=(448, 448))  # divides by 14 and by 32
+        start = weights or f"weights/{variant}"
+        return dataclasses.replace(config, model=model, data=data, init_from=start)
 
     return build_config
 
