@@ -105,10 +105,10 @@ def tuned_on_generated_masks() -> Config:
 
 def ovseg(prompts: str, *trainable: str, **changes: Any) -> Config:
     """OVSeg: what is put into the tower and what trains; the tower learns slowly."""
-    slow = {"lr_factors": (LrFactor(pattern=TOWER, factor=0.02),)} if TOWER in trainable else {}
     missing = () if prompts == "none" else (r"prompt/.*",)
     defaults = {"trainable": trainable, "init_missing": missing}
-    return toy("ovseg", method={"prompts": prompts}, **(defaults | slow | changes))
+    defaults["lr_factors"] = slow_tower(trainable, 0.02)
+    return toy("ovseg", method={"prompts": prompts}, **(defaults | changes))
 
 
 def on_class_names() -> Config:
@@ -120,8 +120,13 @@ def on_class_names() -> Config:
 
 def fisa(*trainable: str, **changes: Any) -> Config:
     """FISA with other parts in training than SIMO's; the tower, if it trains, learns slowly."""
-    slow = (LrFactor(pattern=TOWER, factor=0.1),) if TOWER in trainable else ()
-    return toy("fisa", trainable=trainable, lr_factors=slow, **changes)
+    factors = slow_tower(trainable, 0.1)
+    return toy("fisa", trainable=trainable, lr_factors=factors, **changes)
+
+
+def slow_tower(trainable: tuple[str, ...], factor: float) -> tuple[LrFactor, ...]:
+    """Returns the factor on the tower's learning rate, if the tower trains."""
+    return (LrFactor(pattern=TOWER, factor=factor),) if TOWER in trainable else ()
 
 
 NEW = (r"seve/.*", r"distribution/.*")

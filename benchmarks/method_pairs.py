@@ -119,7 +119,7 @@ class Ours:
     def __init__(self, method: Method, params: Params, side: int):
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self.params, self.sizes = params, jnp.full((1, 2), side)
-        self.embeds_first = type(method).score is Method.score
+        self.embeds_first = method.embeds_first
         self._encode = jit(functools.partial(encode, method))
         self._embed = jit(functools.partial(embed, method))
         self._score = jit(functools.partial(score, method))

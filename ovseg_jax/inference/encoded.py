@@ -65,5 +65,6 @@ def fingerprint(
 ) -> bytes:
     """Tells masks apart by their content, so that changing them in place changes the key."""
     content = np.packbits(masks) if masks.dtype == np.bool_ else np.ascontiguousarray(masks)
-    kind = f"{masks.shape} {masks.dtype} {with_maps}".encode()
-    return hashlib.blake2b(kind + b"\n" + content.tobytes()).digest()
+    digest = hashlib.blake2b(f"{masks.shape} {masks.dtype} {with_maps}\n".encode())
+    digest.update(content)
+    return digest.digest()

@@ -19,7 +19,6 @@ from PIL import Image
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference.encoded import EncodedImage, fingerprint
 from ovseg_jax.inference.ensemble import joined_log_probabilities
-from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
 from ovseg_jax.ops.frames import prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
@@ -154,7 +153,7 @@ class Engine:
     ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
         """Log probabilities, refined masks and maps, from kept embeddings where there are some."""
         regions = None
-        if self._embeds_first:
+        if self.parts.method.embeds_first:
             bare = Proposals(masks=proposals.masks, valid=proposals.valid)
             inputs = self.params, image.features, bare
             key = fingerprint(np.asarray(bare.masks), with_maps)
@@ -162,11 +161,6 @@ class Engine:
         return self._score(
             self.params, image.features, proposals, text, regions, with_maps=with_maps
         )
-
-    @property
-    def _embeds_first(self) -> bool:
-        """Whether masks are embedded without regard to words."""
-        return type(self.parts.method).score is Method.score
 
     def _encode_image(self, params: Params, frames: jax.Array, sizes: jax.Array) -> Features:
         method, images = self.parts.method, frames.astype(jnp.float32)

@@ -83,6 +83,11 @@ class Method(nn.Module):
         """Whether `propose` works: masks need not be given."""
         return self.generator is not None
 
+    @property
+    def embeds_first(self) -> bool:
+        """Whether `score` is `embed` and `score_regions`: masks are embedded before words count."""
+        return type(self).score is Method.score
+
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold for the parts to fit; `ovseg_jax.build.method` stops at the first.
 

@@ -4,14 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_model import CONFIG, POOLING, parts, photo, random_params, rectangles
+from tiny_model import CONFIG, GENERATOR, POOLING, parts, photo, random_params, rectangles
 
 from ovseg_jax.config import (
     ClipConfig,
     FisaConfig,
     MaskClipPlusPlusConfig,
     OVSegConfig,
-    QueryGeneratorConfig,
 )
 from ovseg_jax.inference.encoded import KEPT
 from ovseg_jax.inference.segmenter import Segmenter
@@ -19,18 +18,6 @@ from ovseg_jax.inference.segmenter import Segmenter
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80))
 WORDS, OTHERS = "ball; cone; tent, camp", "gem; kite, dragon; rug; book; wheel"
 VIT = dataclasses.replace(POOLING, clip=ClipConfig(variant="vit_toy"))
-GENERATOR = QueryGeneratorConfig(
-    backbone="convnext_toy",
-    num_queries=5,
-    width=16,
-    mask_width=16,
-    heads=2,
-    levels=2,
-    encoder_layers=1,
-    encoder_hidden=16,
-    decoder_layers=2,
-    decoder_hidden=16,
-)
 MODELS = {
     "mask_adapter": CONFIG,
     "mask_pooling": POOLING,

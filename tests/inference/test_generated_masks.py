@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_model import CONFIG, parts, photo, random_params
+from tiny_model import CONFIG, GENERATOR, parts, photo, random_params
 
 from ovseg_jax import build
 from ovseg_jax.config import (
@@ -14,23 +14,10 @@ from ovseg_jax.config import (
     EnsembleConfig,
     MaskGeneratorConfig,
     MaskPoolingConfig,
-    QueryGeneratorConfig,
 )
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 
-GENERATOR = QueryGeneratorConfig(
-    backbone="convnext_toy",
-    num_queries=5,
-    width=16,
-    mask_width=16,
-    heads=2,
-    levels=2,
-    encoder_layers=1,
-    encoder_hidden=16,
-    decoder_layers=2,
-    decoder_hidden=16,
-)
 OWN = dataclasses.replace(CONFIG, method=MaskPoolingConfig(has_void=True), generator=GENERATOR)
 CLOSED = dataclasses.replace(
     CONFIG,

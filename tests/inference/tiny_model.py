@@ -12,6 +12,7 @@ from ovseg_jax.config import (
     MaskAdapterConfig,
     MaskPoolingConfig,
     ModelConfig,
+    QueryGeneratorConfig,
 )
 from ovseg_jax.inference.engine import ModelParts
 
@@ -28,6 +29,18 @@ POOLING = ModelConfig(
     inference=CONFIG.inference,
     templates=CONFIG.templates,
     train_vocabulary=CONFIG.train_vocabulary,
+)
+GENERATOR = QueryGeneratorConfig(
+    backbone="convnext_toy",
+    num_queries=5,
+    width=16,
+    mask_width=16,
+    heads=2,
+    levels=2,
+    encoder_layers=1,
+    encoder_hidden=16,
+    decoder_layers=2,
+    decoder_hidden=16,
 )
 
 

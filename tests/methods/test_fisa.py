@@ -163,10 +163,10 @@ def test_what_lies_outside_a_mask_changes_nothing(options):
 
 def test_a_patch_is_seen_where_the_mask_has_any_pixel():
     masks = jnp.full((1, 3, 16, 16), -1.0).at[0, 0, 7, 8].set(0.0).at[0, 1].set(2.0)
-    covered = covered_tokens(masks, 8)
-    assert covered.shape == (1, 3, 5)
+    bias = coverage_bias(covered_tokens(masks, 8))
+    assert bias.shape == (1, 1, 3, 5)
     want = [[True, False, True, False, False], [True] * 5, [True] + [False] * 4]
-    np.testing.assert_array_equal(covered[0], want)
+    np.testing.assert_array_equal(np.isfinite(bias[0, 0]), want)
     bias = coverage_bias(covered_tokens(masks, 8, class_key=False))
     want = [[False, False, True, False, False], [False] + [True] * 4, [False] + [True] * 4]
     np.testing.assert_array_equal(np.isfinite(bias[0, 0]), want)
