@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
+from ovseg_jax.configs_io import ConfigError
 
 NAMES = ("coco_panoptic", "coco_stuff", "mined_pairs", "photo_set", "toy_world")
 FILE_FORMAT = "array_record"
@@ -34,11 +35,11 @@ def make_builder(
         manual_dir: The user's folder, where records are kept apart by its content.
 
     Raises:
-        ValueError: If there is no such data set.
+        ConfigError: If there is no such data set.
         ManualFileError: If the folder is not what the data set expects.
     """
     if name not in NAMES:
-        raise ValueError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
+        raise ConfigError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
     module = importlib.import_module(f"data.{name}.{name}_dataset_builder")
     if manual_dir is not None and hasattr(module, "config_of_folder"):
         config = module.config_of_folder(str(manual_dir), config or "")

@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from data.manual_files import ManualFileError
+
 MAX_SEGMENTS = 2**16 - 1
 
 
@@ -59,12 +61,12 @@ def segmentation_example(
         ValueError: If an id has no category or there are too many segments.
     """
     if segment_ids.size and int(segment_ids.max()) > len(categories):
-        raise ValueError(
+        raise ManualFileError(
             f"{file_name}: segment id {int(segment_ids.max())} has no category; "
             f"there are {len(categories)} categories"
         )
     if len(categories) > MAX_SEGMENTS:
-        raise ValueError(f"{file_name}: {len(categories)} segments; at most {MAX_SEGMENTS} fit")
+        raise ManualFileError(f"{file_name}: {len(categories)} segments; {MAX_SEGMENTS} fit")
     return {
         "image": png_bytes(image) if isinstance(image, np.ndarray) else image,
         "segment_ids": png_bytes(segment_ids.astype(np.uint16)),

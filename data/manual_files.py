@@ -8,8 +8,10 @@ import numpy as np
 from etils import epath
 from PIL import Image, UnidentifiedImageError
 
+from ovseg_jax.errors import OvsegError
 
-class ManualFileError(Exception):
+
+class ManualFileError(OvsegError):
     """A file of the publisher's tree is missing or is not what it should be."""
 
 

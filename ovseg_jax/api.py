@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ovseg_jax.errors import MasksError
 from ovseg_jax.inference.encoded import EncodedImage
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Task
@@ -30,10 +31,6 @@ from ovseg_jax.models.generators.files import read_masks
 
 Photo = str | Path | LoadedImage | UInt8[np.ndarray, "H W 3"] | EncodedImage
 Masks = str | Path | Bool[np.ndarray, "q H W"]
-
-
-class MasksError(ValueError):
-    """Masks that cannot be used with a photo; the message names the file and the remedy."""
 
 
 class PhotoSegmenter(Segmenter):

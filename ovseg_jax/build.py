@@ -23,6 +23,7 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
     SamConfig,
 )
+from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
@@ -45,7 +46,7 @@ def method(config: ModelConfig) -> Method:
     """Builds the method's module around its towers and generator; parameters come separately.
 
     Raises:
-        ValueError: The parts do not fit together; the message names the field.
+        ConfigError: The parts do not fit together; the message names the field.
     """
     fields, dtype = dataclasses.asdict(config.method), jnp.dtype(config.clip.compute_dtype)
     kind = fields.pop("kind")
@@ -53,13 +54,13 @@ def method(config: ModelConfig) -> Method:
     if config.clip.variant:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):
-        raise ValueError(f"clip.variant is empty, but {needs} needs a CLIP model")
+        raise ConfigError(f"clip.variant is empty, but {needs} needs a CLIP model")
     build = method_class(config.method)
     module = build(clip=clip, generator=_generator(config, clip, dtype), **fields)
     for need in module.needs(len(templates(config.templates))):
         if not need.met:
             found = functools.reduce(getattr, need.field.split("."), config)
-            raise ValueError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
+            raise ConfigError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
     return module
 
 
@@ -71,7 +72,7 @@ def method_class(config: MethodConfig) -> type[Method]:
 
 def _generator(config: ModelConfig, clip: Any, dtype: Any) -> Any:
     if isinstance(config.generator, SamConfig):
-        raise ValueError(
+        raise ConfigError(
             "generator.kind is 'sam', but a model's own generator is 'query' or 'none': SAM makes "
             "masks for another model (--generator)"
         )
@@ -103,10 +104,10 @@ def mask_source(config: MaskSourceConfig) -> Any:
     """Builds the source of masks; None for the model's own generator, which needs parameters.
 
     Raises:
-        ValueError: The masks are those of another model, which cannot run inside this one's step.
+        ConfigError: The masks are those of another model, which cannot run inside this one's step.
     """
     if config.kind == "model":
-        raise ValueError(
+        raise ConfigError(
             f"masks.kind 'model' ({config.path}) serves evaluations only: to train on the masks of "
             "a generator, make it part of the model (model.generator, init_parts)"
         )
@@ -126,16 +127,16 @@ def check_source(config: MaskSourceConfig, module: Method, field: str = "masks")
         field: What the config calls this source.
 
     Raises:
-        ValueError: Masks of a generator are wanted from a model without one, or masks of another
+        ConfigError: Masks of a generator are wanted from a model without one, or masks of another
             model that is not named.
     """
     if config.kind == "model" and not config.path:
-        raise ValueError(
+        raise ConfigError(
             f"{field}.kind is 'model', but {field}.path is empty: name the weights or run "
             "whose masks are wanted"
         )
     if config.kind == "generator" and not module.makes_masks:
-        raise ValueError(
+        raise ConfigError(
             f"{field}.kind is 'generator', but the model has none (generator.kind is 'none'): give "
             f"it one, or set {field}.kind to 'ground_truth' or 'perturbed'"
         )
@@ -149,13 +150,13 @@ def check_classes(config: ModelConfig, classes: ClassList) -> None:
         classes: The training vocabulary.
 
     Raises:
-        ValueError: Labels would have no place in the list, or another class's.
+        ConfigError: Labels would have no place in the list, or another class's.
     """
     generator = config.generator
     if config.method.kind != "mask_generator" or generator.class_head != "linear":
         return
     if generator.num_classes != len(classes):
-        raise ValueError(
+        raise ConfigError(
             f"generator.num_classes is {generator.num_classes}, but data.vocabulary "
             f"{classes.name!r} has {len(classes)} classes"
         )
@@ -170,12 +171,12 @@ def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
     """Returns the indices of the classes that training keeps; None for all.
 
     Raises:
-        ValueError: A kept name is not in the vocabulary.
+        ConfigError: A kept name is not in the vocabulary.
     """
     if not data.classes:
         return None
     if unknown := sorted(set(data.classes) - set(classes.names)):
-        raise ValueError(f"data.classes: {unknown} are not in {data.vocabulary}")
+        raise ConfigError(f"data.classes: {unknown} are not in {data.vocabulary}")
     return [index for index, name in enumerate(classes.names) if name in data.classes]
 
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from ovseg_jax.errors import OvsegError
+
 T = TypeVar("T")
 
 
-class ConfigError(ValueError):
+class ConfigError(OvsegError, ValueError):
     """A stored config does not fit the schema; the message names the field."""
 
 

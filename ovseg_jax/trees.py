@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ovseg_jax.errors import OvsegError
+
 T = TypeVar("T")
 
 
-class TreeError(ValueError):
+class TreeError(OvsegError, ValueError):
     """Parameters or patterns do not fit each other; the message lists every problem."""
 
 

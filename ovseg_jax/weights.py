@@ -26,13 +26,14 @@ from safetensors.numpy import load_file, save_file
 from ovseg_jax import build, trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.typing import Params
 
 CONFIG, SAFETENSORS, ORBAX, REPORT = "config.json", "model.safetensors", "params", "report.json"
 TOKENIZER = "tokenizer.model"
 
 
-class WeightsError(ValueError):
+class WeightsError(OvsegError, ValueError):
     """A weights directory cannot be read or written; the message says which file and why."""
 
 

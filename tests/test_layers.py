@@ -1,6 +1,7 @@
 """Imports point down the layer list, and heavy libraries stay where they belong."""
 
 import ast
+import builtins
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees"),
+    ("typing", "config", "trees", "errors"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),
@@ -85,3 +86,22 @@ def test_heavy_libraries_stay_in_their_rooms(path):
 def test_what_computes_never_reads_the_config(name):
     for path in (ROOT / name).rglob("*.py"):
         assert not any(name.startswith("ovseg_jax.config") for name in imported_modules(path)), path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_raised_belongs_to_one_family(path):
+    """A bare builtin reaches users as a traceback, and passes by `except OvsegError`."""
+    defects = {"NotImplementedError", "AssertionError", "StopIteration", "SystemExit"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            name = getattr(node.exc.func, "id", "")
+            bare = isinstance(getattr(builtins, name, None), type) and name not in defects
+            assert not bare, f"{path}:{node.lineno} raises {name}; use a class of OvsegError"
+
+
+def test_every_error_class_descends_from_one():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
+                bases = [base.id for base in node.bases]
+                assert node.name == "OvsegError" or bases[0] == "OvsegError", f"{path}: {bases}"

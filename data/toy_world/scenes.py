@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from data.toy_world import captions, shapes, textures, things, world
+from ovseg_jax.errors import OperandError
 
 Style = Literal["web", "scene"]
 
@@ -87,12 +88,12 @@ def make_scene(rng: np.random.Generator, style: Style, size: int = 96) -> Scene:
         The picture, its segments and two captions.
 
     Raises:
-        ValueError: If the style is unknown or the size is too small to draw on.
+        OperandError: If the style is unknown or the size is too small to draw on.
     """
     if style not in STYLES:
-        raise ValueError(f"style: unknown value {style!r}; use one of {sorted(STYLES)}")
+        raise OperandError(f"style: unknown value {style!r}; use one of {sorted(STYLES)}")
     if size < 32:
-        raise ValueError(f"size: {size} is too small to draw on; use at least 32")
+        raise OperandError(f"size: {size} is too small to draw on; use at least 32")
     parameters = STYLES[style]
     canvas = _background(rng, parameters, size)
     for radius in _radii(rng, parameters, size):

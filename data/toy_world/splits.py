@@ -14,6 +14,7 @@ import numpy as np
 
 from data.toy_world import world
 from data.toy_world.scenes import Scene, Style, make_scene
+from ovseg_jax.errors import OperandError
 
 Split = Literal["web", "train", "validation", "test"]
 
@@ -36,10 +37,10 @@ def draw_example(split: Split, index: int, size: int = 96) -> Scene:
         The scene; segments that the split hides are void.
 
     Raises:
-        ValueError: If the split is unknown.
+        OperandError: If the split is unknown.
     """
     if split not in SPLIT_SEEDS:
-        raise ValueError(f"split: unknown value {split!r}; use one of {sorted(SPLIT_SEEDS)}")
+        raise OperandError(f"split: unknown value {split!r}; use one of {sorted(SPLIT_SEEDS)}")
     style: Style = "web" if split == "web" else "scene"
     scene = make_scene(np.random.default_rng([SPLIT_SEEDS[split], index]), style, size)
     if split == "web":

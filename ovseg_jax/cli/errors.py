@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from ovseg_jax.errors import OvsegError, OvsegWarning, printable
 
 TRACEBACK = "OVSEG_TRACEBACK"
 """Environment variable; when set, errors keep their traceback."""
 
 
-class UsageError(ValueError):
+class UsageError(OvsegError, ValueError):
     """Options that do not go together; the message says what to give instead."""
 
 
 def is_users(error: BaseException) -> bool:
-    """Whether an error is about what the user gave: the package's own classes, and files."""
-    ours = type(error).__module__.split(".")[0] == "ovseg_jax"
-    return ours or isinstance(error, OSError)
+    """Whether an error is about what the user gave: the package's own family, and files."""
+    return isinstance(error, OvsegError | OSError)
 
 
 def guarded(function: Callable[[Any], int | None], *arguments: Any) -> int:
@@ -28,7 +31,8 @@ def guarded(function: Callable[[Any], int | None], *arguments: Any) -> int:
     A defect of the program keeps its traceback, which is what a bug report needs.
     """
     try:
-        return function(*arguments) or 0
+        with _plain_warnings():
+            return function(*arguments) or 0
     except KeyboardInterrupt:
         print("ovseg: interrupted", file=sys.stderr)
         return 130
@@ -56,6 +60,23 @@ def run_program(
     return guarded(run, arguments)
 
 
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Shows the package's own warnings as lines, without the place in the program."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type, *place: Any) -> None:
+            if issubclass(category, OvsegWarning):
+                print(f"ovseg: warning: {message}", file=sys.stderr, flush=True)
+            else:
+                usual(message, category, *place)
+
+        warnings.simplefilter("always", OvsegWarning)
+        warnings.showwarning = show
+        yield
+
+
 def report(error: BaseException) -> None:
     """Prints one error."""
-    print(f"ovseg: error: {error}", file=sys.stderr)
+    print(f"ovseg: error: {printable(error)}", file=sys.stderr)

@@ -69,7 +69,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file")
+        raise ReadError(f"{path} is not a file")
     found = _read(path)
     dtypes = dict(Counter(array.dtype.name for array in found.values()))
     tensors, prefix = _without_prefix(found)

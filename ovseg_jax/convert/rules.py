@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax import trees
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.typing import Params
 
 Transform = Callable[[np.ndarray], np.ndarray | tuple[np.ndarray, ...]]
 Tensors = Mapping[str, np.ndarray]
 
 
-class ConversionError(ValueError):
+class ConversionError(OvsegError, ValueError):
     """A file and a table do not fit each other; the message lists every problem."""
 
 

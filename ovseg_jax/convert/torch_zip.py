@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from ovseg_jax.errors import OvsegError
 
-class ReadError(ValueError):
+
+class ReadError(OvsegError, ValueError):
     """A checkpoint cannot be read; the message names the file, what it is, and what to do."""
 
 

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
 from ovseg_jax.inference.frame import Frame, as_logits
 from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
@@ -73,13 +74,13 @@ def count_image(
         crowds: True segment ids that are crowds.
 
     Raises:
-        ValueError: If a predicted pixel carries an id that has no class.
+        OperandError: If a predicted pixel carries an id that has no class.
     """
     overlap = _overlaps(true_ids, predicted_ids)
     areas = dict(zip(*_unique(predicted_ids), strict=True))
     true_areas = dict(zip(*_unique(true_ids), strict=True))
     if unknown := sorted(areas.keys() - predicted_classes.keys() - {VOID}):
-        raise ValueError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
+        raise OperandError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
     counts = PanopticCounts.zeros(num_classes)
     pairs = {}
     for (true, predicted), pixels in overlap.items():

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from ovseg_jax.errors import OvsegError
 
-class OutputError(OSError):
+
+class OutputError(OvsegError, OSError):
     """A result could not be written; the message names the file, the reason and the space left."""
 
 

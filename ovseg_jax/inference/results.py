@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.words import Words
 from ovseg_jax.typing import Prediction
 
@@ -16,7 +17,7 @@ Task = Literal["semantic", "panoptic", "instance"]
 TASKS: tuple[Task, ...] = ("semantic", "panoptic", "instance")
 
 
-class SegmenterError(ValueError):
+class SegmenterError(OvsegError, ValueError):
     """A request that cannot be answered; the message says what to change."""
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import OvsegError
 
 # TensorFlow only reads data here; its notes about processors would drown ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
-class DataError(ValueError):
+class DataError(OvsegError, ValueError):
     """A data set is missing or is not what its config says."""
 
 

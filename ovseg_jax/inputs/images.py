@@ -20,12 +20,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ovseg_jax.errors import OvsegError
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded (Pillow's limit against bombs)."""
 
 
-class ImageError(ValueError):
+class ImageError(OvsegError, ValueError):
     """A picture that cannot be used; the message names the file and the remedy."""
 
 

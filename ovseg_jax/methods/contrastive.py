@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
@@ -61,7 +62,7 @@ class ContrastiveClip(MaskPooling):
         they are of uncut images.
         """
         if batch.captions is None:
-            raise ValueError("contrastive training needs Batch.captions: set data.captions")
+            raise ModelError("contrastive training needs Batch.captions: set data.captions")
         captions = self.clip.encode_text(batch.captions)
         same = (batch.captions[:, None] == batch.captions[None]).all(-1)
         pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)

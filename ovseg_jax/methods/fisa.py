@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics, average_templates
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
@@ -111,11 +112,11 @@ class Fisa(Method):
         """Indices of the blocks in which mask tokens ask the words.
 
         Raises:
-            ValueError: The tower has fewer blocks than that.
+            ModelError: The tower has fewer blocks than that.
         """
         layers, count = self.clip.visual.layers, self.word_blocks
         if self.words_enter in ("first", "last") and not 0 < count <= layers:
-            raise ValueError(f"word_blocks={count}, but the tower has {layers} blocks")
+            raise ModelError(f"word_blocks={count}, but the tower has {layers} blocks")
         every = tuple(range(layers))
         ways = {"all": every, "first": every[:count], "last": every[-count:], "none": ()}
         return ways[self.words_enter]

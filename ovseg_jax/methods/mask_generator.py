@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import Need, generator_needs
@@ -65,10 +66,10 @@ class MaskGenerator(Method):
         """Returns the class head's own logits.
 
         Raises:
-            ValueError: The masks do not come from the generator, so nothing names them.
+            ModelError: The masks do not come from the generator, so nothing names them.
         """
         if proposals.class_logits is None:
-            raise ValueError(
+            raise ModelError(
                 "masks without classes: this model names only its own generator's "
                 "(masks.kind 'generator')"
             )

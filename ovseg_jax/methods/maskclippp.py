@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.reweighted import ClassLoss, reweighted_loss
 from ovseg_jax.methods.method import Method, Metrics, average_templates, mask_accuracy
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
@@ -235,7 +236,7 @@ class MaskClipPlusPlus(Method):
 
     def _check_templates(self, text: Text) -> None:
         if (found := text.embeddings.shape[1]) != self.num_templates:
-            raise ValueError(
+            raise ModelError(
                 f"the vocabulary has {found} templates per name, but method.num_templates is "
                 f"{self.num_templates}: use the prompt set that the model was tuned with"
             )

@@ -36,6 +36,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
@@ -119,7 +120,7 @@ class Method(nn.Module):
             text: The vocabulary, for generators that name their masks by words.
 
         Raises:
-            ValueError: The model has no generator.
+            ModelError: The model has no generator.
         """
         return self.propose_all(batch, features, text, all_layers=False)[-1]
 
@@ -128,7 +129,7 @@ class Method(nn.Module):
     ) -> list[Proposals]:
         """As `propose`, with the answers of the generator's earlier layers before the last."""
         if self.generator is None:
-            raise ValueError("this model has no mask generator of its own; give masks")
+            raise ModelError("this model has no mask generator of its own; give masks")
         images = batch.images.astype(jnp.float32)
         layers = self.generator(images, batch.sizes, features.pyramid, all_layers=all_layers)
         if layers[-1].class_embeddings is None:
@@ -262,7 +263,7 @@ class Method(nn.Module):
         if not self.tune_text:
             return text
         if text.tokens is None:
-            raise ValueError("tune_text needs Text.tokens: build the text bank with keep_tokens")
+            raise ModelError("tune_text needs Text.tokens: build the text bank with keep_tokens")
         rows, templates, length = text.tokens.shape
         embedded = unit(self.clip.encode_text(text.tokens.reshape(-1, length)))
         return text.replace(embeddings=embedded.reshape(rows, templates, -1))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses import set_criterion
 from ovseg_jax.ops.mask_iou import mask_iou
 from ovseg_jax.ops.masks import NO_ID, binarise, coverage_of_ids, ids_present, resize_via
@@ -60,10 +61,10 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
         rng: Key for points and subsets.
 
     Raises:
-        ValueError: The masks come without classes.
+        ModelError: The masks come without classes.
     """
     if proposals.class_logits is None:
-        raise ValueError(
+        raise ModelError(
             "method.match_rule 'mask2former' compares classes too, and these masks have none: use "
             "masks.kind 'generator', or another rule"
         )

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.maskclippp import one_name_per_class
@@ -48,14 +49,14 @@ class OVSeg(MaskCropping):
         """Declares the prompts.
 
         Raises:
-            ValueError: Prompts are wanted in a tower that has no patches to put them in.
+            ModelError: Prompts are wanted in a tower that has no patches to put them in.
         """
         super().setup()
         if self.prompts == "none":
             return
         tower = self.clip.visual
         if not isinstance(tower, VisionTransformer) or not tower.class_token:
-            raise ValueError(
+            raise ModelError(
                 f"prompts {self.prompts!r} need a transformer with a class token, not "
                 f"{type(tower).__name__}; set method.prompts to 'none'"
             )

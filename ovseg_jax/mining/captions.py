@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.errors import OvsegError
+
 Captions = dict[str, tuple[str, ...]]
 """The captions of each photo by its file name, in the order of the file."""
 
 
-class CaptionError(ValueError):
+class CaptionError(OvsegError, ValueError):
     """A file of captions that cannot be used; the message names the file and the place."""
 
 

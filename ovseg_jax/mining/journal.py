@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ovseg_jax.errors import OvsegError
+
 try:
     import fcntl
 except ImportError:  # not on Windows; two processes on one shard are then not noticed
@@ -23,7 +25,7 @@ Record = dict[str, Any]
 """What is known of one photo: its number and name, its pairs, and what was dropped."""
 
 
-class JournalError(ValueError):
+class JournalError(OvsegError, ValueError):
     """A journal is damaged, in use, or does not belong to the photos."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.output import encode_rle
 from ovseg_jax.inputs.images import ImageError
 from ovseg_jax.mining.journal import Journal, Record, photos_of
@@ -25,7 +26,7 @@ MOST_FAILURES = 10
 """A run whose first photos all fail is stopped after so many: the fault is not the photos'."""
 
 
-class MiningError(ValueError):
+class MiningError(OvsegError, ValueError):
     """Mining cannot go on; the message says why."""
 
 

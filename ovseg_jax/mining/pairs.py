@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.files import write_atomically
 from ovseg_jax.mining.journal import Record
 
@@ -27,7 +28,7 @@ MOST_LISTED = 20
 """Nouns, and failed photos, that the statistics name."""
 
 
-class PairsError(ValueError):
+class PairsError(OvsegError, ValueError):
     """A folder of pairs is incomplete or damaged."""
 
 

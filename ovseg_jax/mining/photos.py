@@ -12,6 +12,7 @@ from jaxtyping import Bool, UInt8
 
 from ovseg_jax import build
 from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.instance import harden
 from ovseg_jax.inference.segmenter import Segmenter
@@ -136,7 +137,7 @@ class DatasetPhotos:
         return Photo(name, example["image"], captions, NamedMasks(masks, names))
 
 
-class MaskFileError(ValueError):
+class MaskFileError(OvsegError, ValueError):
     """The masks of a photo cannot be read; the message names the file."""
 
 

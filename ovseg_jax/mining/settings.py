@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.files import write_atomically
 
 FILE, FORMAT = "settings.json", 1
 
 
-class SettingsError(ValueError):
+class SettingsError(OvsegError, ValueError):
     """A folder was made with other settings; the message names them."""
 
 

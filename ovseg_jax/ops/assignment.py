@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 from optax.assignment import hungarian_algorithm
 
+from ovseg_jax.errors import OperandError
+
 LARGEST_COST = 1e6
 """Stands for costs that are not finite, and bounds all others."""
 
@@ -25,10 +27,10 @@ def assign(costs: Float[Array, "b q n"], valid: Bool[Array, "b n"]) -> Int[Array
         Row of each column; -1 where the column is not valid.
 
     Raises:
-        ValueError: There are more columns than rows.
+        OperandError: There are more columns than rows.
     """
     if costs.shape[2] > costs.shape[1]:
-        raise ValueError(
+        raise OperandError(
             f"{costs.shape[2]} ground-truth slots cannot each have one of {costs.shape[1]} queries"
         )
     bounded = jnp.nan_to_num(

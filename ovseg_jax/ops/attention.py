@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.divisors import largest_divisor
 
 FORMS = ("reference", "xla", "chunked", "cudnn")
@@ -53,7 +54,7 @@ def attention(
         The mixed values, in the dtype of `query`.
 
     Raises:
-        ValueError: The form is unknown, or "cudnn" is asked for where it cannot run.
+        OperandError: The form is unknown, or "cudnn" is asked for where it cannot run.
     """
     form = form or choose_form(query, key, bias)
     if form == "xla":
@@ -62,14 +63,14 @@ def attention(
         )
     if form == "cudnn":
         if problem := cudnn_problem(query, key, bias):
-            raise ValueError(f"the cuDNN form of attention cannot run: {problem}")
+            raise OperandError(f"the cuDNN form of attention cannot run: {problem}")
         if bias is not None:  # the kernel takes a bias of the queries' type, over all rows
             bias = _whole(bias, query, key).astype(query.dtype)
         return jax.nn.dot_product_attention(
             query, key, value, bias, is_causal=causal, implementation="cudnn"
         )
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if causal:
         bias = _causal(bias, query.shape[1], key.shape[1])
     return (_chunked if form == "chunked" else _reference)(query, key, value, bias)

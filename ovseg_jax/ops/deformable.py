@@ -20,6 +20,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import OperandError
+
 FORMS = ("reference", "packed")
 CHUNK = 2048
 """Queries of one head that are sampled at once; the fastest on CPU."""
@@ -41,14 +43,14 @@ def deformable_sample(
         form: One of `FORMS`.
 
     Raises:
-        ValueError: The form is unknown, or the levels do not agree.
+        OperandError: The form is unknown, or the levels do not agree.
     """
     if len(values) != places.shape[3] or places.shape[:-1] != weights.shape:
-        raise ValueError(
+        raise OperandError(
             f"{len(values)} maps, places {places.shape} and weights {weights.shape} do not agree"
         )
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     return (_packed if form == "packed" else _reference)(values, places, weights)
 
 

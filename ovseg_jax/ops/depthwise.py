@@ -15,6 +15,8 @@ from jax import lax
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
+
 FORMS = ("grouped", "shift")
 TILE = 4
 """Side of the square tile of the kernel gradient, in pixels.
@@ -45,14 +47,14 @@ def depthwise_conv(
         The convolved maps, in the dtype of `x`.
 
     Raises:
-        ValueError: If the form is unknown or a side of the kernel is even.
+        OperandError: If the form is unknown or a side of the kernel is even.
     """
     if form is None:
         form = "shift" if jax.default_backend() == "cpu" else "grouped"
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
-        raise ValueError(f"kernel has sides {kernel.shape[:2]}; both must be odd to keep the size")
+        raise OperandError(f"kernel has sides {kernel.shape[:2]}; odd ones keep the size")
     convolve = _convolve_grouped if form == "grouped" else _convolve_by_shifts
     return convolve(x, kernel.astype(x.dtype))
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from ovseg_jax.errors import OperandError
+
 METHODS = ("nearest", "bilinear", "bicubic")
 
 
@@ -32,7 +34,7 @@ def interpolation_matrix(
         Read-only float64 weights.
 
     Raises:
-        ValueError: If the method is unknown, a length is below 1, or the options do not combine.
+        OperandError: If the method is unknown, a length is below 1, or the options do not combine.
     """
     _check(source, target, method, antialias, align_corners)
     if method == "nearest":
@@ -47,13 +49,13 @@ def interpolation_matrix(
 
 def _check(source: int, target: int, method: str, antialias: bool, align_corners: bool) -> None:
     if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
+        raise OperandError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
     if source < 1 or target < 1:
-        raise ValueError(f"cannot resize an axis of {source} to {target}; both must be at least 1")
+        raise OperandError(f"cannot resize an axis of {source} to {target}; give at least 1")
     if method == "nearest" and (antialias or align_corners):
-        raise ValueError("method='nearest' takes neither antialias nor align_corners")
+        raise OperandError("method='nearest' takes neither antialias nor align_corners")
     if antialias and align_corners:
-        raise ValueError("antialias and align_corners do not combine; choose one")
+        raise OperandError("antialias and align_corners do not combine; choose one")
 
 
 def _nearest_matrix(source: int, target: int) -> np.ndarray:

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from ovseg_jax.errors import OperandError
+
 FORMS = ("broadcast", "matmul", "popcount")
 EXACT_IN_FLOAT32 = 2**24
 """Counts below this are exact in float32 whatever the order of the additions."""
@@ -36,12 +38,12 @@ def mask_iou(
         IoU in float32.
 
     Raises:
-        ValueError: If the form is unknown.
+        OperandError: If the form is unknown.
     """
     if form is None:
         form = "popcount" if jax.default_backend() == "cpu" else "matmul"
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if form == "popcount":
         return mask_iou_packed(pack_masks(first), pack_masks(second), eps=eps)
     first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.assignment import assign
 from ovseg_jax.typing import struct
 
@@ -48,10 +49,10 @@ def binarise_logits(
         True inside the mask.
 
     Raises:
-        ValueError: If the probability is not strictly between 0 and 1.
+        OperandError: If the probability is not strictly between 0 and 1.
     """
     if not 0 < probability < 1:
-        raise ValueError(f"probability={probability} must lie strictly between 0 and 1")
+        raise OperandError(f"probability={probability} must lie strictly between 0 and 1")
     return logits >= math.log(probability / (1 - probability))
 
 
@@ -92,12 +93,12 @@ def match_by_iou(  # noqa: PLR0913  (two arrays, two validities, a key, three nu
         The pairs, padded at the end.
 
     Raises:
-        ValueError: If the rule is unknown or the capacity is below 1.
+        OperandError: If the rule is unknown or the capacity is below 1.
     """
     if rule not in RULES:
-        raise ValueError(f"rule={rule!r} is unknown; choose one of {', '.join(RULES)}")
+        raise OperandError(f"rule={rule!r} is unknown; choose one of {', '.join(RULES)}")
     if capacity < 1:
-        raise ValueError(f"capacity={capacity} must be at least 1")
+        raise OperandError(f"capacity={capacity} must be at least 1")
     passes = ious > threshold if rule == "one_per_truth" else ious >= threshold
     passes = passes & pred_valid[:, None] & gt_valid[None, :]
     pick_key, cap_key = jax.random.split(rng)

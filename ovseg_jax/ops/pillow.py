@@ -19,6 +19,8 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import UInt8
 
+from ovseg_jax.errors import OperandError
+
 METHODS = ("bilinear", "bicubic")
 FRACTION_BITS = 22
 ROWS_PER_STRIP = 32
@@ -75,12 +77,12 @@ def resize_image(
         RGB pixels.
 
     Raises:
-        ValueError: If the method is unknown or a side of either size is below 1.
+        OperandError: If the method is unknown or a side of either size is below 1.
     """
     if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
+        raise OperandError(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}")
     if min(*image.shape[:2], *size) < 1:
-        raise ValueError(f"cannot resize an image of {image.shape[:2]} to {tuple(size)} pixels")
+        raise OperandError(f"cannot resize an image of {image.shape[:2]} to {tuple(size)} pixels")
     if size[1] != image.shape[1]:
         image = _resize_width(image, size[1], method)
     if size[0] != image.shape[0]:

@@ -12,6 +12,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.errors import OperandError
+
 FORMS = ("softmax", "sigmoid")
 
 
@@ -60,10 +62,10 @@ def average_under_maps(
         One vector per map, in the dtype of `features`.
 
     Raises:
-        ValueError: If the form is unknown.
+        OperandError: If the form is unknown.
     """
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     flat = maps.astype(jnp.float32).reshape(*maps.shape[:3], -1)  # [b, q, m, hw]
     weigh = _softmax_of_log_sigmoid if form == "softmax" else _normalised_sigmoid
     weights = weigh(flat).reshape(maps.shape).astype(features.dtype)
@@ -119,11 +121,11 @@ def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis:
         The results for all masks, joined along `axis`.
 
     Raises:
-        ValueError: If the chunk is below 1, or the arrays differ in their number of masks.
+        OperandError: If the chunk is below 1, or the arrays differ in their number of masks.
     """
     counts = {leaf.shape[axis] for leaf in jax.tree.leaves(arrays)}
     if chunk < 1 or len(counts) != 1:
-        raise ValueError(f"chunk={chunk} over arrays of {sorted(counts)} masks along axis {axis}")
+        raise OperandError(f"chunk={chunk} over arrays of {sorted(counts)} masks along axis {axis}")
     count = counts.pop()
     if count <= chunk:
         return function(arrays)

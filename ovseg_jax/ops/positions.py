@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.resize import resize
 
 WAYS: dict[str, dict] = {
@@ -37,12 +38,12 @@ def resample_positions(
         Vectors of the new grid, row by row, in the dtype of `table`.
 
     Raises:
-        ValueError: The way is unknown, or the table is not of the old grid.
+        OperandError: The way is unknown, or the table is not of the old grid.
     """
     if way not in WAYS:
-        raise ValueError(f"position resize {way!r} is unknown; choose one of {', '.join(WAYS)}")
+        raise OperandError(f"position resize {way!r} is unknown; choose one of {', '.join(WAYS)}")
     if table.shape[0] != old[0] * old[1]:
-        raise ValueError(f"{table.shape[0]} position embeddings are not a grid of {old}")
+        raise OperandError(f"{table.shape[0]} position embeddings are not a grid of {old}")
     if old == new:
         return table
     grid = jnp.asarray(table).reshape(1, *old, -1)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
+
 FORMS = ("reference", "chunked")
 CHUNK = 256
 """Query cells that the chunked form takes at once."""
@@ -41,13 +43,13 @@ def relative_attention(
         form: One of `FORMS`; None for the one that fits the size.
 
     Raises:
-        ValueError: The form is unknown.
+        OperandError: The form is unknown.
     """
     batch, length, heads, _ = query.shape
     if form is None:
         form = "chunked" if 4 * batch * heads * length**2 > LARGE else "reference"
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     parts = [jnp.swapaxes(x, 1, 2) for x in (query, key, value, rows, columns)]
     if form == "reference":
         return jnp.swapaxes(_mix(*parts), 1, 2)

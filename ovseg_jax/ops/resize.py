@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.interpolation import interpolation_matrix
 
 FORMS = ("matmul", "gather")
@@ -41,7 +42,7 @@ def resize(
         The resized maps, in the dtype of `x`.
 
     Raises:
-        ValueError: If the method is unknown, a side is below 1, or the options do not combine.
+        OperandError: If the method is unknown, a side is below 1, or the options do not combine.
     """
     options = (method, antialias, align_corners)
     rows = interpolation_matrix(x.shape[1], size[0], *options)
@@ -68,7 +69,7 @@ def resize_masks(
         The resized masks, in the dtype of `masks`.
 
     Raises:
-        ValueError: As for `resize`.
+        OperandError: As for `resize`.
     """
     options = (method, False, align_corners)
     rows = interpolation_matrix(masks.shape[-2], size[0], *options)
@@ -96,10 +97,10 @@ def resample_masks(
         The results, in the dtype of `masks`.
 
     Raises:
-        ValueError: If the form is unknown.
+        OperandError: If the form is unknown.
     """
     if form not in (None, *FORMS):
-        raise ValueError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     return _resample(masks, rows, columns, axes=(masks.ndim - 2, masks.ndim - 1), form=form)
 
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import OperandError
 from ovseg_jax.typing import struct
 
 
@@ -38,10 +39,10 @@ def rotation(
         temperature: Ratio of the fastest to the slowest turn, nearly.
 
     Raises:
-        ValueError: The channels are no multiple of four.
+        OperandError: The channels are no multiple of four.
     """
     if channels % 4:
-        raise ValueError(f"rotary positions need channels in fours, not {channels}")
+        raise OperandError(f"rotary positions need channels in fours, not {channels}")
     frequencies = temperature ** (-np.arange(0, channels // 2, 2) / (channels // 2))
     rows, columns = (np.arange(n) / n * span for n in grid)
     angles = [np.repeat(np.outer(t, frequencies), 2, axis=-1) for t in (rows, columns)]
@@ -65,10 +66,10 @@ def rotate_cells(
         The turned tokens, in the dtype of `x`; computed in at least float32.
 
     Raises:
-        ValueError: The tokens behind the prefix are not the cells of the grid.
+        OperandError: The tokens behind the prefix are not the cells of the grid.
     """
     if x.shape[1] - prefix != turn.cosine.shape[0]:
-        raise ValueError(
+        raise OperandError(
             f"{x.shape[1]} tokens less {prefix} in front are not {turn.cosine.shape[0]} cells"
         )
     cells = x[:, prefix:].astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -8,6 +8,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from ovseg_jax.errors import OperandError
+
 TEMPERATURE = 10_000.0
 EPS = 1e-6
 
@@ -26,10 +28,10 @@ def sine_positions(height: int, width: int, channels: int) -> Float[np.ndarray, 
             column, each with sines at even places and cosines at odd ones.
 
     Raises:
-        ValueError: The channels are no multiple of four.
+        OperandError: The channels are no multiple of four.
     """
     if channels % 4:
-        raise ValueError(f"sine positions of {channels} channels: must be a multiple of four")
+        raise OperandError(f"sine positions of {channels} channels: must be a multiple of four")
     half = channels // 2
     rows, columns = _axis(height, half), _axis(width, half)
     return np.concatenate(

@@ -19,10 +19,11 @@ import jax
 import orbax.checkpoint as ocp
 
 from ovseg_jax.config import CheckpointConfig
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.training.state import TrainState
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(OvsegError, RuntimeError):
     """A checkpoint could not be written or read."""
 
 

@@ -9,6 +9,7 @@ import optax
 
 from ovseg_jax import trees
 from ovseg_jax.config import LrFactor, OptimizerConfig
+from ovseg_jax.configs_io import ConfigError
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
@@ -68,13 +69,13 @@ def scale_updates(
         trainable: The parameters that will be updated.
 
     Raises:
-        ValueError: A pattern matches nothing.
+        ConfigError: A pattern matches nothing.
     """
     patterns = tuple(item.pattern for item in factors)
     paths = trees.flatten(trainable)
     found = {path: trees.first_match(path, patterns) for path in paths}
     if unused := [item for item in patterns if item not in found.values()]:
-        raise ValueError(f"optimizer.lr_factors: no trainable parameter matches {unused}")
+        raise ConfigError(f"optimizer.lr_factors: no trainable parameter matches {unused}")
     rates = {item.pattern: item.factor for item in reversed(factors)}
     scales = trees.unflatten({path: rates.get(match, 1.0) for path, match in found.items()})
     return optax.stateless(

@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from ovseg_jax import trees
 from ovseg_jax.config import MeshConfig
+from ovseg_jax.configs_io import ConfigError
 
 PARAM_RULES = (  # pattern, mesh axis of each weight dimension
     (r".*/expand/kernel", P(None, "fsdp")),
@@ -49,13 +50,13 @@ def make_mesh(config: MeshConfig) -> Mesh:
     """Lays all devices out as data x fsdp.
 
     Raises:
-        ValueError: The devices do not fill the grid.
+        ConfigError: The devices do not fill the grid.
     """
     total = jax.device_count()
     sizes = [config.data, config.fsdp]
     known = int(np.prod([size for size in sizes if size > 0]))
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
-        raise ValueError(
+        raise ConfigError(
             f"mesh: data={config.data} x fsdp={config.fsdp} does not fill {total} devices; "
             "set one axis to -1 to take what is left"
         )

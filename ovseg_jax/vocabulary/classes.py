@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.vocabulary.palette import palette_color
 
 INVALID_NAME = "invalid_class_id"
@@ -28,7 +29,7 @@ INVALID_NAME = "invalid_class_id"
 _ID_LINE = re.compile(r"\s*(-?\d+)\s*:(.*)")
 
 
-class VocabularyError(ValueError):
+class VocabularyError(OvsegError, ValueError):
     """A vocabulary that cannot be used; the message names its source and the remedy."""
 
 

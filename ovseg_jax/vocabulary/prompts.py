@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ovseg_jax.vocabulary.classes import VocabularyError
+
 VILD14 = (
     "a photo of a {}.",
     "This is a photo of a {}",
@@ -114,8 +116,8 @@ def templates(name: str) -> tuple[str, ...]:
     """Returns a set of templates; `{}` stands for the class name.
 
     Raises:
-        ValueError: There is no such set; the message lists all.
+        VocabularyError: There is no such set; the message lists all.
     """
     if name not in TEMPLATES:
-        raise ValueError(f"no prompt templates {name!r}; known: {', '.join(TEMPLATES)}")
+        raise VocabularyError(f"no prompt templates {name!r}; known: {', '.join(TEMPLATES)}")
     return TEMPLATES[name]

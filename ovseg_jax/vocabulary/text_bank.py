@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.typing import Text
+from ovseg_jax.vocabulary.classes import VocabularyError
 from ovseg_jax.vocabulary.text_cache import TextCache, default_directory
 
 __all__ = ["TextCache", "bucket", "build_text", "default_directory", "embed_names"]
@@ -65,8 +66,8 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
         progress: Called with (texts embedded, texts in all).
 
     Raises:
-        ValueError: No classes, a class without names, an empty name, a template without `{}`, or
-            `seen` of another length.
+        VocabularyError: No classes, a class without names, an empty name, a template without
+            `{}`, or `seen` of another length.
     """
     synonyms = _synonyms(classes)
     names = [name for group in synonyms for name in group]
@@ -75,7 +76,7 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
     num_rows, num_slots = bucket(len(names)), bucket(len(synonyms))
     tokens = _tokens(names, templates, tokenizer) if keep_tokens else None
     if seen is not None and len(seen) != len(synonyms):
-        raise ValueError(f"seen has {len(seen)} entries for {len(synonyms)} classes")
+        raise VocabularyError(f"seen has {len(seen)} entries for {len(synonyms)} classes")
     given = np.zeros(len(synonyms), bool) if seen is None else np.asarray(seen, bool)
     text = Text(
         embeddings=_gather(known, names, num_rows),
@@ -202,19 +203,19 @@ def _synonyms(classes: Iterable[Any]) -> list[tuple[str, ...]]:
     entries = getattr(classes, "classes", classes)
     groups = [tuple(getattr(entry, "synonyms", entry)) for entry in entries]
     if not groups:
-        raise ValueError("the vocabulary is empty; name at least one class")
+        raise VocabularyError("the vocabulary is empty; name at least one class")
     if empty := [index for index, group in enumerate(groups) if not group]:
-        raise ValueError(f"classes {empty} of the vocabulary have no name")
+        raise VocabularyError(f"classes {empty} of the vocabulary have no name")
     return groups
 
 
 def _check(names: Sequence[str], templates: Sequence[str]) -> None:
     if blank := [index for index, name in enumerate(names) if not name.strip()]:
-        raise ValueError(f"names {blank} of the vocabulary are empty")
+        raise VocabularyError(f"names {blank} of the vocabulary are empty")
     if wrong := [template for template in templates if template.count("{}") != 1]:
-        raise ValueError(f"templates need exactly one {{}}: {wrong}")
+        raise VocabularyError(f"templates need exactly one {{}}: {wrong}")
     if not templates:
-        raise ValueError("no templates given; use ('{}',) for bare names")
+        raise VocabularyError("no templates given; use ('{}',) for bare names")
 
 
 def _pad(array: np.ndarray, size: int, value: int = 0) -> np.ndarray:

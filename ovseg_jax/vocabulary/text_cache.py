@@ -15,6 +15,8 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ovseg_jax.errors import OperandError
+
 SUFFIX = ".safetensors"
 MOST_FILES = 32
 """More files of one bank are merged, since each costs a millisecond."""
@@ -108,10 +110,10 @@ def _read(path: Path, templates: int) -> File:
     rows = np.memmap(path, np.float32, "r", offset=8 + header, shape=shape)
     fits = len(shape) == 3 and shape[:2] == (len(names), templates)
     if not fits or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{path} does not hold {templates} rows for each of its names")
+        raise OperandError(f"{path} does not hold {templates} rows for each of its names")
     lengths = np.einsum("std,std->st", rows, rows)
     if not np.all(np.abs(lengths - 1) < 1e-2):
-        raise ValueError(f"{path} holds rows that are not of unit length")
+        raise OperandError(f"{path} holds rows that are not of unit length")
     return dict(zip(names, rows, strict=True))
 
 

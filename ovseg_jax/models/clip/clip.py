@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Features
@@ -62,11 +63,11 @@ class Clip(nn.Module):
             sizes: Height and width of the picture inside the frame.
 
         Raises:
-            ValueError: A side is no multiple of the stride, so that cells and masks would not lie
+            ModelError: A side is no multiple of the stride, so that cells and masks would not lie
                 over each other.
         """
         if images.shape[1] % self.stride or images.shape[2] % self.stride:
-            raise ValueError(
+            raise ModelError(
                 f"images of {images.shape[1]} x {images.shape[2]} pixels do not divide into cells "
                 f"of {self.stride}; pad them to a multiple"
             )

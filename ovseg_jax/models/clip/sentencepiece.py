@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int
 
+from ovseg_jax.errors import MissingPackageError, ModelError
+
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -43,7 +45,7 @@ class SentencePieceTokenizer:
 
         Raises:
             ImportError: The `sentencepiece` package is missing.
-            ValueError: The file is missing or no SentencePiece model.
+            ModelError: The file is missing or no SentencePiece model.
         """
         self._encoder = _load(file)
         self._canonical = canonical
@@ -74,12 +76,12 @@ def _load(file: Path | str) -> Any:
     try:
         import sentencepiece
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             "SigLIP's tokenizer needs the package sentencepiece: pip install 'ovseg-jax[siglip]'"
         ) from error
     if not Path(file).is_file():
-        raise ValueError(f"{file} is not a file; SigLIP needs its SentencePiece model there")
+        raise ModelError(f"{file} is not a file; SigLIP needs its SentencePiece model there")
     try:
         return sentencepiece.SentencePieceProcessor(model_file=str(file))
     except (RuntimeError, OSError) as error:
-        raise ValueError(f"{file} is no SentencePiece model: {error}") from error
+        raise ModelError(f"{file} is no SentencePiece model: {error}") from error

@@ -14,6 +14,7 @@ from jax.nn.initializers import normal, xavier_uniform
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.layers import MLP, LayerNorm, gelu_tanh
 from ovseg_jax.models.transformer import Attention, clip_block
@@ -136,13 +137,13 @@ class SiglipTextTower(nn.Module):
         """Embeds tokenised texts; not normalised.
 
         Raises:
-            ValueError: The rows are not as long as the context.
+            ModelError: The rows are not as long as the context.
         """
         table = self.param("token_embedding", normal(0.02), (self.vocab_size, self.width))
         shape = (self.context_length, self.width)
         positions = self.param("position_embedding", normal(self.width**-0.5), shape)
         if tokens.shape[1] != self.context_length and not self.is_initializing():
-            raise ValueError(
+            raise ModelError(
                 f"texts of {tokens.shape[1]} tokens, but SigLIP reads exactly "
                 f"{self.context_length}; use the tokenizer of this variant"
             )

@@ -6,6 +6,7 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm, gelu, quick_gelu
 from ovseg_jax.models.transformer import TransformerBlock, clip_block
 
@@ -43,10 +44,10 @@ class TextTower(nn.Module):
             tokens: Ids, zero-padded; `l` may be shorter than the context.
 
         Raises:
-            ValueError: The rows are longer than the context.
+            ModelError: The rows are longer than the context.
         """
         if tokens.shape[1] > self.context_length:
-            raise ValueError(
+            raise ModelError(
                 f"texts of {tokens.shape[1]} tokens, but the context is {self.context_length}; "
                 "use the tokenizer of this variant"
             )

@@ -6,6 +6,7 @@ import difflib
 
 from jax.typing import DTypeLike
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.rows import ROWS as VARIANTS
 from ovseg_jax.models.clip.rows import Variant
@@ -21,13 +22,13 @@ def variant(name: str) -> Variant:
     """Returns the row of a model.
 
     Raises:
-        ValueError: There is no such row; the message names the nearest and lists all.
+        ModelError: There is no such row; the message names the nearest and lists all.
     """
     if name in VARIANTS:
         return VARIANTS[name]
     near = difflib.get_close_matches(name, VARIANTS, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no CLIP variant {name!r}.{hint} Known: {', '.join(VARIANTS)}")
+    raise ModelError(f"no CLIP variant {name!r}.{hint} Known: {', '.join(VARIANTS)}")
 
 
 def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "") -> Clip:
@@ -39,13 +40,13 @@ def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "
         position_resize: A key of `ovseg_jax.ops.positions.WAYS` in place of the tower's own.
 
     Raises:
-        ValueError: There is no such row, or its image tower has no positions to resize.
+        ModelError: There is no such row, or its image tower has no positions to resize.
     """
     row = variant(name)
     options = {"dtype": dtype}
     if position_resize:
         if not hasattr(row.visual, "position_resize"):
-            raise ValueError(f"{name} has no position embedding; leave position_resize empty")
+            raise ModelError(f"{name} has no position embedding; leave position_resize empty")
         options["position_resize"] = position_resize
     return Clip(
         visual=row.visual.clone(**options),
@@ -65,7 +66,7 @@ def build_tokenizer(name: str, file: str = "") -> Tokenizer:
         file: SentencePiece model, for the variants that need one.
 
     Raises:
-        ValueError: The variant needs a file and none was given, or it cannot be read.
+        ModelError: The variant needs a file and none was given, or it cannot be read.
     """
     row = variant(name)
     if row.tokenizer == "hash":
@@ -73,7 +74,7 @@ def build_tokenizer(name: str, file: str = "") -> Tokenizer:
     if row.tokenizer == "bpe":
         return BpeTokenizer(row.text.context_length)
     if not file:
-        raise ValueError(
+        raise ModelError(
             f"{name} reads text by a SentencePiece model that does not come with its weights: "
             "convert with --tokenizer FILE, or set clip.tokenizer_file"
         )

@@ -19,6 +19,7 @@ from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.transformer import TransformerBlock
 
@@ -54,10 +55,10 @@ class SemanticExtraction(nn.Module):
             valid: Classes that exist.
 
         Raises:
-            ValueError: The rank does not divide into heads.
+            ModelError: The rank does not divide into heads.
         """
         if self.rank % self.heads:
-            raise ValueError(f"rank={self.rank} does not divide into {self.heads} heads")
+            raise ModelError(f"rank={self.rank} does not divide into {self.heads} heads")
         rank, values = self.rank or self.width, zeros if self.silent else lecun_normal()
         query = nn.Dense(rank, dtype=self.dtype, name="query")(tokens)
         key = nn.Dense(rank, dtype=self.dtype, name="key")(words)

@@ -12,6 +12,7 @@ from jax.nn.initializers import normal, xavier_uniform, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, FeedForwardLayer
 from ovseg_jax.ops.deformable import deformable_sample
@@ -162,11 +163,11 @@ class DeformableDecoder(nn.Module):
         """Decodes trunk maps, by name from "res2" at stride 4 on.
 
         Raises:
-            ValueError: There are fewer maps than levels and one more.
+            ModelError: There are fewer maps than levels and one more.
         """
         names = sorted(pyramid)
         if len(names) <= self.levels:
-            raise ValueError(
+            raise ModelError(
                 f"{self.levels} levels and one finer map are needed, the trunk has {names}"
             )
         coarse = [pyramid[name].astype(self.dtype) for name in names[: -self.levels - 1 : -1]]

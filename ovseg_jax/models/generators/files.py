@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
+from ovseg_jax.errors import MasksError
 from ovseg_jax.models.generators import json_masks
 from ovseg_jax.models.generators.json_masks import MaskEntry
 
@@ -49,14 +50,14 @@ def read_masks(path: str | Path, image_name: str, height: int, width: int) -> Fi
         width: Width of the image as shown, in pixels.
 
     Raises:
-        ValueError: Names the file and the field that is wrong, missing or of another size.
+        MasksError: Names the file and the field that is wrong, missing or of another size.
     """
     path = Path(path)
     size = (height, width)
     if path.is_dir():
         return FileMasks(masks=_read_folder(path, image_name, size))
     if not path.exists():
-        raise ValueError(f"{path}: no such file or folder of masks")
+        raise MasksError(f"{path}: no such file or folder of masks")
     suffix = path.suffix.lower()
     if suffix == ".json":
         return _read_json(path, image_name, size)
@@ -65,14 +66,14 @@ def read_masks(path: str | Path, image_name: str, height: int, width: int) -> Fi
         return FileMasks(masks=_masks_of(ids, np.unique(ids[ids > 0]), path))
     if suffix == ".npz":
         return _read_archive(path, size)
-    raise ValueError(f"{path}: masks come as .json, .png, .npz or a folder, not {suffix or 'this'}")
+    raise MasksError(f"{path}: masks come as .json, .png, .npz or a folder, not {suffix or 'this'}")
 
 
 def read_ids(path: Path, size: tuple[int, int]) -> Int[np.ndarray, "H W"]:
     """Reads a PNG with one id per pixel; colours count as R + 256 G + 65536 B.
 
     Raises:
-        ValueError: It is no picture, or not of this height and width.
+        MasksError: It is no picture, or not of this height and width.
     """
     pixels = _read_picture(path, size).astype(np.int64)
     if pixels.ndim == 2:
@@ -87,9 +88,9 @@ def _read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
             alpha = picture.mode in ("LA", "PA", "La")
             pixels = np.asarray(picture)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error})") from error
+        raise MasksError(f"{path}: not a readable picture ({error})") from error
     if pixels.shape[:2] != size:
-        raise ValueError(_wrong_size(path, "the picture", pixels.shape[:2], size))
+        raise MasksError(_wrong_size(path, "the picture", pixels.shape[:2], size))
     return pixels[..., 0] if alpha else pixels
 
 
@@ -106,7 +107,7 @@ def _masks_of(
     ids: Int[np.ndarray, "H W"], wanted: Int[np.ndarray, " q"], path: Path
 ) -> Bool[np.ndarray, "q H W"]:
     if not len(wanted):
-        raise ValueError(f"{path}: holds no mask; every pixel is 0")
+        raise MasksError(f"{path}: holds no mask; every pixel is 0")
     return ids[None] == wanted[:, None, None]
 
 
@@ -114,7 +115,7 @@ def _read_folder(folder: Path, image_name: str, size: tuple[int, int]) -> Bool[n
     own = folder / Path(image_name).stem
     files = sorted((own if own.is_dir() else folder).glob("*.png"))
     if not files:
-        raise ValueError(f"{folder}: holds no .png, neither directly nor in {own.name}/")
+        raise MasksError(f"{folder}: holds no .png, neither directly nor in {own.name}/")
     pictures = [_read_picture(file, size) for file in files]
     return np.stack([p.astype(bool) if p.ndim == 2 else p[..., :3].any(-1) for p in pictures])
 
@@ -124,19 +125,19 @@ def _read_archive(path: Path, size: tuple[int, int]) -> FileMasks:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a readable .npz of plain arrays ({error})") from error
+        raise MasksError(f"{path}: not a readable .npz of plain arrays ({error})") from error
     masks = arrays.get("masks")
     if masks is None:
-        raise ValueError(f"{path}: has no array 'masks', only {sorted(arrays)}")
+        raise MasksError(f"{path}: has no array 'masks', only {sorted(arrays)}")
     if masks.ndim != 3 or not len(masks):
-        raise ValueError(f"{path}: 'masks' has shape {masks.shape}, not [masks, height, width]")
+        raise MasksError(f"{path}: 'masks' has shape {masks.shape}, not [masks, height, width]")
     if masks.shape[1:] != size:
-        raise ValueError(_wrong_size(path, "'masks'", masks.shape[1:], size))
+        raise MasksError(_wrong_size(path, "'masks'", masks.shape[1:], size))
     if masks.dtype != bool and not np.isin(masks, (0, 1)).all():
-        raise ValueError(f"{path}: 'masks' holds values other than 0 and 1")
+        raise MasksError(f"{path}: 'masks' holds values other than 0 and 1")
     for name in ("scores", "labels", "names"):
         if name in arrays and arrays[name].shape != (len(masks),):
-            raise ValueError(
+            raise MasksError(
                 f"{path}: {name!r} has shape {arrays[name].shape}, not ({len(masks)},)"
             )
     names = arrays.get("names")
@@ -151,7 +152,7 @@ def _read_archive(path: Path, size: tuple[int, int]) -> FileMasks:
 def _read_json(path: Path, image_name: str, size: tuple[int, int]) -> FileMasks:
     entries = json_masks.find_entries(path, image_name, size)
     if not entries:
-        raise ValueError(f"{path}: holds no mask for {image_name!r}")
+        raise MasksError(f"{path}: holds no mask for {image_name!r}")
     if entries[0].panoptic_id is None:
         masks = np.stack([json_masks.rasterise(path, entry, size) for entry in entries])
     else:
@@ -176,12 +177,12 @@ def _read_panoptic(
     places = [path.parent / path.stem / entries[0].source, path.parent / entries[0].source]
     picture = next((place for place in places if place.exists()), None)
     if picture is None:
-        raise ValueError(f"{path}: its picture is neither at {places[0]} nor at {places[1]}")
+        raise MasksError(f"{path}: its picture is neither at {places[0]} nor at {places[1]}")
     ids = read_ids(picture, size)
     listed = np.array([entry.panoptic_id for entry in entries])
     if extra := sorted(set(np.unique(ids).tolist()) - {0, *listed.tolist()}):
-        raise ValueError(f"{picture}: ids {extra[:5]} have no entry in segments_info of {path}")
+        raise MasksError(f"{picture}: ids {extra[:5]} have no entry in segments_info of {path}")
     masks = _masks_of(ids, listed, picture)
     if empty := listed[~masks.any((1, 2))].tolist():
-        raise ValueError(f"{picture}: segments_info of {path} lists ids {empty[:5]} without pixels")
+        raise MasksError(f"{picture}: segments_info of {path} lists ids {empty[:5]} without pixels")
     return masks

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from ovseg_jax.errors import MasksError
 from ovseg_jax.models.generators.rle import decode_rle, rle_size
 
 LISTS = ("proposals", "segments", "annotations")
@@ -46,14 +47,14 @@ def find_entries(path: Path, image_name: str, size: tuple[int, int]) -> list[Mas
     """Lists the masks of one image; see `files.read_masks` for the layouts.
 
     Raises:
-        ValueError: The layout is unknown, the image is not in it, or a field is wrong.
+        MasksError: The layout is unknown, the image is not in it, or a field is wrong.
     """
     stamp = path.stat()
     content = _load(path, stamp.st_mtime_ns, stamp.st_size)
     if isinstance(content, list):
         return _from_results(path, content, image_name)
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: holds {type(content).__name__}, not a list or an object")
+        raise MasksError(f"{path}: holds {type(content).__name__}, not a list or an object")
     if isinstance(content.get("images"), list) and "annotations" in content:
         return _from_coco(path, content, image_name, size)
     if any(isinstance(content.get(key), list) for key in LISTS):
@@ -68,7 +69,7 @@ def _load(path: Path, modified: int, length: int) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: not readable as JSON ({error})") from error
+        raise MasksError(f"{path}: not readable as JSON ({error})") from error
 
 
 def _match_image(path: Path, names: Iterable[str], image_name: str) -> str:
@@ -79,11 +80,11 @@ def _match_image(path: Path, names: Iterable[str], image_name: str) -> str:
     for part in (lambda n: PurePosixPath(n).name, lambda n: PurePosixPath(n).stem):
         found = [name for name in names if part(str(name)) == part(image_name)]
         if len(found) > 1:
-            raise ValueError(f"{path}: {image_name!r} could be any of {found[:5]}")
+            raise MasksError(f"{path}: {image_name!r} could be any of {found[:5]}")
         if found:
             return found[0]
     known = ", ".join(map(repr, names[:3])) or "none"
-    raise ValueError(f"{path}: no image {image_name!r} among its {len(names)} (such as {known})")
+    raise MasksError(f"{path}: no image {image_name!r} among its {len(names)} (such as {known})")
 
 
 def _from_image(path: Path, content: Any, where: str, size: tuple[int, int]) -> list[MaskEntry]:
@@ -92,20 +93,20 @@ def _from_image(path: Path, content: Any, where: str, size: tuple[int, int]) -> 
     if isinstance(content, dict):
         key = next((key for key in LISTS if isinstance(content.get(key), list)), "")
         if not key:
-            raise ValueError(f"{path}{where}: has none of the lists {', '.join(LISTS)}")
+            raise MasksError(f"{path}{where}: has none of the lists {', '.join(LISTS)}")
         _check_size(path, where, content, size)
         content = content[key]
     if not isinstance(content, list):
-        raise ValueError(f"{path}{where}: is {type(content).__name__}, not a list of masks")
+        raise MasksError(f"{path}{where}: is {type(content).__name__}, not a list of masks")
     if not content:
-        raise ValueError(f"{path}{where}: {key or 'the list'} is empty; there is no mask to use")
+        raise MasksError(f"{path}{where}: {key or 'the list'} is empty; there is no mask to use")
     return [_entry(path, f"{where} {key}[{i}]", item, {}) for i, item in enumerate(content)]
 
 
 def _check_size(path: Path, where: str, content: Mapping, size: tuple[int, int]) -> None:
     stated = content.get("height", size[0]), content.get("width", size[1])
     if stated != size:
-        raise ValueError(
+        raise MasksError(
             f"{path}{where}: 'height' x 'width' is {stated[0]} x {stated[1]}, the image "
             f"{size[0]} x {size[1]}"
         )
@@ -113,10 +114,10 @@ def _check_size(path: Path, where: str, content: Mapping, size: tuple[int, int])
 
 def _entry(path: Path, where: str, item: Any, names: Mapping[int, str]) -> MaskEntry:
     if not isinstance(item, dict):
-        raise ValueError(f"{path}{where}: is {type(item).__name__}, not an object")
+        raise MasksError(f"{path}{where}: is {type(item).__name__}, not an object")
     segmentation = item if "counts" in item else item.get("segmentation")
     if segmentation is None:
-        raise ValueError(f"{path}{where}: has no 'segmentation'")
+        raise MasksError(f"{path}{where}: has no 'segmentation'")
     label = item.get("category_id", item.get("label"))
     name = item.get("name", names.get(label) if isinstance(label, int) else None)
     return MaskEntry(
@@ -132,14 +133,14 @@ def _number(path: Path, where: str, field: str, value: Any) -> float | None:
     if value is None:
         return None
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{path}{where}: {field!r} is {value!r}, not a number")
+        raise MasksError(f"{path}{where}: {field!r} is {value!r}, not a number")
     return float(value)
 
 
 def _from_results(path: Path, content: list, image_name: str) -> list[MaskEntry]:
     """Reads a list of annotations, of this image alone or of many by `image_id`."""
     if not content:
-        raise ValueError(f"{path}: the list is empty; there is no mask to use")
+        raise MasksError(f"{path}: the list is empty; there is no mask to use")
     entries = [_entry(path, f" [{i}]", item, {}) for i, item in enumerate(content)]
     owners = [item.get("image", item.get("file_name", item.get("image_id"))) for item in content]
     if all(owner is None for owner in owners):
@@ -168,7 +169,7 @@ def _from_coco(
             if item["image_id"] == image["id"]
         ]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: images, categories or annotations lack {error}") from error
+        raise MasksError(f"{path}: images, categories or annotations lack {error}") from error
     _check_size(path, f" {image['file_name']!r}", image, size)
     if own and "segments_info" in own[0][1]:
         return _from_panoptic(path, *own[0], names)
@@ -189,7 +190,7 @@ def _from_panoptic(path: Path, index: int, item: Any, names: Mapping) -> list[Ma
             for i, segment in enumerate(item["segments_info"])
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}{where}: an entry lacks {error}") from error
+        raise MasksError(f"{path}{where}: an entry lacks {error}") from error
     _check_ids(path, where, [entry.panoptic_id for entry in entries])
     return entries
 
@@ -197,30 +198,30 @@ def _from_panoptic(path: Path, index: int, item: Any, names: Mapping) -> list[Ma
 def _check_ids(path: Path, where: str, ids: Sequence[int]) -> None:
     """Refuses segments that would share pixels or own the void."""
     if not ids:
-        raise ValueError(f"{path}{where}: is empty; there is no mask to use")
+        raise MasksError(f"{path}{where}: is empty; there is no mask to use")
     if twice := sorted({number for number in ids if ids.count(number) > 1}):
-        raise ValueError(f"{path}{where}: ids {twice[:5]} stand there more than once and overlap")
+        raise MasksError(f"{path}{where}: ids {twice[:5]} stand there more than once and overlap")
     if 0 in ids:
-        raise ValueError(f"{path}{where}: id 0 is void and cannot be a segment")
+        raise MasksError(f"{path}{where}: id 0 is void and cannot be a segment")
 
 
 def rasterise(path: Path, entry: MaskEntry, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     """Draws an entry's RLE or polygons.
 
     Raises:
-        ValueError: The segmentation is malformed or of another size.
+        MasksError: The segmentation is malformed or of another size.
     """
     try:
         if not isinstance(entry.segmentation, dict):
             return _draw_polygons(entry.segmentation, size)
         height, width = rle_size(entry.segmentation)
         if (height, width) != size:
-            raise ValueError(
+            raise MasksError(
                 f"is {height} x {width} (height x width), the image {size[0]} x {size[1]}"
             )
         return decode_rle(entry.segmentation)
     except ValueError as error:
-        raise ValueError(f"{path}{entry.where}: segmentation: {error}") from error
+        raise MasksError(f"{path}{entry.where}: segmentation: {error}") from error
 
 
 def _draw_polygons(polygons: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
@@ -228,11 +229,11 @@ def _draw_polygons(polygons: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H 
     from pycocotools import mask as coco_masks
 
     if not isinstance(polygons, Sequence) or isinstance(polygons, str) or not polygons:
-        raise ValueError("is neither RLE nor a list of polygons")
+        raise MasksError("is neither RLE nor a list of polygons")
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError("a polygon is not a list of at least three x, y pairs")
+            raise MasksError("a polygon is not a list of at least three x, y pairs")
         if not np.isfinite(np.array(polygon, dtype=float)).all():
-            raise ValueError("a polygon holds a coordinate that is not a finite number")
+            raise MasksError("a polygon holds a coordinate that is not a finite number")
     drawn = coco_masks.decode(coco_masks.merge(coco_masks.frPyObjects(polygons, *size)))
     return drawn.astype(bool)

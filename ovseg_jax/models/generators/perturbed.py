@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.ops.masks import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.typing import Batch, Proposals
 
@@ -59,9 +60,9 @@ class PerturbedMasks:
 
     def __post_init__(self):
         if not 0.3 <= self.iou <= 1:
-            raise ValueError(f"masks.iou={self.iou} cannot be aimed at; choose from 0.3 to 1")
+            raise ModelError(f"masks.iou={self.iou} cannot be aimed at; choose from 0.3 to 1")
         if self.copies < 1:
-            raise ValueError(f"masks.copies={self.copies} must be at least 1")
+            raise ModelError(f"masks.copies={self.copies} must be at least 1")
 
     def propose(self, batch: Batch, rng: Array) -> Proposals:
         """Perturbs every annotated segment anew for each key."""

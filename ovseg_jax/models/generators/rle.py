@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from ovseg_jax.errors import MasksError
+
 
 def decode_rle(rle: Mapping[str, Any]) -> Bool[np.ndarray, "H W"]:
     """Decodes {"size": [height, width], "counts": string, bytes or list of run lengths}.
 
     Raises:
-        ValueError: Says what is wrong with the encoding.
+        MasksError: Says what is wrong with the encoding.
     """
     height, width = rle_size(rle)
     counts = rle.get("counts")
@@ -22,9 +24,9 @@ def decode_rle(rle: Mapping[str, Any]) -> Bool[np.ndarray, "H W"]:
     elif isinstance(counts, list) and all(type(run) is int for run in counts):
         runs = counts
     else:
-        raise ValueError(f"'counts' is {type(counts).__name__}, not a string or a list of integers")
+        raise MasksError(f"'counts' is {type(counts).__name__}, not a string or a list of integers")
     if any(run < 0 for run in runs) or sum(runs) != height * width:
-        raise ValueError(f"the runs add up to {sum(runs)} pixels, not {height} x {width}")
+        raise MasksError(f"the runs add up to {sum(runs)} pixels, not {height} x {width}")
     values = np.arange(len(runs)) % 2 == 1  # runs alternate, outside first
     return np.repeat(values, runs).reshape(width, height).T  # columns first
 
@@ -33,12 +35,12 @@ def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
     """Returns height and width.
 
     Raises:
-        ValueError: They are missing or not two positive integers.
+        MasksError: They are missing or not two positive integers.
     """
     size = rle.get("size")
     right = isinstance(size, list | tuple) and len(size) == 2
     if not right or not all(type(side) is int and side > 0 for side in size):
-        raise ValueError(f"'size' is {size!r}, not [height, width]")
+        raise MasksError(f"'size' is {size!r}, not [height, width]")
     return size[0], size[1]
 
 
@@ -49,7 +51,7 @@ def _unpack(packed: bytes) -> list[int]:
     for character in packed:
         bits = character - 48
         if not 0 <= bits < 64:
-            raise ValueError(f"'counts' holds the character {chr(character)!r}")
+            raise MasksError(f"'counts' holds the character {chr(character)!r}")
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:  # more characters follow
@@ -59,5 +61,5 @@ def _unpack(packed: bytes) -> list[int]:
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         value, shift = 0, 0
     if shift:
-        raise ValueError("'counts' ends in the middle of a number")
+        raise MasksError("'counts' ends in the middle of a number")
     return runs

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.backbones.convnext import ConvNeXtBackbone
 from ovseg_jax.models.backbones.resnet import ResNetBackbone
 from ovseg_jax.models.backbones.swin import SwinBackbone
@@ -52,7 +53,7 @@ def build_generator(
         dtype: Compute type of the backbone; the decoders compute in float32, as published.
 
     Raises:
-        ValueError: There is no such backbone, or parts do not fit together.
+        ModelError: There is no such backbone, or parts do not fit together.
     """
     _check_widths(config)
     return QueryGenerator(
@@ -66,24 +67,24 @@ def backbone(name: str) -> nn.Module:
     """Returns the module of a row.
 
     Raises:
-        ValueError: There is no such row; the message names the nearest and lists all.
+        ModelError: There is no such row; the message names the nearest and lists all.
     """
     if name in BACKBONES:
         return BACKBONES[name]
     near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join((CLIP, *BACKBONES))
-    raise ValueError(f"generator.backbone: no row {name!r}.{hint} Known: {known}")
+    raise ModelError(f"generator.backbone: no row {name!r}.{hint} Known: {known}")
 
 
 def _check_widths(config: Any) -> None:
     if config.width % config.heads:
-        raise ValueError(
+        raise ModelError(
             f"generator.heads is {config.heads}, which does not divide generator.width, "
             f"{config.width}"
         )
     if config.width % 4:
-        raise ValueError(
+        raise ModelError(
             f"generator.width is {config.width}, but sine positions need a multiple of four"
         )
 
@@ -115,14 +116,14 @@ def _decoder(config: Any, embedding_dim: int) -> nn.Module:
     }
     if config.decoder == "masked_attention":
         if config.pixel_decoder != "deformable":
-            raise ValueError(
+            raise ModelError(
                 f"generator.pixel_decoder is {config.pixel_decoder!r}, but generator.decoder "
                 "'masked_attention' needs 'deformable': it looks at maps of several sizes"
             )
         if config.class_head == "embedding":
-            raise ValueError("generator.class_head: masked attention has 'linear' or 'text' heads")
+            raise ModelError("generator.class_head: masked attention has 'linear' or 'text' heads")
         return QueryDecoder(levels=config.levels, **shared)
     if config.class_head == "text":
-        raise ValueError("generator.class_head: DETR's decoder has 'linear' or 'embedding' heads")
+        raise ModelError("generator.class_head: DETR's decoder has 'linear' or 'embedding' heads")
     # MaskFormer's encoder, where it has one, brings the map to the decoder's width already.
     return DetrDecoder(project_input=config.encoder_layers == 0, **shared)

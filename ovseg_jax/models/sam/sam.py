@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.generators.generator import IMAGENET_MEAN, IMAGENET_STD
 from ovseg_jax.models.sam.image_encoder import PATCH, SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
@@ -69,10 +70,10 @@ def build_sam(name: str, dtype: DTypeLike = jnp.float32) -> Sam:
     """Builds a published model; parameters come separately.
 
     Raises:
-        ValueError: There is no such model.
+        ModelError: There is no such model.
     """
     if name not in SIZES:
-        raise ValueError(f"no SAM variant {name!r}; known: {', '.join(SIZES)}")
+        raise ModelError(f"no SAM variant {name!r}; known: {', '.join(SIZES)}")
     return Sam(
         encoder=SamImageEncoder(dtype=dtype, **SIZES[name]),
         prompts=PromptEncoder(),
