@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classifies the masks of the photos; returns the exit status."""
+    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.photos import for_each_photo
-    from ovseg_jax.inference.files import write_atomically
     from ovseg_jax.inference.output import describe_masks
 
     top = max(1, arguments.top)

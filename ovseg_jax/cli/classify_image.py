@@ -103,7 +103,7 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
 
 
 def _write(path: Path, model: str, classes: Any, entries: list[dict[str, Any]]) -> None:
-    from ovseg_jax.inference.files import write_atomically
+    from ovseg_jax.atomic import write_atomically
 
     vocabulary = [list(entry.synonyms) for entry in classes.classes]
     record = {"model": model, "vocabulary": vocabulary, "photos": entries}

@@ -25,9 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Embeds the words; returns the exit status."""
     import numpy as np
 
+    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.photos import load_model
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.inference.files import write_atomically
     from ovseg_jax.vocabulary.prompts import templates as find_templates
     from ovseg_jax.vocabulary.text_bank import default_directory
 

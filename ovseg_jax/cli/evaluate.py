@@ -135,10 +135,10 @@ def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any
 
 def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:
     from ovseg_jax import build
+    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.evaluation import protocol
     from ovseg_jax.evaluation.suite import Suite
-    from ovseg_jax.inference.files import write_atomically
 
     with Progress() as progress:
         advance = progress.task(item.name)

@@ -133,6 +133,6 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) ->
 
 
 def _disk_is_full(error: BaseException) -> bool:
-    from ovseg_jax.inference.files import OutputError
+    from ovseg_jax.atomic import OutputError
 
     return isinstance(error, OutputError)

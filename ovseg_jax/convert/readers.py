@@ -64,8 +64,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     float32 ones stay mapped from disk where the format allows it.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ReadError: The file is of another kind, damaged, or asks for code.
+        ReadError: The file is missing, of another kind, damaged, or asks for code.
     """
     path = Path(path)
     if not path.is_file():

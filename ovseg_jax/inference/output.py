@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
+from ovseg_jax.atomic import write_atomically
 from ovseg_jax.inference.drawing import draw_maps, draw_overlay
-from ovseg_jax.inference.files import write_atomically
 from ovseg_jax.inference.results import Answer, Classification
 
 

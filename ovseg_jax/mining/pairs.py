@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.atomic import write_atomically
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.inference.files import write_atomically
 from ovseg_jax.mining.journal import Record
 
 PAIRS, VOCABULARY, STATISTICS = "pairs.jsonl", "vocabulary.json", "statistics.json"

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.atomic import write_atomically
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.inference.files import write_atomically
 
 FILE, FORMAT = "settings.json", 1
 

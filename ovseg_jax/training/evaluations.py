@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovseg_jax import build
+from ovseg_jax.atomic import write_atomically
 from ovseg_jax.config import Config
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.inference.files import write_atomically
 from ovseg_jax.training.report import Report
 from ovseg_jax.typing import Params
 

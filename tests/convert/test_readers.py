@@ -216,7 +216,7 @@ def test_other_files_say_what_they_are(tmp_path, kind, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.pth"):
+    with pytest.raises(ReadError, match="nowhere.pth"):
         read_tensors(tmp_path / "nowhere.pth")
 
 

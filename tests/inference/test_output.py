@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from ovseg_jax.atomic import OutputError, write_atomically
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference import drawing
-from ovseg_jax.inference.files import OutputError, write_atomically
 from ovseg_jax.inference.output import encode_labels, encode_rle
 from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.segmentation import Segmentation

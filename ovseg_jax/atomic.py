@@ -1,4 +1,4 @@
-"""Writing results: each file appears whole or not at all."""
+"""Writing files: each appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from ovseg_jax.errors import OvsegError
 
 
 class OutputError(OvsegError, OSError):
-    """A result could not be written; the message names the file, the reason and the space left."""
+    """A result could not be written; the message names the file, the reason and the remedy."""
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+def write_atomically(
+    path: Path, write: Callable[[BinaryIO], object], ready: Callable[[Path], object] | None = None
+) -> Path:
     """Writes beside the target and renames, so that an interruption leaves no half file.
 
     Args:
         path: The file; its folder is made if need be.
         write: Receives the open file.
+        ready: Receives the finished file under its temporary name, just before it is renamed.
 
     Raises:
         OutputError: The disk refuses; nothing is left behind, and an older file stays.
@@ -33,14 +36,25 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> Path:
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             write(file)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
+        if ready is not None:
+            ready(temporary)
         os.replace(temporary, path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path} could not be written: {_reason(path, error)}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def _umask() -> int:
+    """What the user wants kept from others; reading it means setting it for a moment."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _reason(path: Path, error: OSError) -> str:

@@ -1,0 +1,121 @@
+"""What a run may replace: its own files as it left them, and nothing else."""
+
+import json
+import os
+
+import pytest
+
+from ovseg_jax.atomic import OutputError
+from ovseg_jax.outputs import (
+    JOURNAL,
+    Entry,
+    OutputFolder,
+    append_journal,
+    is_ours,
+    read_journal,
+    require_ours,
+    written_names,
+)
+
+
+def put(folder, name, content, source="", **options):
+    options = {"inputs": (), "overwrite": False} | options
+    return OutputFolder(folder, **options).write(name, lambda file: file.write(content), source)
+
+
+def test_our_own_file_is_replaced_as_long_as_its_source_is_the_same(tmp_path):
+    photo = tmp_path / "photos" / "a.jpg"
+    put(tmp_path / "out", "a.json", b"1", photo)
+    assert put(tmp_path / "out", "a.json", b"2", photo).read_bytes() == b"2"
+    assert written_names(tmp_path / "out") == {"a.json"}
+
+
+def test_source_and_results_may_move_together(tmp_path):
+    put(tmp_path / "here" / "out", "a.json", b"1", tmp_path / "here" / "a.jpg")
+    (tmp_path / "here").rename(tmp_path / "there")
+    put(tmp_path / "there" / "out", "a.json", b"2", tmp_path / "there" / "a.jpg")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_foreign_file_is_never_replaced(tmp_path, overwrite):
+    (tmp_path / "a.json").write_text("mine")
+    with pytest.raises(OutputError, match="not written by ovseg"):
+        put(tmp_path, "a.json", b"1", overwrite=overwrite)
+    assert (tmp_path / "a.json").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_input_is_never_replaced_even_if_we_wrote_it(tmp_path, overwrite):
+    put(tmp_path, "a.json", b"1")
+    alias = tmp_path / "link.json"
+    alias.symlink_to(tmp_path / "a.json")
+    with pytest.raises(OutputError, match="read by this run"):
+        put(tmp_path, "a.json", b"2", inputs=[alias], overwrite=overwrite)
+
+
+def test_a_file_that_the_user_altered_needs_overwrite(tmp_path):
+    put(tmp_path, "a.json", b"1").write_text("corrected by hand")
+    with pytest.raises(OutputError, match="altered since"):
+        put(tmp_path, "a.json", b"2")
+    assert put(tmp_path, "a.json", b"2", overwrite=True).read_bytes() == b"2"
+
+
+def test_the_answer_of_another_photo_needs_overwrite(tmp_path):
+    put(tmp_path / "out", "a.json", b"1", tmp_path / "first" / "a.jpg")
+    with pytest.raises(OutputError, match=r"made from \.\./first/a\.jpg"):
+        put(tmp_path / "out", "a.json", b"2", tmp_path / "second" / "a.jpg")
+
+
+@pytest.mark.parametrize("second", ["a.json", "A.json", "e\u0301.json"])
+def test_two_results_of_one_run_never_share_a_name(tmp_path, second):
+    first = "\u00e9.json" if second.startswith("e") else "a.json"
+    folder = OutputFolder(tmp_path)
+    folder.claim([first], tmp_path / "a.jpg")
+    with pytest.raises(OutputError, match="twice"):
+        folder.claim([second], tmp_path / "a.png")
+
+
+def test_links_and_folders_in_the_way_are_not_followed(tmp_path):
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "a.json").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "b.json").mkdir()
+    (tmp_path / "c.json").symlink_to(tmp_path / "nowhere")
+    for name in ("a.json", "b.json", "c.json"):
+        with pytest.raises(OutputError, match="not written by ovseg"):
+            put(tmp_path, name, b"1")
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_a_crash_between_journal_and_rename_leaves_the_older_file_ours(tmp_path):
+    put(tmp_path, "a.json", b"1")
+    append_journal(tmp_path, [Entry("a.json", "0" * 64)])
+    assert put(tmp_path, "a.json", b"2").read_bytes() == b"2"
+
+
+def test_damaged_lines_of_a_journal_own_nothing(tmp_path):
+    put(tmp_path, "a.json", b"1")
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    broken = ["{", "[]", '"a.json"', json.dumps({"file": 3}), json.dumps({"other": "x"})]
+    (tmp_path / JOURNAL).write_text("\n".join(broken + lines[:1]))
+    assert read_journal(tmp_path) == [] and not is_ours(tmp_path)
+    with pytest.raises(OutputError):
+        put(tmp_path, "a.json", b"2")
+
+
+def test_a_folder_with_other_files_is_no_place_for_a_run(tmp_path):
+    require_ours(tmp_path / "new", "a run")
+    require_ours(tmp_path, "a run")
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(OutputError, match="thesis"):
+        require_ours(tmp_path, "a run")
+    append_journal(tmp_path, [Entry("config.json")])
+    require_ours(tmp_path, "a run")
+
+
+def test_files_have_the_permissions_that_the_user_wants(tmp_path):
+    before = os.umask(0o027)
+    try:
+        assert put(tmp_path, "a.json", b"1").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
