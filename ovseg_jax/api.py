@@ -25,9 +25,9 @@ from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage, read_image
 from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer
+from ovseg_jax.masks.read import read_masks
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.clip.variants import variant
-from ovseg_jax.models.generators.files import read_masks
 
 Photo = str | Path | LoadedImage | UInt8[np.ndarray, "H W 3"] | EncodedImage
 Masks = str | Path | Bool[np.ndarray, "q H W"]
