@@ -54,10 +54,8 @@ def _find_image(path: Path, images: Sequence[Mapping], subject: Subject) -> Mapp
 
 def _name(image: Mapping[str, Any]) -> str:
     """The name of an image; LVIS has only its address."""
-    name = image.get("file_name") or image.get("coco_url")
-    if not isinstance(name, str):
-        raise KeyError("file_name")
-    return name
+    name = image.get("file_name") or image.get("coco_url") or image["file_name"]
+    return name if isinstance(name, str) else ""
 
 
 def _read_panoptic(

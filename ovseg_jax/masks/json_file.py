@@ -35,12 +35,7 @@ def read_json(path: Path, subject: Subject) -> tuple[FileMasks, bool]:
 def find_entries(path: Path, content: Any, subject: Subject) -> tuple[list[MaskEntry], bool]:
     """Lists a photo's masks, and whether they are listed by its name."""
     if isinstance(content, list):
-        if is_label_studio(content):
-            return read_label_studio(path, content, subject), True
-        if entries.names_images(content):
-            return entries.of_results(path, content, subject), True
-        _refuse_unread(path, content)
-        return entries.of_one_photo(path, content, subject), False
+        return _from_list(path, content, subject)
     if not isinstance(content, dict):
         raise MasksError(f"{path}: holds {type(content).__name__}, not a list or an object")
     if isinstance(content.get("shapes"), list) and "imagePath" in content:
@@ -53,6 +48,15 @@ def find_entries(path: Path, content: Any, subject: Subject) -> tuple[list[MaskE
         return entries.of_one_photo(path, content, subject), bool(content.get("image"))
     _refuse_unread(path, content)
     return entries.by_name(path, content, subject), True
+
+
+def _from_list(path: Path, content: list, subject: Subject) -> tuple[list[MaskEntry], bool]:
+    if is_label_studio(content):
+        return read_label_studio(path, content, subject), True
+    if entries.names_images(content):
+        return entries.of_results(path, content, subject), True
+    _refuse_unread(path, content)
+    return entries.of_one_photo(path, content, subject), False
 
 
 def _refuse_unread(path: Path, content: Any) -> None:
