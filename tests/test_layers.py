@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
     ("typing", "config", "trees", "errors", "atomic", "outputs"),
     ("ops",),
-    ("models", "masks", "vocabulary", "losses"),
+    ("models", "vocabulary", "losses"),
     ("methods",),
-    ("inference", "inputs"),
+    ("inputs",),
+    ("masks",),
+    ("inference",),
     ("build", "configs_io", "weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),

@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+from ovseg_jax.cli.options import add_model, add_photo_names, add_vocabulary, read_vocabulary
 
 BAR_WIDTH = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument(
-        "photos", type=Path, nargs="+", metavar="PHOTO", help="photos or folders of photos"
-    )
+    add_photo_names(parser)
     parser.add_argument(
         "--top", type=int, default=5, metavar="N", help="names per photo (default: 5)"
     )
@@ -39,19 +37,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Classifies the photos; returns the exit status."""
     from rich.console import Console
 
-    from ovseg_jax.cli.photos import go_through
+    from ovseg_jax.cli.photos import find_photos, go_through
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.inputs.images import list_images
 
     if arguments.top < 1:
         raise UsageError(f"--top {arguments.top}: give at least 1")
-    photos = [path for given in arguments.photos for path in list_images(given)]
+    photos = find_photos(arguments)
     classes, console, entries = read_vocabulary(arguments), Console(), []
     with Progress() as progress:
         classifier = _prepare(arguments, classes, progress)
 
         def handle(photo: Any, stem: str) -> None:
-            guesses = classifier.classify(photo.pixels)
+            guesses = classifier.classify(photo)
             console.print(table(str(photo.path), guesses[: arguments.top]))
             entries.append(describe(photo, guesses))
 

@@ -57,9 +57,22 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     )
 
 
+def add_photo_names(parser: argparse.ArgumentParser) -> None:
+    """Adds the photos, and whether to look into subfolders."""
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="photos, folders of photos, and patterns such as 'photos/*.jpg'",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="take the photos of subfolders too"
+    )
+
+
 def add_photos(parser: argparse.ArgumentParser) -> None:
     """Adds photos, masks, background and the output folder."""
-    parser.add_argument("photos", type=Path, metavar="PHOTO", help="a photo or a folder of photos")
+    add_photo_names(parser)
     parser.add_argument(
         "--masks",
         type=Path,

@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
+
+if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
+    from ovseg_jax.inputs.listing import Listing
 
 
 def for_each_photo(
@@ -29,9 +32,7 @@ def for_each_photo(
     Returns:
         Exit status: 2 if a photo failed.
     """
-    from ovseg_jax.inputs.images import list_images
-
-    photos = list_images(arguments.photos)
+    photos = find_photos(arguments)
     classes = read_vocabulary(arguments)
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
@@ -40,15 +41,32 @@ def for_each_photo(
         )
 
 
+def find_photos(arguments: argparse.Namespace) -> Listing:
+    """Lists the photos that were asked for; names that lead to none are reported at once.
+
+    Args:
+        arguments: With the options of `add_photo_names`.
+
+    Raises:
+        ImageError: There is no photo at all.
+    """
+    from ovseg_jax.inputs.listing import list_photos
+
+    listing = list_photos(arguments.photos, recursive=arguments.recursive)
+    for error in listing.refused:
+        report(error)
+    return listing
+
+
 def go_through(
-    photos: list[Path],
+    listing: Listing,
     handle: Callable[[Any, str], str | None],
     advance: Callable[[int, int], None],
 ) -> int:
     """Handles photo after photo; one that cannot be used is reported, and the others go on.
 
     Args:
-        photos: Files.
+        listing: The photos, and what was refused already.
         handle: Takes a photo and the stem of its output files; returns a line to print.
         advance: Called with (photos done, photos in all).
 
@@ -57,13 +75,14 @@ def go_through(
     """
     from ovseg_jax.inputs.images import read_image
 
-    failed = 0
+    photos, failed = listing.photos, len(listing.refused)
+    total = len(photos) + failed
     for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
         advance(number, len(photos))
         try:
             line = handle(read_image(path), stem)
         except Exception as error:
-            if not is_users(error) or len(photos) == 1 or _disk_is_full(error):
+            if not is_users(error) or total == 1 or _disk_is_full(error):
                 raise
             report(error)
             failed += 1
@@ -71,7 +90,7 @@ def go_through(
         if line:
             print(line, flush=True)
     if failed:
-        print(f"ovseg: {failed} of {len(photos)} photos failed", file=sys.stderr)
+        print(f"ovseg: {failed} of {total} photos failed", file=sys.stderr)
     return 2 if failed else 0
 
 

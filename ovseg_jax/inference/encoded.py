@@ -25,12 +25,14 @@ class EncodedImage:
         pixels: RGB, at the photo's size.
         prepared: The photo as the network saw it.
         features: What `Method.encode` returned.
+        name: Of the photo's file; empty where it has none.
         regions: Embeddings of the latest masks, by what `fingerprint` makes of these.
     """
 
     pixels: UInt8[np.ndarray, "H W 3"]
     prepared: Prepared
     features: Features
+    name: str = ""
     regions: dict[bytes, Regions] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )

@@ -16,7 +16,8 @@ from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.instance import harden
 from ovseg_jax.inference.segmenter import Segmenter
-from ovseg_jax.inputs.images import list_images, read_image
+from ovseg_jax.inputs.images import read_image
+from ovseg_jax.inputs.listing import list_images
 from ovseg_jax.masks.read import read_masks
 from ovseg_jax.mining.captions import CaptionError, Captions
 from ovseg_jax.mining.settings import text_key
