@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from ovseg_jax.errors import MasksError
 from ovseg_jax.masks.entries import check_size, entry
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
-from ovseg_jax.masks.names import alike, match_name
+from ovseg_jax.masks.names import Match, alike, match_name
 from ovseg_jax.masks.pictures import read_picture
 
 
@@ -23,25 +23,28 @@ def read_coco(path: Path, content: Mapping[str, Any], subject: Subject) -> list[
         MasksError: The photo is not listed, twice listed, of another size, or a field is wrong.
     """
     try:
-        image = _find_image(path, content["images"], subject)
+        image, match = _find_image(path, content["images"], subject)
         names = {c["id"]: c["name"] for c in content.get("categories") or []}
         own = [
-            (f"annotations[{index}] of {_name(image)!r}", item)
+            (f"annotations[{index}] of {match}", item)
             for index, item in enumerate(content["annotations"])
             if item["image_id"] == image["id"]
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise MasksError(f"{path}: images, categories or annotations lack {error}") from error
-    check_size(path, repr(_name(image)), image, subject)
+    check_size(path, str(match), image, subject)
     if not own or "segments_info" not in own[0][1]:
         return [entry(path, where, item, names) for where, item in own]
     if len(own) > 1:
-        raise MasksError(f"{path}: {_name(image)!r} has {len(own)} panoptic annotations, not one")
+        raise MasksError(f"{path}: {match.name!r} has {len(own)} panoptic annotations, not one")
     return _read_panoptic(path, *own[0], names, subject)
 
 
-def _find_image(path: Path, images: Sequence[Mapping], subject: Subject) -> Mapping[str, Any]:
-    name = match_name(path, [_name(image) for image in images], subject)
+def _find_image(
+    path: Path, images: Sequence[Mapping], subject: Subject
+) -> tuple[Mapping[str, Any], Match]:
+    match = match_name(path, [_name(image) for image in images], subject)
+    name = match.name
     found = [image for image in images if _name(image) == name]
     if len(found) > 1:
         ids = [image["id"] for image in found]
@@ -49,7 +52,7 @@ def _find_image(path: Path, images: Sequence[Mapping], subject: Subject) -> Mapp
     shared = [_name(image) for image in images if image["id"] == found[0]["id"]]
     if len(shared) > 1:
         raise MasksError(f"{path}: {shared[:5]} share the id {found[0]['id']}")
-    return found[0]
+    return found[0], match
 
 
 def _name(image: Mapping[str, Any]) -> str:

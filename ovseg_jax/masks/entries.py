@@ -76,8 +76,8 @@ def of_one_photo(path: Path, content: Any, subject: Subject, where: str = "") ->
 
 def by_name(path: Path, content: Mapping[str, Any], subject: Subject) -> list[MaskEntry]:
     """Reads {"a.jpg": {"proposals": [...]}, ...}."""
-    name = match_name(path, list(content), subject)
-    return of_one_photo(path, content[name], subject, repr(name))
+    match = match_name(path, list(content), subject)
+    return of_one_photo(path, content[match.name], subject, str(match))
 
 
 def of_results(path: Path, content: list, subject: Subject) -> list[MaskEntry]:
@@ -140,7 +140,7 @@ def _owner(item: Mapping[str, Any]) -> str | int | None:
 def _choose_owner(path: Path, owners: list[str | int], subject: Subject) -> str | int:
     named = [owner for owner in owners if isinstance(owner, str)]
     if named:
-        return match_name(path, named, subject)
+        return match_name(path, named, subject).name
     numbers = sorted(set(owners))
     number = _coco_number(subject.name)
     if number is None or not all(0 <= n < 10**12 for n in numbers):

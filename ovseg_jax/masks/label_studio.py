@@ -40,11 +40,13 @@ def read_label_studio(path: Path, content: Sequence[Any], subject: Subject) -> l
     if any(not isinstance(task, dict) for task in content):
         raise MasksError(f"{path}: a task of Label Studio's export is not an object")
     names = [_image(task) for task in content]
-    name = match_name(path, [name for name in names if name], subject)
-    found = [index for index, known in enumerate(names) if known == name]
+    match = match_name(path, [name for name in names if name], subject)
+    found = [index for index, known in enumerate(names) if known == match.name]
     if len(found) > 1:
-        raise MasksError(f"{path}: has {len(found)} tasks with the image {name!r}, {found[:5]}")
-    task, where = content[found[0]], f"[{found[0]}] of {name!r}"
+        raise MasksError(
+            f"{path}: has {len(found)} tasks with the image {match.name!r}, {found[:5]}"
+        )
+    task, where = content[found[0]], f"[{found[0]}] of {match}"
     results = _results(path, where, task) if isinstance(task.get("data"), dict) else _short(task)
     return [
         _entry(path, f"{where} result[{index}]", result, subject)

@@ -97,16 +97,24 @@ RULES = (
 )
 
 
-def match_name(path: Path, listed: Sequence[str], subject: Subject) -> str:
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """A listed name that means a photo, and the rule that says so."""
+
+    name: str
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.rule.says})"
+
+
+def match_name(path: Path, listed: Sequence[str], subject: Subject) -> Match:
     """Finds the one name that means the photo.
 
     Args:
         path: The file that lists names, for messages.
         listed: Its names.
         subject: The photo.
-
-    Returns:
-        The name as it is listed.
 
     Raises:
         MasksError: No name means the photo, or several do, or the name found means another photo
@@ -125,8 +133,8 @@ def match_name(path: Path, listed: Sequence[str], subject: Subject) -> str:
             chosen = _best(path, found, rule, subject)
             _refuse_rivals(path, chosen, RULES[: number + 1], subject)
             if rule.weak:
-                warn(f"{path}: takes {chosen!r} for {subject.name!r}: {rule.says}")
-            return chosen
+                warn(f"{path}: takes {chosen!r} for {subject.name!r}: it is {rule.says}")
+            return Match(chosen, rule)
     raise MasksError(_unlisted(path, names, subject))
 
 

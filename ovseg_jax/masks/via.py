@@ -31,17 +31,17 @@ def read_via(path: Path, content: Mapping[str, Any], subject: Subject) -> list[M
         MasksError: The photo is not listed, or a region is malformed.
     """
     images = [image for image in _images(content).values() if _is_image(image)]
-    name = match_name(path, [image["filename"] for image in images], subject)
-    found = [image for image in images if image["filename"] == name]
+    match = match_name(path, [image["filename"] for image in images], subject)
+    found = [image for image in images if image["filename"] == match.name]
     if len(found) > 1:
-        raise MasksError(f"{path}: lists {name!r} {len(found)} times")
+        raise MasksError(f"{path}: lists {match.name!r} {len(found)} times")
     regions = found[0]["regions"]
     regions = list(regions.values()) if isinstance(regions, dict) else regions  # VIA 1
     if any(not isinstance(region, dict) for region in regions):
-        raise MasksError(f"{path} {name!r}: a region is not an object")
+        raise MasksError(f"{path} {match}: a region is not an object")
     return [
         MaskEntry(
-            where=f"{name!r} regions[{index}]",
+            where=f"regions[{index}] of {match}",
             draw=functools.partial(_draw, region.get("shape_attributes")),
             name=_class(region.get("region_attributes")),
         )
