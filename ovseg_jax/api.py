@@ -10,12 +10,10 @@ result.save("out/")
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from jaxtyping import Bool
 
 from ovseg_jax.errors import MasksError
 from ovseg_jax.inference.encoded import EncodedImage
@@ -27,12 +25,13 @@ from ovseg_jax.inputs.images import LoadedImage
 from ovseg_jax.inputs.photos import Photo, is_several, load_photo
 from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer
 from ovseg_jax.masks.arrays import MaskArrays, hard_masks
+from ovseg_jax.masks.found import FileMasks
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.clip.variants import variant
-from ovseg_jax.models.generators.files import read_masks
 
 Image = Photo | EncodedImage
-Masks = str | Path | MaskArrays
+Masks = str | Path | MaskFiles | MaskArrays
 
 
 class PhotoSegmenter(Segmenter):
@@ -56,8 +55,9 @@ class PhotoSegmenter(Segmenter):
             pairs = _with_masks(image, masks)
             return [self.classify(*pair, with_maps=with_maps) for pair in pairs]
         photo = _load(image)
-        masks = load_masks(masks, photo)
-        return super().classify(self.encode(photo), masks, with_maps=with_maps)
+        given = load_masks(masks, photo)
+        found = super().classify(self.encode(photo), given.masks, with_maps=with_maps)
+        return dataclasses.replace(found, sources=given.sources)
 
     def segment(
         self,
@@ -78,9 +78,12 @@ class PhotoSegmenter(Segmenter):
             pairs = _with_masks(image, masks)
             return [self.segment(*pair, task, **options) for pair in pairs]
         photo = _load(image)
-        if masks is not None or not self.has_generator:
-            masks = load_masks(masks, photo)
-        return super().segment(self.encode(photo), masks, task, **options)
+        if masks is None and self.has_generator:
+            return super().segment(self.encode(photo), None, task, **options)
+        given = load_masks(masks, photo)
+        result = super().segment(self.encode(photo), given.masks, task, **options)
+        found = dataclasses.replace(result.classification, sources=given.sources)
+        return dataclasses.replace(result, classification=found)
 
 
 def load_segmenter(
@@ -118,7 +121,7 @@ def load_image_classifier(
     return ImageClassifier(Segmenter(parts, cache_directory), variant(config.clip.variant))
 
 
-def load_masks(masks: Masks | None, image: LoadedImage | EncodedImage) -> Bool[np.ndarray, "q H W"]:
+def load_masks(masks: Masks | None, image: LoadedImage | EncodedImage) -> FileMasks:
     """Reads the masks of a photo from files, or takes them as arrays.
 
     Raises:
@@ -126,19 +129,26 @@ def load_masks(masks: Masks | None, image: LoadedImage | EncodedImage) -> Bool[n
     """
     if masks is None:
         raise MasksError(
-            "no masks, and this model has no mask generator of its own: give masks (--masks), as "
-            "COCO JSON, panoptic PNG, .npz or a folder of PNGs, or a model that makes them "
-            "(--generator)"
+            "no masks, and this model has no mask generator of its own: give masks (--masks; "
+            "docs/inputs.md lists the formats), or a model that makes them (--generator)"
         )
     height, width = image.pixels.shape[:2]
     try:
         if isinstance(masks, str | Path):
-            return read_masks(masks, image.name, height, width).masks
-        return hard_masks(masks, (height, width))
+            masks = MaskFiles(Path(masks))
+        if isinstance(masks, MaskFiles):
+            return masks.read(_path_of(image) or image.name, height, width)
+        return FileMasks(hard_masks(masks, (height, width)))
     except ValueError as error:
         turned = isinstance(image, LoadedImage) and image.turned
         hint = " (after its EXIF rotation, which masks must follow)" if turned else ""
         raise MasksError(f"{error}{hint}") from error
+
+
+def _path_of(image: Any) -> Path | None:
+    """The whole path of a photo in a file: its folders tell photos of one name apart."""
+    path = image.path if isinstance(image, LoadedImage) else image
+    return Path(path).absolute() if isinstance(path, str | Path) and str(path) else None
 
 
 def _load(image: Image) -> LoadedImage | EncodedImage:
@@ -151,7 +161,9 @@ def _with_masks(images: Sequence[Image], masks: Any) -> list[tuple[Image, Any]]:
     Raises:
         MasksError: There is no telling which masks belong to which photo.
     """
-    if masks is None or isinstance(masks, str | Path):
+    if isinstance(masks, str | Path):
+        masks = MaskFiles(Path(masks), tuple(filter(None, map(_path_of, images))))
+    if masks is None or isinstance(masks, MaskFiles):
         return [(image, masks) for image in images]
     if is_several(masks) and len(masks) == len(images):
         return list(zip(images, masks, strict=True))

@@ -84,7 +84,7 @@ def test_heavy_libraries_stay_in_their_rooms(path):
         assert home(path) in allowed.get(library, {home(path)}), f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("name", ["ops", "models", "vocabulary", "losses", "methods"])
+@pytest.mark.parametrize("name", ["ops", "models", "masks", "vocabulary", "losses", "methods"])
 def test_what_computes_never_reads_the_config(name):
     for path in (ROOT / name).rglob("*.py"):
         assert not any(name.startswith("ovseg_jax.config") for name in imported_modules(path)), path

@@ -136,7 +136,7 @@ def _mine(arguments: argparse.Namespace, shard: tuple[int, int]) -> int:
     _check(arguments)
     with Progress() as progress:
         photos = mining_parts.open_photos(arguments, PER_IMAGE[arguments.captions_per_image])
-        miner, options = mining_parts.make_miner(arguments, progress)
+        miner, options = mining_parts.make_miner(arguments, progress, photos.names)
         options |= {
             "photos": photos.key,
             "--captions-per-image": arguments.captions_per_image,

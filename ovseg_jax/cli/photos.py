@@ -34,6 +34,10 @@ def for_each_photo(
     """
     photos = find_photos(arguments)
     classes = read_vocabulary(arguments)
+    if arguments.masks:  # no masks may serve two photos by accident
+        from ovseg_jax.masks.read import MaskFiles
+
+        arguments.masks = MaskFiles(arguments.masks, tuple(p.absolute() for p in photos.photos))
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
         return go_through(

@@ -95,6 +95,7 @@ def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
     """Returns name, score and best alternatives of each given mask, ready for JSON.
 
     "name" is the best word, and "is_background" tells whether it is one of the background words.
+    "source" is the file and place of a mask that came from a file.
     """
     entries = []
     for number, label in enumerate(found.classes):
@@ -111,6 +112,8 @@ def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
                 "top": [{"name": name, "score": round(score, 6)} for name, score in best],
             }
         )
+    for entry, source in zip(entries, found.sources, strict=False):
+        entry["source"] = source
     return entries
 
 

@@ -67,6 +67,7 @@ class Classification:
         areas: Pixels of each mask.
         maps: Activation map logits of each mask, if they were asked for.
         extent: Share of the maps' height and width that is photo; the rest is padding.
+        sources: File and place of each mask; empty where masks came from no file.
     """
 
     words: Words
@@ -74,6 +75,7 @@ class Classification:
     areas: Int[np.ndarray, " q"]
     maps: Float[np.ndarray, "q m h w"] | None = None
     extent: tuple[float, float] = (1.0, 1.0)
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.probabilities)

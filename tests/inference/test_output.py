@@ -17,7 +17,7 @@ from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
-from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.masks.read import read_masks
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.inference.tiny_model import photo, rectangles
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from ovseg_jax.models.generators.files import read_masks
-from ovseg_jax.models.generators.rle import decode_rle
+from ovseg_jax.masks.read import read_masks
+from ovseg_jax.masks.rle import decode_rle
 
 HEIGHT, WIDTH = 6, 9
 MASKS = np.zeros((3, HEIGHT, WIDTH), bool)
