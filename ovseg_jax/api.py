@@ -67,13 +67,12 @@ class PhotoSegmenter(Segmenter):
         Without masks, the model's own generator makes them. Masks in a file are those of the photo
         as displayed, after any EXIF rotation. See `Segmenter.segment`.
         """
-        photo = _load(image)
+        photo, given = _load(image), masks
         if masks is not None or not self.has_generator:
             masks = load_masks(masks, photo)
         options = {"min_score": min_score, "with_maps": with_maps}
         result = super().segment(self.encode(photo), masks, task, **options)
-        name = photo.path.name if isinstance(photo, LoadedImage) else ""
-        return dataclasses.replace(result, photo=name)
+        return dataclasses.replace(result, **_origin(photo, given))
 
 
 def load_segmenter(
@@ -133,6 +132,16 @@ def load_masks(masks: Masks | None, image: Any) -> Bool[np.ndarray, "q H W"]:
         turned = isinstance(image, LoadedImage) and image.turned
         hint = " (after its EXIF rotation, which masks must follow)" if turned else ""
         raise MasksError(f"{error}{hint}") from error
+
+
+def _origin(photo: Any, masks: Masks | None) -> dict[str, Any]:
+    """Says which files an answer comes from, so that saving it replaces none of them."""
+    file = photo.path if isinstance(photo, LoadedImage) else None
+    return {
+        "photo": file.name if file else "",
+        "photo_file": file,
+        "masks_file": Path(masks) if isinstance(masks, str | Path) else None,
+    }
 
 
 def _load(image: Photo) -> LoadedImage | EncodedImage | np.ndarray:

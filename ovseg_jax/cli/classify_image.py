@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+from ovseg_jax.cli.options import (
+    add_model,
+    add_overwrite,
+    add_vocabulary,
+    read_vocabulary,
+)
 
 BAR_WIDTH = 30
 
@@ -31,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the probabilities of all classes"
     )
+    add_overwrite(parser)
     add_vocabulary(parser)
     add_model(parser)
 
@@ -41,11 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ovseg_jax.cli.photos import go_through
     from ovseg_jax.cli.progress import Progress
+    from ovseg_jax.cli.results import open_file, source_of
     from ovseg_jax.inputs.images import list_images
 
     if arguments.top < 1:
         raise UsageError(f"--top {arguments.top}: give at least 1")
     photos = [path for given in arguments.photos for path in list_images(given)]
+    keep = None
+    if arguments.json:
+        keep = open_file(arguments, arguments.json, source_of(arguments.photos), photos)
     classes, console, entries = read_vocabulary(arguments), Console(), []
     with Progress() as progress:
         classifier = _prepare(arguments, classes, progress)
@@ -56,9 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
             entries.append(describe(photo, guesses))
 
         status = go_through(photos, handle, progress.task("photos"))
-    if arguments.json and entries:
-        _write(arguments.json, classifier.segmenter.parts.name, classes, entries)
-        console.print(f"written to {arguments.json}", markup=False, highlight=False)
+    if keep and entries:
+        text = _record(classifier.segmenter.parts.name, classes, entries)
+        path = keep(lambda file: file.write(text.encode()))
+        console.print(f"written to {path}", markup=False, highlight=False)
     return status
 
 
@@ -102,10 +113,7 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     return classifier
 
 
-def _write(path: Path, model: str, classes: Any, entries: list[dict[str, Any]]) -> None:
-    from ovseg_jax.atomic import write_atomically
-
+def _record(model: str, classes: Any, entries: list[dict[str, Any]]) -> str:
     vocabulary = [list(entry.synonyms) for entry in classes.classes]
     record = {"model": model, "vocabulary": vocabulary, "photos": entries}
-    text = json.dumps(record, ensure_ascii=False, indent=1)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    return json.dumps(record, ensure_ascii=False, indent=1)

@@ -57,6 +57,16 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Adds --overwrite."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also replace files that ovseg wrote from something else, or that were altered since; "
+        "never files of others, nor those that this run reads",
+    )
+
+
 def add_photos(parser: argparse.ArgumentParser) -> None:
     """Adds photos, masks, background and the output folder."""
     parser.add_argument("photos", type=Path, metavar="PHOTO", help="a photo or a folder of photos")
@@ -68,6 +78,7 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
         ".npz, or a folder of PNGs",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
+    add_overwrite(parser)
     parser.add_argument("--background", metavar="WORDS", help=BACKGROUND_HELP)
 
 
