@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.journal import Entry, FolderJournal
 
 try:
     import fcntl
@@ -59,9 +60,10 @@ class Journal:
         """Opens and locks the file and cuts off a torn line.
 
         Raises:
-            JournalError: Another process has it open, or a line is damaged.
+            JournalError: Another process has it open, a line is damaged, or the file is not ours.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._own()
         self._file = open(self.path, "a+b")
         try:
             self._lock()
@@ -82,6 +84,16 @@ class Journal:
         self._file.write(line.encode())
         self._file.flush()
         self.done += 1
+
+    def _own(self) -> None:
+        """Notes a new file as ours; to append to another's, or to cut it, would alter it."""
+        own = FolderJournal(self.path.parent)
+        if os.path.lexists(self.path) and not own.entries_of(self.path.name):
+            raise JournalError(
+                f"{self.path} exists and was not written by ovseg; choose another --out, or move "
+                "that file away"
+            )
+        own.add([Entry(self.path.name)])
 
     def _lock(self) -> None:
         if fcntl is None:
