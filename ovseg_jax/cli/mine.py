@@ -132,12 +132,13 @@ def _mine(arguments: argparse.Namespace, shard: tuple[int, int]) -> int:
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.mining.folder import claim_folder
-    from ovseg_jax.mining.journal import Journal, journal_path
+    from ovseg_jax.mining.journal import Journal, check_owner, journal_path
     from ovseg_jax.mining.miner import mine_shard
     from ovseg_jax.mining.settings import settle
 
     _check(arguments)
     claim_folder(arguments.out, inputs_of(arguments), overwrite=arguments.overwrite)
+    check_owner(journal_path(arguments.out, *shard))
     with Progress() as progress:
         photos = mining_parts.open_photos(arguments, PER_IMAGE[arguments.captions_per_image])
         miner, options = mining_parts.make_miner(arguments, progress)
