@@ -50,7 +50,8 @@ def pixels(photo):
         np.asfortranarray(RGB),
         RGB[:, ::-1][:, ::-1],
     ],
-    ids="uint8 jax torch pil float32 float64 float255 int64 uint16 rgba floats mixed F views".split(),
+    ids=["uint8", "jax", "torch", "pil", "float32", "float64", "float255", "int64", "uint16"]
+    + ["rgba", "floats", "mixed", "fortran", "views"],
 )
 def test_the_same_photo_in_many_forms(same):
     photo = load_photo(same)
@@ -110,7 +111,10 @@ def test_one_pixel_is_a_photo():
 @pytest.mark.parametrize(
     ("photo", "message"),
     [
-        (RGB.transpose(2, 0, 1), r"\[3, 20, 30\], channels first; pass np.moveaxis\(photo, 0, -1\)"),
+        (
+            RGB.transpose(2, 0, 1),
+            r"\[3, 20, 30\], channels first; pass np.moveaxis\(photo, 0, -1\)",
+        ),
         (GREY[None], "channels first"),
         (RGB[None], r"\[1, 20, 30, 3\], a batch; pass photo\[0\]"),
         (np.stack([RGB, RGB]), r"a batch; pass list\(photos\)"),
@@ -133,7 +137,8 @@ def test_what_is_no_photo_is_refused_with_a_word_on_what_to_pass(photo, message)
 
 # ---- pictures of Pillow --------------------------------------------------------------------
 
-MODES = "1 L LA P PA RGB RGBA RGBX RGBa CMYK YCbCr HSV LAB La".split()
+MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"]
+MODES += ["HSV", "LAB"]
 
 
 @pytest.mark.parametrize("mode", MODES)

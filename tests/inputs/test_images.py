@@ -93,8 +93,6 @@ def test_a_transparent_palette_colour_is_white(tmp_path):
     assert (read_image(tmp_path / "a.gif").pixels == 255).all()
 
 
-
-
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ImageError, match="nowhere.jpg: no such file"):
         read_image(tmp_path / "nowhere.jpg")

@@ -1,4 +1,4 @@
-"""Files of more than eight bits: grey and colour, PNG and TIFF, and what they say of their depth."""
+"""Files of more than eight bits, grey and colour, and what they say of their depth."""
 
 import struct
 import warnings
@@ -67,7 +67,9 @@ def save_tiff(path, values, order="<", *, packed=False, planar=False, tags=()):
             long_values += data
         else:
             directory += data.ljust(4, b"\0")
-    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, places[-1] + len(long_values))
+    head = (b"II" if order == "<" else b"MM") + struct.pack(
+        order + "HI", 42, places[-1] + len(long_values)
+    )
     path.write_bytes(head + b"".join(strips) + long_values + directory + bytes(4))
     return path
 
