@@ -43,9 +43,7 @@ def read_label_studio(path: Path, content: Sequence[Any], subject: Subject) -> l
     match = match_name(path, [name for name in names if name], subject)
     found = [index for index, known in enumerate(names) if known == match.name]
     if len(found) > 1:
-        raise MasksError(
-            f"{path}: has {len(found)} tasks with the image {match.name!r}, {found[:5]}"
-        )
+        raise MasksError(f"{path}: lists {match.name!r} {len(found)} times, {found[:5]}")
     task, where = content[found[0]], f"[{found[0]}] of {match}"
     results = _results(path, where, task) if isinstance(task.get("data"), dict) else _short(task)
     return [
