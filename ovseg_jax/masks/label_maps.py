@@ -129,9 +129,7 @@ def _without_border(values: Int[np.ndarray, " q"], where: str) -> Int[np.ndarray
     if values[-1] != full or others[-1] == full - 1:  # ids that count up to the end
         return values
     if len(values) <= MAX_STRETCHED and _is_stretched(values):
-        warn(
-            f"{where}: {_listed(values)} look like ids stretched for the eye; {full} is a mask too"
-        )
+        warn(f"{where}: {_listed(values)} look stretched for the eye; {full} is a mask too")
         return values
     warn(
         f'{where}: {full} beside the ids {_listed(others)} is read as border or "ignore", and is '

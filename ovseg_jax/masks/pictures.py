@@ -1,4 +1,4 @@
-"""Pictures that hold masks, decoded to the values that are stored, checked before memory is taken."""
+"""Pictures that hold masks, decoded to the values that are stored, after their size is checked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Pictures with smooth edges: a soft mask, a resized label map, or a photo taken for one.
 
-Masks that were drawn with anti-aliasing have in-between levels along their edges. Read as a label map,
-each level would become a mask of its own.
+Masks that were drawn with anti-aliasing have in-between levels along their edges. Read as a label
+map, each level would become a mask of its own.
 """
 
 from __future__ import annotations
@@ -42,11 +42,10 @@ def is_soft(levels: Int[np.ndarray, "H W"]) -> bool:
     # A thin object in a map of two or three classes looks the same, unless the top is full scale.
     if top not in (255, 65535) and len(np.unique(levels[between])) < MANY:
         return False
-    steps = (ndimage.minimum_filter(levels, 3) < levels) & (
-        levels < ndimage.maximum_filter(levels, 3)
-    )
+    darker = ndimage.minimum_filter(levels, 3) < levels
+    lighter = ndimage.maximum_filter(levels, 3) > levels
     flat = flat_pixels(levels) & between
-    return bool(flat.sum() < count / 2 and (steps & between).sum() > count * 0.7)
+    return bool(flat.sum() < count / 2 and (darker & lighter & between).sum() > count * 0.7)
 
 
 def refuse_smooth(ids: Int[np.ndarray, "H W"], values: Int[np.ndarray, " q"], where: str) -> None:
