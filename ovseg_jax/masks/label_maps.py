@@ -37,9 +37,9 @@ class LabelMap:
         """What each mask is called within the picture."""
         if self.kind == "colour":
             return tuple(f"colour {_rgb(value)}" for value in self.values)
-        return tuple(
-            f"{self.kind} {value}" if self.kind == "id" else self.kind for value in self.values
-        )
+        if self.kind == "id":
+            return tuple(f"id {value}" for value in self.values)
+        return (self.kind,) * len(self.values)
 
     def masks(self, where: str) -> Bool[np.ndarray, "q H W"]:
         """Returns a mask per value."""
@@ -133,7 +133,7 @@ def _without_border(values: Int[np.ndarray, " q"], where: str) -> Int[np.ndarray
         return values
     warn(
         f'{where}: {full} beside the ids {_listed(others)} is read as border or "ignore", and is '
-        "no mask; give a mask of its own another number"
+        "no mask, as 0 is none; where 0 is a class, store every id plus one"
     )
     return others
 

@@ -1,6 +1,8 @@
 """Pictures: ids, borders, colours, opacity, smooth edges, and what is no label map."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -238,6 +240,30 @@ def test_pictures_that_hold_no_masks_are_refused(tmp_path, fault):
     make, message = FAULTS[fault]
     (tmp_path / "m.png").write_bytes(make())
     with pytest.raises(MasksError, match=message):
+        masks(tmp_path / "m.png")
+
+
+def test_a_palette_that_a_program_chose_holds_no_ids(tmp_path):
+    colours = np.full((256, 3), 200)
+    colours[7] = 0
+    with pytest.raises(MasksError, match="index 7 is black, so the indices are no ids"):
+        masks(save(tmp_path / "m.png", with_palette(IDS, colours)))
+
+
+def test_colours_of_sixteen_bits_are_refused(tmp_path):
+    """Pillow would drop half of each channel, and with it what tells ids apart."""
+    rows = b"".join(b"\0" + bytes(6 * SIDE) for _ in range(SIDE))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    (tmp_path / "m.png").write_bytes(content)
+    with pytest.raises(MasksError, match="RGB with 16 bits a channel"):
         masks(tmp_path / "m.png")
 
 
