@@ -83,7 +83,7 @@ class PhotoSegmenter(Segmenter):
         given = load_masks(masks, photo)
         result = super().segment(self.encode(photo), given.masks, task, **options)
         found = dataclasses.replace(result.classification, sources=given.sources)
-        return dataclasses.replace(result, classification=found)
+        return dataclasses.replace(result, classification=found, masks_file=_file_of(masks))
 
 
 def load_segmenter(
@@ -147,8 +147,14 @@ def load_masks(masks: Masks | None, image: LoadedImage | EncodedImage) -> FileMa
 
 def _path_of(image: Any) -> Path | None:
     """The whole path of a photo in a file: its folders tell photos of one name apart."""
-    path = image.path if isinstance(image, LoadedImage) else image
+    path = getattr(image, "path", image)
     return Path(path).absolute() if isinstance(path, str | Path) and str(path) else None
+
+
+def _file_of(masks: Masks) -> Path | None:
+    """Where masks come from, so that saving an answer replaces nothing there."""
+    masks = masks.path if isinstance(masks, MaskFiles) else masks
+    return Path(masks) if isinstance(masks, str | Path) else None
 
 
 def _load(image: Image) -> LoadedImage | EncodedImage:

@@ -70,6 +70,16 @@ def add_photo_names(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Adds --overwrite."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also replace files that ovseg wrote from something else, or that were altered since; "
+        "never files of others, nor those that this run reads",
+    )
+
+
 def add_photos(parser: argparse.ArgumentParser) -> None:
     """Adds photos, masks, background and the output folder."""
     add_photo_names(parser)
@@ -81,6 +91,7 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
         ".npz, or a folder of PNGs",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
+    add_overwrite(parser)
     parser.add_argument("--background", metavar="WORDS", help=BACKGROUND_HELP)
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
+from ovseg_jax.cli.results import open_results, stems
+from ovseg_jax.errors import printable
+from ovseg_jax.outputs import OutputFolder
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
     from ovseg_jax.inputs.listing import Listing
 
 
 def for_each_photo(
-    arguments: argparse.Namespace, handle: Callable[[Any, Any, str], str | None]
+    arguments: argparse.Namespace,
+    names_of: Callable[[Path, str], Iterable[str]],
+    handle: Callable[[Any, Any, str, OutputFolder], str | None],
 ) -> int:
     """Loads model and words, then handles photo after photo.
 
@@ -26,14 +31,19 @@ def for_each_photo(
 
     Args:
         arguments: With the options of `add_photos`, `add_model` and `add_vocabulary`.
-        handle: Takes the segmenter, the photo and the stem of its output files; returns a line
-            to print.
+        names_of: Returns the names of a photo's results, given the folder and the photo's stem.
+        handle: Takes the segmenter, the photo, the stem of its results and their folder; returns a
+            line to print.
 
     Returns:
         Exit status: 2 if a photo failed.
+
+    Raises:
+        OutputError: A result would meet a file that it may not replace; no photo was touched.
     """
     photos = find_photos(arguments)
     classes = read_vocabulary(arguments)
+    results = open_results(arguments, photos.photos, names_of)
     if arguments.masks:  # no masks may serve two photos by accident
         from ovseg_jax.masks.read import MaskFiles
 
@@ -41,7 +51,9 @@ def for_each_photo(
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
         return go_through(
-            photos, lambda photo, stem: handle(segmenter, photo, stem), progress.task("photos")
+            photos,
+            lambda photo, stem: handle(segmenter, photo, stem, results),
+            progress.task("photos"),
         )
 
 
@@ -92,19 +104,10 @@ def go_through(
             failed += 1
             continue
         if line:
-            print(line, flush=True)
+            print(printable(line), flush=True)
     if failed:
         print(f"ovseg: {failed} of {total} photos failed", file=sys.stderr)
     return 2 if failed else 0
-
-
-def stems(photos: list[Path]) -> list[str]:
-    """Returns one stem per photo; photos that differ in suffix only keep it in their stem."""
-    names = [photo.stem for photo in photos]
-    return [
-        photo.name.replace(".", "_") if names.count(photo.stem) > 1 else photo.stem
-        for photo in photos
-    ]
 
 
 def load_model(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -25,7 +26,8 @@ class EncodedImage:
         pixels: RGB, at the photo's size.
         prepared: The photo as the network saw it.
         features: What `Method.encode` returned.
-        name: Of the photo's file; empty where it has none.
+        name: Of the photo's file, of pictures in memory too; empty where it has none.
+        path: The photo's file; None where it came as pixels.
         regions: Embeddings of the latest masks, by what `fingerprint` makes of these.
     """
 
@@ -33,6 +35,7 @@ class EncodedImage:
     prepared: Prepared
     features: Features
     name: str = ""
+    path: Path | None = None
     regions: dict[bytes, Regions] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )

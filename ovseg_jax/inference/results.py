@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -106,6 +108,8 @@ class Answer:
         settings: How scores became the answer.
         model: Name of the model.
         photo: Name of the photo's file, where it has one.
+        photo_file: The photo's file, where it has one.
+        masks_file: File or folder of the given masks, where they come from one.
     """
 
     prediction: Prediction
@@ -116,6 +120,17 @@ class Answer:
     settings: Settings
     model: str
     photo: str = ""
+    photo_file: Path | None = None
+    masks_file: Path | None = None
+
+    @property
+    def source(self) -> Path | str:
+        """The photo's file, or a hash of its pixels: what tells its results from others'."""
+        if self.photo_file is not None:
+            return self.photo_file
+        digest = hashlib.sha256(f"{self.pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return f"pixels {digest.hexdigest()[:16]}"
 
     @property
     def words(self) -> Words:

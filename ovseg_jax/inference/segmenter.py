@@ -89,7 +89,9 @@ class Segmenter(NamedModel):
         if isinstance(image, EncodedImage):
             return image
         photo = load_photo(image)
-        return dataclasses.replace(self.engine.encode(photo.pixels), name=photo.name)
+        return dataclasses.replace(
+            self.engine.encode(photo.pixels), name=photo.name, path=photo.path
+        )
 
     def classify(
         self,
@@ -180,6 +182,7 @@ class Segmenter(NamedModel):
             settings=settings,
             model=self.parts.name,
             photo=encoded.name,
+            photo_file=encoded.path,
         )
 
     # ---- inner parts ---------------------------------------------------------------------
