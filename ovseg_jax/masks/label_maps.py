@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int, UInt8
 from ovseg_jax.errors import MasksError, warn
 from ovseg_jax.masks.found import empty_masks
 from ovseg_jax.masks.pictures import StoredPicture
-from ovseg_jax.masks.smooth import is_soft, refuse_smooth
+from ovseg_jax.masks.smooth import distinct, is_soft, refuse_smooth
 
 VOC_BORDER = 224 + 256 * 224 + 65536 * 192
 """The colour of index 255 in the palette of Pascal VOC, which marks what is not judged."""
@@ -170,7 +170,7 @@ def _with_alpha(picture: StoredPicture, where: str) -> LabelMap:
     if len(levels) > 1:
         inside = alpha * 2 >= alpha.max()
     ids = np.where(inside, picture.ids, 0)
-    colours = np.unique(picture.ids[alpha == alpha.max()])
+    colours = distinct(picture.ids[alpha == alpha.max()])
     if len(colours) > 1 and not _is_photo(ids, colours):
         grey = picture.values.ndim == 2 or (picture.values == picture.values[..., :1]).all()
         if 0 in colours:
@@ -192,7 +192,7 @@ def _is_photo(ids: Int[np.ndarray, "H W"], colours: Int[np.ndarray, " n"]) -> bo
 
 
 def _nonzero(values: Int[np.ndarray, "H W"]) -> Int[np.ndarray, " q"]:
-    found = np.unique(values)
+    found = distinct(values)
     return found[found > 0]
 
 
