@@ -84,7 +84,7 @@ def _short(task: Mapping[str, Any]) -> list[Any]:
 
 def _is_result(result: Any) -> bool:
     """Whether it is something drawn on an image, not a choice or a text."""
-    return isinstance(result, dict) and "original_width" in result
+    return isinstance(result, dict) and {"original_width", "original_height"} <= set(result)
 
 
 def _entry(path: Path, where: str, result: Mapping[str, Any], subject: Subject) -> MaskEntry:
