@@ -1,4 +1,4 @@
-"""Pictures that hold masks, decoded to the values that are stored, checked before memory is taken."""
+"""Pictures that hold masks, decoded to the values that are stored, after their size is checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif")
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".jp2")
 """Endings of pictures whose compression changes values."""
 _LOSSY_FORMATS = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000")
-_MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_EIGHT_BITS = ("1", "L", "P", "RGB", "RGBA", "LA", "PA")
+_DEEPER = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,10 @@ class StoredPicture:
     @property
     def ids(self) -> Int[np.ndarray, "H W"]:
         """One number per pixel; colours count as R + 256 G + 65536 B."""
-        values = self.values.astype(np.int64)
-        return values if values.ndim == 2 else values @ np.array([1, 256, 65536])
+        if self.values.ndim == 2:
+            return self.values.astype(np.int64)
+        red, green, blue = (self.values[..., channel].astype(np.int64) for channel in range(3))
+        return red + 256 * green + 65536 * blue
 
 
 def read_picture(path: Path, size: Size) -> StoredPicture:
@@ -71,6 +74,7 @@ def decode_picture(file: BinaryIO | bytes, where: str, size: Size) -> StoredPict
     with _explained(where), Image.open(file) as picture:
         _check(picture, where, size)
         picture.load()
+        _check_palette(picture, where)
         return _stored(picture)
 
 
@@ -99,8 +103,9 @@ def _check(picture: Image.Image, where: str, size: Size) -> None:
         raise MasksError(f"{where}: {wrong_size('the picture', found, size)}")
     if getattr(picture, "n_frames", 1) > 1:
         raise MasksError(f"{where}: holds {picture.n_frames} pictures; save one per file, as PNG")
-    deep = any(";16" in str(tile[3]) for tile in picture.tile) and picture.mode not in _MODES[7:]
-    if deep or picture.mode not in _MODES:
+    stored = " ".join(str(tile[3]) for tile in picture.tile)
+    deep = ";16" in stored and picture.mode in _EIGHT_BITS  # Pillow would drop half the bits
+    if deep or picture.mode not in _EIGHT_BITS + _DEEPER:
         raise MasksError(
             f"{where}: pixels of type {picture.mode}{' with 16 bits a channel' if deep else ''} "
             "cannot be read as masks; save grey with 8 or 16 bits, a palette, or 8-bit colours"
@@ -114,9 +119,8 @@ def _stored(picture: Image.Image) -> StoredPicture:
     if picture.mode in ("RGBA", "LA"):
         alpha = pixels[..., -1]
         values = pixels[..., 0] if picture.mode == "LA" else pixels[..., :3]
-        return StoredPicture(
-            values, None if (alpha == alpha.flat[0]).all() and alpha.any() else alpha
-        )
+        even = alpha.any() and (alpha == alpha.flat[0]).all()
+        return StoredPicture(values, None if even else alpha)
     return StoredPicture(pixels, indexed=picture.mode == "P" and not _is_grey_ramp(picture))
 
 
@@ -129,9 +133,28 @@ def _clear_colour(picture: Image.Image) -> bool:
     return clear not in (None, 0)
 
 
+def _check_palette(picture: Image.Image, where: str) -> None:
+    """Refuses a palette that a program made of colours: its index 0 is not what is black."""
+    if picture.mode != "P":
+        return
+    used, palette = _palette(picture)
+    black = used[(palette == 0).all(1)]
+    if len(black) and black[0] > 0 and used[0] == 0:
+        raise MasksError(
+            f"{where}: index 0 of its palette is a colour and index {black[0]} is black, so the "
+            "indices are no ids; save it as RGB, or with nothing at index 0"
+        )
+
+
 def _is_grey_ramp(picture: Image.Image) -> bool:
     """Whether the palette's colours are the indices themselves, so that it is a grey picture."""
+    used, palette = _palette(picture)
+    return bool((palette == used[:, None]).all())
+
+
+def _palette(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the indices that are used, and the colour of each."""
     palette = np.array(picture.getpalette("RGB"), int).reshape(-1, 3)
     used = np.unique(np.asarray(picture))
     used = used[used < len(palette)]
-    return bool((palette[used] == used[:, None]).all())
+    return used, palette[used]
