@@ -44,7 +44,7 @@ def test_subfolders_are_hinted_at_and_taken_on_request(command, photos, name):
     (photos / "._photo1.png").write_bytes(b"\x00\x05\x16\x07")
     status, out, err = command(name, "photos")
     assert status == 0 and "photo2" not in out
-    assert "--recursive looks inside) (sub)" in err and "1 hidden (._photo1.png)" in err
+    assert "(sub; --recursive looks inside)" in err and "1 hidden file (._photo1.png)" in err
     status, out, err = command(name, "photos", "--recursive")
     assert status == 0 and "photo2" in out and "sub" not in err
 
