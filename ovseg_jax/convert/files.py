@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from ovseg_jax import weights
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.kinds import KINDS
 from ovseg_jax.convert.readers import Checkpoint, file_hash, read_checkpoint
 from ovseg_jax.convert.rules import ConversionError, Report
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import save_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +95,7 @@ def convert_file(
     *,
     layout: Literal["orbax", "safetensors"] = "orbax",
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    overwrite: bool = False,
     **options: str,
 ) -> Conversion:
     """Converts a checkpoint; `report.json` beside the weights says what became of each tensor.
@@ -105,20 +106,43 @@ def convert_file(
         target: The weights directory to write.
         layout: See `ovseg_jax.weights.save_weights`.
         dtype: Precision of the stored parameters.
+        overwrite: See `ovseg_jax.weights.save_weights`.
         **options: `variant`, `licence`, `tokenizer` and `clip` of `read_conversion`.
 
     Raises:
         ReadError: As for `read_conversion`.
         ConversionError: Likewise.
-        ovseg_jax.weights.WeightsError: The target cannot be written.
+        ovseg_jax.atomic.OutputError: The target may not be written, which is found before anything
+            is read; or the disk refuses.
     """
+    check_target(target, source, overwrite=overwrite, **options)
     conversion = read_conversion(kind, source, **options)
-    save_weights(
+    weights.save_weights(
         target,
         conversion.config,
         conversion.params,
         layout=layout,
         dtype=dtype,
         report=conversion.origin,
+        source=Path(source),
+        overwrite=overwrite,
     )
     return conversion
+
+
+def check_target(
+    target: Path | str,
+    source: Path | str,
+    *,
+    overwrite: bool = False,
+    tokenizer: str = "",
+    clip: str = "",
+    **_: object,
+) -> None:
+    """Refuses a target that may not be written, or that holds a file of the conversion.
+
+    Raises:
+        ovseg_jax.atomic.OutputError: Says what is there and what to do.
+    """
+    inputs = [path for path in (source, tokenizer, clip) if path]
+    weights.check_target(target, source=Path(source), inputs=inputs, overwrite=overwrite)
