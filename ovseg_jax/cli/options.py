@@ -87,8 +87,9 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
         "--masks",
         type=Path,
         metavar="FILE_OR_FOLDER",
-        help="masks of the photo as displayed (after EXIF rotation): COCO JSON, panoptic PNG, "
-        ".npz, or a folder of PNGs",
+        help="masks of the photo as displayed (after EXIF rotation): JSON (COCO, LabelMe, "
+        "Label Studio, VIA), label maps, .npz, YOLO .txt, or a folder with a file or subfolder per "
+        "photo; docs/inputs.md says how a photo finds its masks",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
     add_overwrite(parser)

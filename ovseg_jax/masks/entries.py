@@ -86,18 +86,18 @@ def of_results(path: Path, content: list, subject: Subject) -> list[MaskEntry]:
     Raises:
         MasksError: It cannot be told which are the photo's.
     """
-    entries = [entry(path, f"[{index}]", item, {}) for index, item in enumerate(content)]
     owners = [_owner(item) for item in content]
     if None in owners:
         nameless = owners.index(None)
         raise MasksError(f"{path} [{nameless}]: names no image, while others do, by {OWNERS}")
     chosen = _choose_owner(path, owners, subject)
-    return [found for found, owner in zip(entries, owners, strict=True) if owner == chosen]
+    own = [index for index, owner in enumerate(owners) if owner == chosen]
+    return [entry(path, f"[{index}]", content[index], {}) for index in own]
 
 
 def names_images(content: list) -> bool:
     """Whether entries of a list say to which image they belong."""
-    return any(isinstance(item, dict) and _owner(item) is not None for item in content)
+    return any(_owner(item) is not None for item in content)
 
 
 def check_size(path: Path, where: str, content: Mapping[str, Any], subject: Subject) -> None:
@@ -129,9 +129,9 @@ def _check_owner(path: Path, image: Any, subject: Subject) -> None:
         check_name(path, "'image'", image, subject)
 
 
-def _owner(item: Mapping[str, Any]) -> str | int | None:
+def _owner(item: Any) -> str | int | None:
     for key in OWNERS:
-        value = item.get(key)
+        value = item.get(key) if isinstance(item, dict) else None
         if type(value) in (str, int):
             return value
     return None

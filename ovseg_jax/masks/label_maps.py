@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int, UInt8
 from ovseg_jax.errors import MasksError, warn
 from ovseg_jax.masks.found import empty_masks
 from ovseg_jax.masks.pictures import StoredPicture
-from ovseg_jax.masks.smooth import is_soft, refuse_smooth
+from ovseg_jax.masks.smooth import distinct, is_soft, refuse_smooth
 
 VOC_BORDER = 224 + 256 * 224 + 65536 * 192
 """The colour of index 255 in the palette of Pascal VOC, which marks what is not judged."""
@@ -37,9 +37,9 @@ class LabelMap:
         """What each mask is called within the picture."""
         if self.kind == "colour":
             return tuple(f"colour {_rgb(value)}" for value in self.values)
-        return tuple(
-            f"{self.kind} {value}" if self.kind == "id" else self.kind for value in self.values
-        )
+        if self.kind == "id":
+            return tuple(f"id {value}" for value in self.values)
+        return (self.kind,) * len(self.values)
 
     def masks(self, where: str) -> Bool[np.ndarray, "q H W"]:
         """Returns a mask per value."""
@@ -129,13 +129,11 @@ def _without_border(values: Int[np.ndarray, " q"], where: str) -> Int[np.ndarray
     if values[-1] != full or others[-1] == full - 1:  # ids that count up to the end
         return values
     if len(values) <= MAX_STRETCHED and _is_stretched(values):
-        warn(
-            f"{where}: {_listed(values)} look like ids stretched for the eye; {full} is a mask too"
-        )
+        warn(f"{where}: {_listed(values)} look stretched for the eye; {full} is a mask too")
         return values
     warn(
         f'{where}: {full} beside the ids {_listed(others)} is read as border or "ignore", and is '
-        "no mask; give a mask of its own another number"
+        "no mask, as 0 is none; where 0 is a class, store every id plus one"
     )
     return others
 
@@ -172,7 +170,7 @@ def _with_alpha(picture: StoredPicture, where: str) -> LabelMap:
     if len(levels) > 1:
         inside = alpha * 2 >= alpha.max()
     ids = np.where(inside, picture.ids, 0)
-    colours = np.unique(picture.ids[alpha == alpha.max()])
+    colours = distinct(picture.ids[alpha == alpha.max()])
     if len(colours) > 1 and not _is_photo(ids, colours):
         grey = picture.values.ndim == 2 or (picture.values == picture.values[..., :1]).all()
         if 0 in colours:
@@ -194,7 +192,7 @@ def _is_photo(ids: Int[np.ndarray, "H W"], colours: Int[np.ndarray, " n"]) -> bo
 
 
 def _nonzero(values: Int[np.ndarray, "H W"]) -> Int[np.ndarray, " q"]:
-    found = np.unique(values)
+    found = distinct(values)
     return found[found > 0]
 
 

@@ -1,4 +1,4 @@
-"""Pictures that hold masks, decoded to the values that are stored, checked before memory is taken."""
+"""Pictures that hold masks, decoded to the values that are stored, after their size is checked."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ def decode_picture(file: BinaryIO | bytes, where: str, size: Size) -> StoredPict
     with _explained(where), Image.open(file) as picture:
         _check(picture, where, size)
         picture.load()
+        _check_palette(picture, where)
         return _stored(picture)
 
 
@@ -114,9 +115,8 @@ def _stored(picture: Image.Image) -> StoredPicture:
     if picture.mode in ("RGBA", "LA"):
         alpha = pixels[..., -1]
         values = pixels[..., 0] if picture.mode == "LA" else pixels[..., :3]
-        return StoredPicture(
-            values, None if (alpha == alpha.flat[0]).all() and alpha.any() else alpha
-        )
+        even = alpha.any() and (alpha == alpha.flat[0]).all()
+        return StoredPicture(values, None if even else alpha)
     return StoredPicture(pixels, indexed=picture.mode == "P" and not _is_grey_ramp(picture))
 
 
@@ -129,9 +129,28 @@ def _clear_colour(picture: Image.Image) -> bool:
     return clear not in (None, 0)
 
 
+def _check_palette(picture: Image.Image, where: str) -> None:
+    """Refuses a palette that a program made of colours: its index 0 is not what is black."""
+    if picture.mode != "P":
+        return
+    used, palette = _palette(picture)
+    black = used[(palette == 0).all(1)]
+    if len(black) and black[0] > 0 and used[0] == 0:
+        raise MasksError(
+            f"{where}: index 0 of its palette is a colour and index {black[0]} is black, so the "
+            "indices are no ids; save it as RGB, or with nothing at index 0"
+        )
+
+
 def _is_grey_ramp(picture: Image.Image) -> bool:
     """Whether the palette's colours are the indices themselves, so that it is a grey picture."""
+    used, palette = _palette(picture)
+    return bool((palette == used[:, None]).all())
+
+
+def _palette(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the indices that are used, and the colour of each."""
     palette = np.array(picture.getpalette("RGB"), int).reshape(-1, 3)
     used = np.unique(np.asarray(picture))
     used = used[used < len(palette)]
-    return bool((palette[used] == used[:, None]).all())
+    return used, palette[used]

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ovseg_jax import api, loading
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.inference.output import describe
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.weights import WeightsError
@@ -97,11 +98,13 @@ def test_masks_are_needed(segmenter, photos):
         segmenter.segment(photos / "photo1.png", None)
 
 
-def test_a_file_that_lists_no_mask_for_the_photo_is_named(segmenter, photos):
+def test_a_photo_that_is_listed_without_masks_gets_an_empty_answer(segmenter, photos):
     file = photos.parent / "none.json"
     file.write_text(json.dumps({"photo1.png": {"width": 80, "height": 60, "proposals": []}}))
-    with pytest.raises(api.MasksError, match=r"none\.json .*photo1\.png.* no mask"):
-        segmenter.segment(photos / "photo1.png", file)
+    result = segmenter.segment(photos / "photo1.png", file)
+    assert len(result.masks) == 0 and (result.prediction.labels == -1).all()
+    with pytest.raises(api.MasksError, match=r"none\.json.*no image 'photo2\.png'"):
+        segmenter.segment(photos / "photo2.png", file)
 
 
 def test_a_folder_of_pictures_works_as_masks(segmenter, photos):
@@ -111,6 +114,8 @@ def test_a_folder_of_pictures_works_as_masks(segmenter, photos):
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.png")
     result = segmenter.segment(photos / "photo1.png", photos.parent / "masks", "panoptic")
     np.testing.assert_array_equal(result.masks, MASKS)
+    sources = [entry["source"] for entry in describe(result)["masks"]]
+    assert sources == [f"photo1/{number}.png" for number in range(len(MASKS))]
 
 
 def test_a_place_without_weights_is_named(tmp_path):

@@ -1,6 +1,8 @@
 """Pictures: ids, borders, colours, opacity, smooth edges, and what is no label map."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -86,7 +88,9 @@ def test_255_beside_ids_is_border(tmp_path, palette):
 
 
 def test_65535_is_border_of_sixteen_bits_and_255_an_id(tmp_path):
-    deep = np.select([BORDER == 255, BORDER == 7], [65535, 255], BORDER).astype(np.uint16)
+    deep = np.select([BORDER == 255, BORDER == 7], [65535, 255], BORDER.astype(int)).astype(
+        np.uint16
+    )
     with pytest.warns(OvsegWarning, match="65535 beside the ids 1, 255"):
         assert len(masks(save(tmp_path / "m.png", deep))) == 2
 
@@ -98,7 +102,7 @@ def test_255_may_be_the_last_of_many_ids(tmp_path):
 
 def test_ids_that_were_stretched_for_the_eye_are_all_masks(tmp_path):
     stretched = np.select([IDS == 1, IDS == 7], [127, 255]).astype(np.uint8)
-    with pytest.warns(OvsegWarning, match="stretched for the eye; 255 is a mask too"):
+    with pytest.warns(OvsegWarning, match="look stretched for the eye; 255 is a mask too"):
         assert len(masks(save(tmp_path / "m.png", stretched))) == 2
 
 
@@ -236,6 +240,30 @@ def test_pictures_that_hold_no_masks_are_refused(tmp_path, fault):
     make, message = FAULTS[fault]
     (tmp_path / "m.png").write_bytes(make())
     with pytest.raises(MasksError, match=message):
+        masks(tmp_path / "m.png")
+
+
+def test_a_palette_that_a_program_chose_holds_no_ids(tmp_path):
+    colours = np.full((256, 3), 200)
+    colours[7] = 0
+    with pytest.raises(MasksError, match="index 7 is black, so the indices are no ids"):
+        masks(save(tmp_path / "m.png", with_palette(IDS, colours)))
+
+
+def test_colours_of_sixteen_bits_are_refused(tmp_path):
+    """Pillow would drop half of each channel, and with it what tells ids apart."""
+    rows = b"".join(b"\0" + bytes(6 * SIDE) for _ in range(SIDE))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    (tmp_path / "m.png").write_bytes(content)
+    with pytest.raises(MasksError, match="RGB with 16 bits a channel"):
         masks(tmp_path / "m.png")
 
 
