@@ -28,6 +28,7 @@ def answer(classes, height=60, width=80, background=()):
         segment_ids=labels + 1,
         classes=np.arange(count),
         scores=np.linspace(0.9, 0.1, count),
+        masks=np.zeros((0, height, width), bool),
     )
     words = Words(classes, background, is_default=bool(background))
     return Answer(
@@ -83,7 +84,10 @@ def test_what_does_not_fit_is_counted():
 
 
 def test_many_classes_take_columns_and_smaller_letters_before_any_is_left_out():
-    few, many = laid_out(SCRIPTS, 960, 1280), laid_out(load_preset("ade150"), 960, 1280)
+    few, many = (
+        laid_out(parse_vocabulary("cat; sofa"), 960, 1280),
+        laid_out(load_preset("coco_things80"), 960, 1280),
+    )
     assert len(few.columns) == 1 < len(many.columns) and many.size < few.size
     assert not any(text.startswith("... and") for text in texts(many))
 
