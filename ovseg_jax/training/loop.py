@@ -13,6 +13,8 @@ from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import checkpoint, sharding, state, step
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.report import Report
+from ovseg_jax.vocabulary.prompts import templates
+from ovseg_jax.vocabulary.token_check import check_tokens
 from ovseg_jax.weights import save_weights
 
 
@@ -44,6 +46,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
 
     vocabulary = build.vocabulary(config.data.vocabulary)
     build.check_classes(config.model, vocabulary)
+    check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
     text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
     text = jax.device_put(text, sharding.replicated(mesh))
     steps, stream = range(int(current.step) + 1, config.num_steps + 1), None
