@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees", "errors", "atomic", "outputs"),
+    ("typing", "config", "trees", "errors", "atomic", "outputs", "json_text", "finite"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),
