@@ -31,6 +31,15 @@ class Family:
     sizes: Callable[[Shapes], dict[str, Any]]
 
 
+def axis(shapes: Shapes, name: str, index: int) -> int:
+    """Returns the length of one axis of a tensor; 0 where the tensor or the axis is missing.
+
+    Files may hold anything under a known name: every size is read off a file through this.
+    """
+    shape = shapes.get(name, ())
+    return shape[index] if -len(shape) <= index < len(shape) else 0
+
+
 def count(names: Iterable[str], pattern: str) -> int:
     """Returns how many different first groups the names that match have."""
     return len({m.group(1) for name in names if (m := re.fullmatch(pattern, name))})

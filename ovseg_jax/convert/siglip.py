@@ -12,7 +12,7 @@ import numpy as np
 
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.clip import expected_clip
-from ovseg_jax.convert.family import Shapes, count, side
+from ovseg_jax.convert.family import Shapes, axis, count, side
 from ovseg_jax.convert.rules import (
     ConversionError,
     Fill,
@@ -178,14 +178,14 @@ def convert_big_vision(
     """
     tensors = unrolled({name.removeprefix("params/"): x for name, x in tensors.items()})
     shapes = {name: tuple(x.shape) for name, x in tensors.items()}
-    kernel = shapes.get("img/embedding/kernel", (0, 0, 0, 0))
+    patch = axis(shapes, "img/embedding/kernel", 0)
     sizes = {
-        "patch": kernel[0],
-        "width": kernel[3],
+        "patch": patch,
+        "width": axis(shapes, "img/embedding/kernel", 3),
         "layers": count(shapes, r"img/Transformer/encoderblock_(\d+)/.*"),
-        "image_size": side(shapes.get("img/pos_embedding", (0, 0))[1]) * kernel[0],
+        "image_size": side(axis(shapes, "img/pos_embedding", 1)) * patch,
     }
-    vocabulary = shapes.get("txt/Embed_0/embedding", (0,))[0]
+    vocabulary = axis(shapes, "txt/Embed_0/embedding", 0)
     name = _variant(sizes, vocabulary, variant, where)
     return _converted(BIG_VISION_TABLE, tensors, name, where)
 
@@ -195,17 +195,20 @@ def convert_siglip_hf(
 ) -> tuple[ModelConfig, Params, Report]:
     """Converts `model.safetensors` of a Hugging Face `SiglipModel`; as `convert_big_vision`."""
     shapes: Shapes = {name: tuple(x.shape) for name, x in tensors.items()}
-    kernel = shapes.get("vision_model.embeddings.patch_embedding.weight", (0, 0, 0, 0))
-    positions = shapes.get("vision_model.embeddings.position_embedding.weight", (0,))[0]
+    kernel = "vision_model.embeddings.patch_embedding.weight"
+    positions = axis(shapes, "vision_model.embeddings.position_embedding.weight", 0)
     sizes = {
-        "patch": kernel[2],
-        "width": kernel[0],
+        "patch": axis(shapes, kernel, 2),
+        "width": axis(shapes, kernel, 0),
         "layers": count(shapes, r"vision_model\.encoder\.layers\.(\d+)\..*"),
-        "image_size": side(positions) * kernel[2],
+        "image_size": side(positions) * axis(shapes, kernel, 2),
     }
-    vocabulary = shapes.get("text_model.embeddings.token_embedding.weight", (0,))[0]
+    vocabulary = axis(shapes, "text_model.embeddings.token_embedding.weight", 0)
     name = _variant(sizes, vocabulary, variant, where)
     return _converted(HF_TABLE, tensors, name, where)
+
+
+_MOST_BLOCKS = 1000
 
 
 def unrolled(tensors: Tensors) -> dict[str, np.ndarray]:
@@ -215,7 +218,7 @@ def unrolled(tensors: Tensors) -> dict[str, np.ndarray]:
     """
     result: dict[str, np.ndarray] = {}
     for name, array in tensors.items():
-        if "/encoderblock/" in name and array.ndim:
+        if "/encoderblock/" in name and 0 < (*array.shape, 0)[0] <= _MOST_BLOCKS:
             for index, part in enumerate(array):
                 result[name.replace("/encoderblock/", f"/encoderblock_{index}/")] = part
         else:
