@@ -9,6 +9,8 @@ from typing import Any
 
 from ovseg_jax.errors import OvsegError
 
+_DEEPEST = 64
+
 
 class JsonError(OvsegError, ValueError):
     """A text is no JSON that can be used; the message names it and what was found."""
@@ -31,13 +33,30 @@ def parse_json(text: str | bytes, where: str, *, finite: bool = True) -> Any:
         options |= {"parse_constant": _refused, "parse_float": _finite}
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
-        return json.loads(text, **options)
+        value = json.loads(text, **options)
+        _check_depth(value)
+        return value
     except JsonError as error:
         raise JsonError(f"{where}: {error}") from error
     except RecursionError as error:
         raise JsonError(f"{where} is nested too deeply") from error
     except (ValueError, MemoryError) as error:  # broken off, not UTF-8, a number of 5000 digits
         raise JsonError(f"{where} is not JSON: {error}") from error
+
+
+def _check_depth(value: Any) -> None:
+    """Refuses nesting that would later exhaust the stack of whatever walks through it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ ROWS = (
     ("models", "vocabulary", "losses"),
     ("methods",),
     ("inference", "inputs"),
-    ("build", "configs_io", "weights", "loading", "evaluation"),
+    ("build", "configs_io", "limits", "stored", "weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovseg_jax.convert.family import Shapes, axis, count
+from ovseg_jax.convert.family import Shapes, TextLayout, axis, count
 from ovseg_jax.convert.rules import Rule, Skip, layer, norm, scalar, split_bias, split_linear
 
 _ROOT = r"(?:text\.)?"
@@ -42,3 +42,6 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
         "context_length": axis(shapes, "positional_embedding", 0),
         "embedding_dim": axis(shapes, "text_projection", 1),
     }
+
+
+LAYOUT = TextLayout(TABLE, sizes)

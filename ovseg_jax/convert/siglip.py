@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
+from ovseg_jax.convert import huggingface
 from ovseg_jax.convert.clip import expected_clip
 from ovseg_jax.convert.family import Shapes, axis, count, side
 from ovseg_jax.convert.rules import (
@@ -113,26 +114,11 @@ _VISION, _TEXT = r"vision_model\.", r"text_model\."
 _POOL, _PARTS = _VISION + r"head\.", ("query", "key", "value")
 
 
-def _hf_block(source: str, target: str) -> tuple[Rule, ...]:
-    return (
-        *norm(source + "layer_norm1", f"{target}/attention_norm"),
-        *(
-            rule
-            for name, part in zip(("q", "k", "v"), _PARTS, strict=True)
-            for rule in layer(rf"{source}self_attn\.{name}_proj", f"{target}/attention/{part}")
-        ),
-        *layer(source + r"self_attn\.out_proj", f"{target}/attention/output"),
-        *norm(source + "layer_norm2", f"{target}/mlp_norm"),
-        *layer(source + r"mlp\.fc1", f"{target}/mlp/expand"),
-        *layer(source + r"mlp\.fc2", f"{target}/mlp/reduce"),
-    )
-
-
 _POOLED = "clip/visual/head/attention"
 HF_TABLE: Table = (
     *layer(_VISION + r"embeddings\.patch_embedding", "clip/visual/patches", conv),
     Rule(_VISION + r"embeddings\.position_embedding\.weight", "clip/visual/position_embedding"),
-    *_hf_block(_VISION + r"encoder\.layers\.(\d+)\.", r"clip/visual/block\1"),
+    *huggingface.block(_VISION + r"encoder\.layers\.(\d+)\.", r"clip/visual/block\1"),
     *norm(_VISION + "post_layernorm", "clip/visual/final_norm"),
     Rule(_POOL + "probe", "clip/visual/head/probe", table_of_tokens),
     Rule(
@@ -151,12 +137,12 @@ HF_TABLE: Table = (
     *layer(_POOL + r"mlp\.fc2", "clip/visual/head/mlp/reduce"),
     Rule(_TEXT + r"embeddings\.token_embedding\.weight", "clip/text/token_embedding"),
     Rule(_TEXT + r"embeddings\.position_embedding\.weight", "clip/text/position_embedding"),
-    *_hf_block(_TEXT + r"encoder\.layers\.(\d+)\.", r"clip/text/block\1"),
+    *huggingface.block(_TEXT + r"encoder\.layers\.(\d+)\.", r"clip/text/block\1"),
     *norm(_TEXT + "final_layer_norm", "clip/text/final_norm"),
     *layer(_TEXT + "head", "clip/text/projection"),
     Rule("logit_scale", "clip/logit_scale", scalar),
     Rule("logit_bias", "clip/logit_bias", scalar),
-    Skip(r".*embeddings\.position_ids", because="constants: 0, 1, 2, ..."),
+    huggingface.POSITION_IDS,
 )
 
 
@@ -245,7 +231,7 @@ def _variant(sizes: Mapping[str, Any], vocabulary: int, wanted: str, where: str)
     known = wanted or f"any of {', '.join(rows)}"
     raise ConversionError(
         f"{where} has sizes ({told}, {vocabulary} token ids) that are not those of {known}; "
-        "a file without both towers, or of NaFlex, has none of them"
+        "a file without both towers, or of NaFlex, has none of them; Hugging Face's CLIP is clip_hf"
     )
 
 
