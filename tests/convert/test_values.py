@@ -153,9 +153,8 @@ def test_whole_numbers_under_the_name_of_a_weight_are_refused(tmp_path):
 
 @pytest.mark.parametrize("layout", ["safetensors", "orbax"])
 def test_a_training_that_went_bad_is_not_loaded(tmp_path, layout):
-    from tests.inference.tiny_model import CONFIG, random_params
-
     from ovseg_jax.weights import save_weights
+    from tests.inference.tiny_model import CONFIG, random_params
 
     flat = dict(trees.flatten(random_params()))
     flat["adapter/fuse/bias"] = np.full_like(flat["adapter/fuse/bias"], np.nan)

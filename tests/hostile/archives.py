@@ -160,3 +160,9 @@ def write_all(folder: Path, trace: Path) -> None:
     }
     for file, content in others.items():
         (folder / file).write_bytes(content)
+
+
+def one_member(path: Path, member: str, content: bytes) -> None:
+    """Writes an archive of one array."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, content)

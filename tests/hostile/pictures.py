@@ -13,9 +13,9 @@ from PIL import Image
 from tests.hostile.archives import ESCAPES
 
 
-def png(width: int, height: int, data: bytes, *chunks: tuple[bytes, bytes], depth: int = 8) -> bytes:
+def png(width: int, height: int, data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     """Returns a grey PNG with further chunks before its data."""
-    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", data), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content))
@@ -29,8 +29,11 @@ def png(width: int, height: int, data: bytes, *chunks: tuple[bytes, bytes], dept
 def tiff(entries: list[tuple[int, int, int, int]], following: int) -> bytes:
     """Returns a TIFF of one directory: tags with type, count and value; then the next one."""
     body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", len(entries)) + body + struct.pack(
-        "<I", following
+    return (
+        b"II*\x00\x08\x00\x00\x00"
+        + struct.pack("<H", len(entries))
+        + body
+        + struct.pack("<I", following)
     )
 
 
@@ -52,7 +55,8 @@ def pictures(trace: Path) -> dict[str, bytes]:
     frames = [Image.new("P", (40, 30), color) for color in range(200)]
     loop = io.BytesIO()
     frames[0].save(loop, "GIF", save_all=True, append_images=frames[1:], loop=0)
-    program = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\n({trace}) (w) file\n"
+    program = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\n"
+    program += f"({trace}) (w) file\n"
     return {
         "bomb.png": png(50_000, 50_000, zlib.compress(bytes(100_000_000))),
         "bomb_below_limit.png": png(13_000, 13_000, zlib.compress(bytes(13_001 * 13_000))),
