@@ -12,6 +12,7 @@ from typing import Any
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
+from ovseg_jax.errors import printable
 
 
 def for_each_photo(
@@ -69,7 +70,7 @@ def go_through(
             failed += 1
             continue
         if line:
-            print(line, flush=True)
+            print(printable(line), flush=True)
     if failed:
         print(f"ovseg: {failed} of {len(photos)} photos failed", file=sys.stderr)
     return 2 if failed else 0
