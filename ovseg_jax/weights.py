@@ -11,10 +11,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +24,7 @@ from ovseg_jax import build, trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.folders import check_folder, write_folder
 from ovseg_jax.limits import check_limits
 from ovseg_jax.stored import (
     NONFINITE,
@@ -38,12 +37,16 @@ from ovseg_jax.stored import (
 )
 from ovseg_jax.typing import Params
 
-__all__ = ["NONFINITE", "WeightsError", "find_weights", "load_weights", "save_weights"]
+__all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
+__all__ += ["fingerprint", "save_weights"]
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.model"
+ENTRIES = (CONFIG, REPORT, TOKENIZER, SAFETENSORS, ORBAX)
+"""All that is ours in a weights directory."""
+WHAT = "the weights"
 
 
-def save_weights(
+def save_weights(  # noqa: PLR0913 - what is written and how, all by keyword past the third
     directory: Path | str,
     config: ModelConfig,
     params: Params,
@@ -51,8 +54,12 @@ def save_weights(
     layout: Literal["safetensors", "orbax"] = "safetensors",
     dtype: str = "float32",
     report: Mapping[str, Any] | None = None,
+    source: Path | str = "",
+    overwrite: bool = False,
 ) -> None:
-    """Writes a weights directory; an older one in its place is replaced once the new is whole.
+    """Writes a weights directory; older weights in its place go once the new are whole.
+
+    Other files in a directory of ours stay; see `ovseg_jax.outputs`.
 
     Args:
         directory: Where to write.
@@ -61,34 +68,47 @@ def save_weights(
         layout: One file, quick to read; or Orbax, which reads sharded arrays in parallel.
         dtype: "float32", or "float16" for half the size.
         report: Origin of the parameters, for `report.json`.
+        source: The file that they were made from; older weights from another one stay.
+        overwrite: Also replace our own files that were altered or made from something else.
 
     Raises:
-        WeightsError: The directory holds something else, or the disk refuses; nothing is left
+        OutputError: The directory holds what is not ours, or the disk refuses; nothing is left
             behind.
     """
     target = Path(directory).absolute()
-    if target.exists() and not _replaceable(target):
-        raise WeightsError(f"{target} exists and is no weights directory; choose another place")
+    check_target(target, source=source, overwrite=overwrite)
     arrays = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), params)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    except OSError as error:
-        raise WeightsError(f"{target} cannot be written: {error}") from error
-    try:
-        config = _with_tokenizer(config, temporary)
-        (temporary / CONFIG).write_text(json.dumps(to_dict(config), indent=1))
+
+    def write(folder: Path) -> None:
+        stored = _with_tokenizer(config, folder)
+        (folder / CONFIG).write_text(json.dumps(to_dict(stored), indent=1))
         if report is not None:
-            (temporary / REPORT).write_text(json.dumps(report, indent=1))
-        _write_arrays(temporary, arrays, layout)
-        _swap(temporary, target)
-    except Exception as error:
-        free = shutil.disk_usage(target.parent).free / 2**20
-        raise WeightsError(
-            f"{target} could not be written: {error} ({free:.0f} MiB free on the disk)"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            (folder / REPORT).write_text(json.dumps(report, indent=1))
+        _write_arrays(folder, arrays, layout)
+
+    write_folder(target, ENTRIES, WHAT, write, source=source, overwrite=overwrite)
+
+
+def check_target(
+    directory: Path | str,
+    *,
+    source: Path | str = "",
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+) -> None:
+    """Refuses a directory that `save_weights` may not write, before anything is read.
+
+    Args:
+        directory: Where weights will be written.
+        source: As for `save_weights`.
+        inputs: Files that the weights are made from; they may not lie in the directory.
+        overwrite: As for `save_weights`.
+
+    Raises:
+        OutputError: Says what is there and what to do.
+    """
+    options = {"source": source, "inputs": inputs, "overwrite": overwrite}
+    check_folder(Path(directory), ENTRIES, WHAT, **options)
 
 
 def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelConfig, Params]:
@@ -136,7 +156,7 @@ def find_weights(directory: Path | str) -> Path:
     """
     folder = Path(directory).absolute()
     for candidate in (folder, folder / "weights"):
-        if _replaceable(candidate) and (candidate / CONFIG).exists():
+        if (candidate / CONFIG).exists() and _holds_arrays(candidate):
             return candidate
     if not folder.exists():
         raise WeightsError(f"{directory} does not exist; give a weights directory or a run")
@@ -176,22 +196,8 @@ def _located(config: ModelConfig, folder: Path) -> ModelConfig:
     return dataclasses.replace(config, clip=clip)
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether a folder is a weights directory, or empty."""
-    if not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir()}
-    return not names or bool(names & {SAFETENSORS, ORBAX})
-
-
-def _swap(new: Path, target: Path) -> None:
-    """Moves a finished directory into place; the old one goes only after that."""
-    os.chmod(new, 0o755)  # mkdtemp makes it private
-    old = new.with_name(f"{new.name}.old")
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    shutil.rmtree(old, ignore_errors=True)
+def _holds_arrays(folder: Path) -> bool:
+    return (folder / SAFETENSORS).exists() or (folder / ORBAX).exists()
 
 
 def _write_arrays(folder: Path, arrays: Params, layout: str) -> None:

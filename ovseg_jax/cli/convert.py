@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovseg_jax.cli.options import add_overwrite
 from ovseg_jax.convert.kinds import KINDS
 from ovseg_jax.errors import printable
 
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", default="", help="SigLIP's SentencePiece file")
     parser.add_argument("--clip", default="", help="MaskCLIP++: the CLIP file that was tuned")
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,11 +83,28 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.dry_run:
             conversion = read_conversion(arguments.kind, arguments.source, **options)
         else:
-            options |= {"layout": arguments.layout}
+            options |= {name: getattr(arguments, name) for name in ("layout", "overwrite")}
             conversion = convert_file(arguments.kind, arguments.source, arguments.target, **options)
     print(printable(_summary(conversion)))
-    end = "nothing written" if arguments.dry_run else f"written to {arguments.target}"
-    print(printable(end))
+    if arguments.dry_run:
+        return _dry_end(arguments)
+    print(printable(f"written to {arguments.target}"))
+    return 0
+
+
+def _dry_end(arguments: argparse.Namespace) -> int:
+    """Says whether the target could be written; status 1 where it could not."""
+    from ovseg_jax.atomic import OutputError
+    from ovseg_jax.convert.files import check_target
+
+    names = ("overwrite", "tokenizer", "clip")
+    options = {name: getattr(arguments, name) for name in names}
+    print("nothing written")
+    try:
+        check_target(arguments.target, arguments.source, **options)
+    except OutputError as error:
+        print(f"the target would be refused: {error}")
+        return 1
     return 0
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from ovseg_jax import weights
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.huggingface import read_settings
 from ovseg_jax.convert.kinds import KINDS
@@ -14,7 +15,6 @@ from ovseg_jax.convert.rules import ConversionError, Report
 from ovseg_jax.convert.values import check_values
 from ovseg_jax.errors import warn
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import NONFINITE, save_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ def read_conversion(  # noqa: PLR0913 - what is read and how, all by keyword pas
         "prefix": checkpoint.prefix,
         "wrappers": checkpoint.wrappers,
         "left_out": checkpoint.left_out,
-        NONFINITE: nonfinite,
+        weights.NONFINITE: nonfinite,
         **({"clip_file": Path(clip).name, "clip_sha256": file_hash(clip)} if clip else {}),
         "used": report.used,
         "skipped": report.skipped,
@@ -126,6 +126,7 @@ def convert_file(
     *,
     layout: Literal["orbax", "safetensors"] = "orbax",
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    overwrite: bool = False,
     **options: Any,
 ) -> Conversion:
     """Converts a checkpoint; `report.json` beside the weights says what became of each tensor.
@@ -136,20 +137,43 @@ def convert_file(
         target: The weights directory to write.
         layout: See `ovseg_jax.weights.save_weights`.
         dtype: Precision of the stored parameters.
+        overwrite: See `ovseg_jax.weights.save_weights`.
         **options: The other options of `read_conversion`.
 
     Raises:
         ReadError: As for `read_conversion`.
         ConversionError: Likewise.
-        ovseg_jax.weights.WeightsError: The target cannot be written.
+        ovseg_jax.atomic.OutputError: The target may not be written, which is found before anything
+            is read; or the disk refuses.
     """
+    check_target(target, source, overwrite=overwrite, **options)
     conversion = read_conversion(kind, source, dtype=dtype, **options)
-    save_weights(
+    weights.save_weights(
         target,
         conversion.config,
         conversion.params,
         layout=layout,
         dtype=dtype,
         report=conversion.origin,
+        source=Path(source),
+        overwrite=overwrite,
     )
     return conversion
+
+
+def check_target(
+    target: Path | str,
+    source: Path | str,
+    *,
+    overwrite: bool = False,
+    tokenizer: str = "",
+    clip: str = "",
+    **_: object,
+) -> None:
+    """Refuses a target that may not be written, or that holds a file of the conversion.
+
+    Raises:
+        ovseg_jax.atomic.OutputError: Says what is there and what to do.
+    """
+    inputs = [path for path in (source, tokenizer, clip) if path]
+    weights.check_target(target, source=Path(source), inputs=inputs, overwrite=overwrite)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovseg_jax import build
-from ovseg_jax.atomic import write_atomically
 from ovseg_jax.config import Config
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.outputs import OutputFolder
 from ovseg_jax.training.report import Report
 from ovseg_jax.typing import Params
 
@@ -33,5 +33,6 @@ class Evaluations:
                 continue
             table, card = suite.run(params, f"{self._folder.parent.name}, step {number}")
             text = protocol.to_json(card, table).encode()
-            write_atomically(path, lambda file, text=text: file.write(text))
+            results = OutputFolder(self._folder)
+            results.write(path.name, lambda file, text=text: file.write(text), f"step {number}")
             report.evaluation(number, {f"{item.name}/{key}": v for key, v in table.items()})

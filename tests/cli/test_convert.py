@@ -80,5 +80,10 @@ def test_weights_come_in_two_layouts(tmp_path, layout, file):
     target = tmp_path / "weights"
     command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(target)]
     assert main([*command, "--layout", layout, "--dtype", "bfloat16"]) == 0
-    assert {path.name for path in target.iterdir()} == {"config.json", "report.json", file}
+    assert {path.name for path in target.iterdir()} == {
+        ".ovseg",
+        "config.json",
+        "report.json",
+        file,
+    }
     load_weights(target)

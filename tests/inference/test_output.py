@@ -17,7 +17,8 @@ from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
-from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.masks.read import read_masks
+from ovseg_jax.outputs import OutputFolder
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.inference.tiny_model import photo, rectangles
 
@@ -145,9 +146,8 @@ def test_names_in_other_scripts_do_not_break_the_drawing(result):
     assert drawing._missing(font, "кошка") <= drawing._missing(drawing._fonts(20)[0], "кошка")
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """The third file finds no space left."""
+def fill_the_disk(monkeypatch):
+    """The third file from now on finds no space left."""
     real, calls = os.replace, []
 
     def replace(source, target):
@@ -159,11 +159,13 @@ def full_disk(monkeypatch):
     monkeypatch.setattr(os, "replace", replace)
 
 
-def test_a_full_disk_leaves_no_half_written_file(result, tmp_path, full_disk):
-    (tmp_path / "x.json").write_text("older")
+def test_a_full_disk_leaves_no_half_written_file(result, tmp_path, monkeypatch):
+    OutputFolder(tmp_path).write("x.json", lambda file: file.write(b"older"), result.source)
+    fill_the_disk(monkeypatch)
     with pytest.raises(OutputError, match=r"x\.json could not be written: No space left .* MiB"):
         result.save(tmp_path, "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".ovseg",
         "x.json",
         "x_labels.png",
         "x_overlay.png",
