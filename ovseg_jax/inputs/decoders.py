@@ -14,6 +14,5 @@ _STARTS_A_PROGRAM = ("EPS",)
 def open_picture(source: str | Path | BinaryIO) -> Image.Image:
     """Opens a picture as `PIL.Image.open` does, in formats whose decoding starts no program."""
     Image.init()
-    return Image.open(
-        source, formats=[name for name in Image.OPEN if name not in _STARTS_A_PROGRAM]
-    )
+    formats = [name for name in Image.OPEN if name not in _STARTS_A_PROGRAM]
+    return Image.open(source, formats=formats)
