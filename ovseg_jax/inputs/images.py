@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.inputs.decoders import open_picture
 from ovseg_jax.inputs.pictures import read_picture
 
 MAX_PIXELS = 178_956_970
@@ -66,7 +67,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> LoadedImage
     name, path = os.fspath(path), Path(path)
     if is_address(name):
         raise ImageError(address_refused(name))
-    with _explained(path), _without_bomb_limit(), Image.open(path) as file:
+    with _explained(path), _without_bomb_limit(), open_picture(path) as file:
         _check_size(file, str(path), max_pixels)
         pixels, turned = read_picture(file, str(path))
     return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
