@@ -60,8 +60,8 @@ def tasks(
     listed = config["thing_classes"] if things is None else things
     is_thing = np.isin(np.arange(log_probs.shape[-1] - 1), listed)
     if stores(case, "pan_seg"):
-        thresholds = config["object_mask_threshold"], config["overlap_threshold"]
-        rules = PanopticRules(*thresholds, certain=certain)
+        names = "object_mask_threshold", "overlap_threshold"
+        rules = PanopticRules(*(float(config[name]) for name in names), certain=certain)
         panoptic = panoptic_segments(log_probs, masks, frame, is_thing, rules)
         outputs |= {"pan_seg": panoptic.segment_ids, "pan_info": panoptic.info}
     if stores(case, "inst_scores"):
