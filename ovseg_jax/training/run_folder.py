@@ -81,5 +81,7 @@ def _busy(path: Path) -> str:
         who = "process {process} on {host} since {since}".format(**holder)
     except (OSError, ValueError, KeyError, TypeError):
         who = "another process"
-    return f"{path.parent} is trained by {who} already; wait for it, stop it, or choose another "
+    return (
+        f"{path.parent} is trained by {who} already; wait for it, stop it, or choose another "
         "--workdir"
+    )
