@@ -131,10 +131,11 @@ class Run:
 
     def _compare(self, step: int, state: TrainState) -> None:
         """Refuses parameters of other names or shapes than those of the checkpoint."""
-        stored = self._manager.item_metadata(step)["state"]
         try:
+            with ocp.StandardCheckpointer() as checkpointer:
+                stored = checkpointer.metadata(self._folder / str(step) / "state").item_metadata
             trees.compare(stored["trainable"], state.trainable, f"checkpoint {step}")
-        except (trees.TreeError, TypeError, KeyError, AttributeError) as error:
+        except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
             raise self._unfit(step, str(error)) from error
 
     def _unfit(self, step: int, why: str) -> CheckpointError:
