@@ -132,8 +132,8 @@ class Run:
     def _compare(self, step: int, state: TrainState) -> None:
         """Refuses parameters of other names or shapes than those of the checkpoint."""
         try:
-            with ocp.StandardCheckpointer() as checkpointer:
-                stored = checkpointer.metadata(self._folder / str(step) / "state").item_metadata
+            folder = self._manager.directory / str(step) / "state"
+            stored = ocp.StandardCheckpointHandler().metadata(folder)
             trees.compare(stored["trainable"], state.trainable, f"checkpoint {step}")
         except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
             raise self._unfit(step, str(error)) from error

@@ -37,7 +37,7 @@ class NoMasks:
 
 def run(tx, images, steps=1):
     """The measurements of some steps, and the state behind them."""
-    state = TrainState(jnp.int32(0), WEIGHTS, {}, tx.init(WEIGHTS))
+    state = TrainState(step=jnp.int32(0), trainable=WEIGHTS, frozen={}, optimizer=tx.init(WEIGHTS))
     step = jax.jit(make_step(Net(), NoMasks(), tx, seed=0))
     found = []
     for _ in range(steps):
