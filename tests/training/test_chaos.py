@@ -154,5 +154,6 @@ def test_a_damaged_checkpoint_costs_steps_and_no_bits(
     process.join(400)
     assert process.exitcode == 0, said(workdir)
     assert f"checkpoint {step} is damaged" in said(workdir)
+    assert "goes on from step" in said(workdir)
     assert (workdir / "checkpoints" / f"damaged-{step}").is_dir()
     assert_same_bits(workdir, undisturbed)
