@@ -160,6 +160,11 @@ def find_weights(directory: Path | str) -> Path:
             return candidate
     if not folder.exists():
         raise WeightsError(f"{directory} does not exist; give a weights directory or a run")
+    if (folder / "checkpoints").is_dir():
+        raise WeightsError(
+            f"{directory} is a run that has not come to its end, so it holds no weights yet; "
+            f"`ovseg weights {directory} OUT` writes those of its newest checkpoint"
+        )
     raise WeightsError(
         f"{directory} holds no weights: expected {CONFIG} beside {SAFETENSORS} or {ORBAX}/ "
         "(`ovseg convert` and `ovseg train` write such directories)"

@@ -96,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _experiment(place: Path, file: Path | None) -> Any:
     """Returns the config that says what to evaluate."""
     from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.config import Config
-    from ovseg_jax.configs_io import read_json
+    from ovseg_jax.training.record import read_config
 
     if file is not None:
         return load_config(file)
@@ -107,7 +106,7 @@ def _experiment(place: Path, file: Path | None) -> Any:
             f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
             "evaluations"
         )
-    return read_json(Config, stored)
+    return read_config(place)
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:

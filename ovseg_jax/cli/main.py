@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "weights": "write the weights of a run's checkpoint",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 
