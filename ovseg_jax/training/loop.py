@@ -55,9 +55,7 @@ def train(
     method = build.method(config.model)
     build.check_source(config.masks, method)
     source = build.mask_source(config.masks)
-    vocabulary = build.vocabulary(config.data.vocabulary)
-    build.check_classes(config.model, vocabulary)
-    check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
+    vocabulary = _vocabulary(config)
 
     with contextlib.ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
@@ -93,6 +91,14 @@ def train(
         _save_weights(workdir, config, current)
         keeper.score_final(current)
         return current
+
+
+def _vocabulary(config: Config) -> ClassList:
+    """Loads the training vocabulary, whose names the model must be able to tell apart."""
+    vocabulary = build.vocabulary(config.data.vocabulary)
+    build.check_classes(config.model, vocabulary)
+    check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
+    return vocabulary
 
 
 def _text(
