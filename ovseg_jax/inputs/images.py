@@ -29,6 +29,8 @@ from ovseg_jax.inputs.pictures import read_picture
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded (Pillow's limit against bombs)."""
+MANY_PIXELS, PIXELS_PER_BYTE = 40_000_000, 250
+"""From so many pixels on, a file must hold a byte for so many of them."""
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
