@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import ovseg_jax
 from ovseg_jax.cli.errors import guarded
+from ovseg_jax.errors import printable
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run, passes_on=getattr(module, "PASSES_ON", False))
     arguments, rest = parser.parse_known_args(argv)
     if rest and not arguments.passes_on:
-        parser.error(f"unknown arguments: {' '.join(rest)}")
+        parser.error(printable(f"unknown arguments: {' '.join(rest)}"))
     arguments.rest = rest
     return guarded(arguments.run, arguments)
 

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 
 from ovseg_jax import build
-from ovseg_jax.atomic import write_atomically
 from ovseg_jax.config import Config, EvaluationConfig
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.outputs import OutputFolder
 from ovseg_jax.training.report import Report
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Params
@@ -52,8 +52,9 @@ class Evaluations:
             except _Stopped:
                 return False
             text = protocol.to_json(card, table).encode()
-            path = result_file(self._workdir, item, number)
-            write_atomically(path, lambda file, text=text: file.write(text))
+            results = OutputFolder(self._workdir / FOLDER)
+            file_name = result_file(self._workdir, item, number).name
+            results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
             report.evaluation(number, {f"{item.name}/{key}": v for key, v in table.items()})
         return True
 

@@ -18,6 +18,8 @@ from ovseg_jax.training.report import Report, say
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Text
 from ovseg_jax.vocabulary.classes import ClassList
+from ovseg_jax.vocabulary.prompts import templates
+from ovseg_jax.vocabulary.token_check import check_tokens
 from ovseg_jax.weights import save_weights
 
 
@@ -53,8 +55,7 @@ def train(
     method = build.method(config.model)
     build.check_source(config.masks, method)
     source = build.mask_source(config.masks)
-    vocabulary = build.vocabulary(config.data.vocabulary)
-    build.check_classes(config.model, vocabulary)
+    vocabulary = _vocabulary(config)
 
     with contextlib.ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
@@ -90,6 +91,14 @@ def train(
         _save_weights(workdir, config, current)
         keeper.score_final(current)
         return current
+
+
+def _vocabulary(config: Config) -> ClassList:
+    """Loads the training vocabulary, whose names the model must be able to tell apart."""
+    vocabulary = build.vocabulary(config.data.vocabulary)
+    build.check_classes(config.model, vocabulary)
+    check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
+    return vocabulary
 
 
 def _text(
