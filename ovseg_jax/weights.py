@@ -20,13 +20,14 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.shipped import asset
 from ovseg_jax.typing import Params
 
 CONFIG, SAFETENSORS, ORBAX, REPORT = "config.json", "model.safetensors", "params", "report.json"
@@ -114,7 +115,7 @@ def find_weights(directory: Path | str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    folder = Path(directory).absolute()
+    folder = asset(directory).absolute()
     for candidate in (folder, folder / "weights"):
         if _replaceable(candidate) and (candidate / CONFIG).exists():
             return candidate
@@ -124,6 +125,23 @@ def find_weights(directory: Path | str) -> Path:
         f"{directory} holds no weights: expected {CONFIG} beside {SAFETENSORS} or {ORBAX}/ "
         "(`ovseg convert` and `ovseg train` write such directories)"
     )
+
+
+def stored_shapes(directory: Path | str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the shape of each stored parameter by its path, without reading the parameters.
+
+    Raises:
+        WeightsError: There is no usable weights directory.
+    """
+    folder = find_weights(directory)
+    if not (folder / SAFETENSORS).exists():
+        return trees.flatten(_read_orbax(folder, shapes_only=True))
+    try:
+        with safe_open(folder / SAFETENSORS, framework="numpy") as file:
+            sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{folder / SAFETENSORS} cannot be read: {error}") from error
+    return {name: jax.ShapeDtypeStruct(tuple(size), np.float32) for name, size in sizes.items()}
 
 
 def fingerprint(params: Params) -> str:
@@ -191,7 +209,7 @@ def _read_safetensors(folder: Path) -> Params:
         raise WeightsError(f"{folder / SAFETENSORS} cannot be read: {error}") from error
 
 
-def _read_orbax(folder: Path) -> Params:
+def _read_orbax(folder: Path, shapes_only: bool = False) -> Params:
     import orbax.checkpoint as ocp
 
     try:
@@ -201,6 +219,8 @@ def _read_orbax(folder: Path) -> Params:
             wanted = jax.tree.map(
                 lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=here), shapes
             )
+            if shapes_only:
+                return wanted
             return jax.tree.map(np.asarray, checkpointer.restore(folder / ORBAX, wanted))
     except (ValueError, KeyError, OSError, AttributeError) as error:
         raise WeightsError(f"{folder / ORBAX} cannot be read: {error}") from error

@@ -9,12 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees", "errors", "atomic", "outputs"),
+    ("typing", "config", "trees", "errors", "atomic", "outputs", "shipped", "devices"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),
     ("inference", "inputs"),
-    ("build", "configs_io", "weights", "loading", "evaluation"),
+    ("build", "configs_io", "places", "weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

@@ -56,12 +56,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
+    from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.loading import resolve
+    from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
+    devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
     config = override(config, options, f"evaluate {arguments.model}")
@@ -73,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
     if arguments.dense:
         config, chosen = _densely(config, chosen, arguments.dense)
+    preflight.check_evaluations(chosen, config.model)
+    devices.announce("scoring")
     for item in chosen:
         _evaluate(item, config.model, params, str(arguments.model), folder)
     return 0

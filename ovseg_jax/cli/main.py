@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 
 import ovseg_jax
-from ovseg_jax.cli.errors import guarded
+from ovseg_jax.cli.errors import guarded, run_on_paths
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "data": "prepare data sets, your own too",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and not arguments.passes_on:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     arguments.rest = rest
-    return guarded(arguments.run, arguments)
+    return guarded(run_on_paths, arguments.run, arguments)
 
 
 if __name__ == "__main__":

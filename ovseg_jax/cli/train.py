@@ -3,7 +3,8 @@
   ovseg train configs/toy/mask_adapter.py --workdir runs/a --optimizer.peak-lr 2e-4
   ovseg train configs/mask_adapter/ablations.py:concat --workdir runs/b      a named variant
 
-Every field of the config is an option: `ovseg train CONFIG --help` lists them all.
+Every field of the config is an option: `ovseg train CONFIG --help` lists them all. configs/... that
+is not in the working folder is that of the package.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import jax
 
-from ovseg_jax import build, configs_io
+from ovseg_jax import build, configs_io, devices
 from ovseg_jax.config import Config
+from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import train_stream
-from ovseg_jax.training import checkpoint, sharding, state, step
+from ovseg_jax.training import checkpoint, preflight, sharding, state, step
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.report import Report
 from ovseg_jax.weights import save_weights
@@ -31,6 +32,8 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         The final state.
     """
     sharding.connect_hosts()
+    preflight.check_training(config)
+    devices.announce("training")
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     build.check_source(config.masks, method)
@@ -42,7 +45,7 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         (workdir / "config.json").write_text(json.dumps(configs_io.to_dict(config), indent=1))
     current, position = run.restore(current)
 
-    vocabulary = build.vocabulary(config.data.vocabulary)
+    vocabulary = class_list(config.data)
     build.check_classes(config.model, vocabulary)
     text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
     text = jax.device_put(text, sharding.replicated(mesh))

@@ -17,7 +17,7 @@ from PIL import Image
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from data.photo_set.annotations import stack_masks  # noqa: E402
+from data.photo_set.masks import stack_masks  # noqa: E402
 from ovseg_jax import build  # noqa: E402
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
@@ -45,6 +45,8 @@ class Folder:
     def __init__(self, place):
         self.place = place
         self.entries, self.images, self.objects = [], [], []
+        things = build.vocabulary("coco_things80").classes
+        self.categories = [{"id": x.original_id, "name": x.name} for x in things]
         for folder in ("images", "gt"):
             (place / folder).mkdir(parents=True)
 
@@ -73,6 +75,7 @@ class Folder:
     def write(self):
         """Writes manifest and instances."""
         content = {"images": self.images, "annotations": self.objects}
+        content["categories"] = self.categories
         (self.place / "gt" / "instances.json").write_text(json.dumps(content))
         (self.place / "manifest.json").write_text(json.dumps(self.entries))
         return self
@@ -163,8 +166,8 @@ def test_a_photo_without_objects_is_kept(folder):
 
 
 def test_label_maps_become_one_segment_per_class(folder):
-    folder.labels("v.png", "voc", np.asarray([[0, 255, 15], [20, 15, 21]], np.uint8))
-    folder.labels("a.png", "ade150", np.asarray([[0, 1, 150], [150, 151, 3]], np.uint8))
+    folder.labels("v.png", "voc", np.asarray([[0, 255, 15], [20, 15, 255]], np.uint8))
+    folder.labels("a.png", "ade150", np.asarray([[0, 1, 150], [150, 255, 3]], np.uint8))
     folder.write()
     voc, ade = read(folder, "voc")[0], read(folder, "ade150")[0]
     assert voc["categories"].tolist() == [0, 15, 20]
@@ -249,7 +252,7 @@ def _broken(folder, damage):
         ("instances size", "a.png has 40 x 61 pixels there, in the manifest 40 x 60"),
         ("gt", "instance annotations not found; expected the file .*instances.json"),
         ("not instances", "instances.json: not a COCO instances file"),
-        ("category", "annotation 1 has category 12, which is not one of COCO's 80 things"),
+        ("category", "annotations have category 12, which 'categories' does not list"),
         ("shape", "annotation 1 is neither polygons nor run lengths"),
         ("unlisted", "instances.json: lists no picture a.png"),
     ],
@@ -269,7 +272,7 @@ def test_a_label_map_of_another_size_is_named(folder):
 def test_no_root_and_an_unknown_config_are_named(folder):
     folder.instances("a.png", [])
     data = folder.write().config()
-    with pytest.raises(DataError, match="data.root: not given: .*should hold manifest.json"):
+    with pytest.raises(DataError, match="data.root: not given: photo_set: no folder of"):
         open_split(dataclasses.replace(data, root=""))
     with pytest.raises(DataError, match="no config 'nothing'; known: coco128_instances, "):
         open_split(dataclasses.replace(data, config="nothing"))
