@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.shipped import is_asset
-from ovseg_jax.vocabulary.classes import available_presets
 
 T = TypeVar("T")
 PATHS = ("root", "prepared", "path", "init_from", "tokenizer_file")
@@ -98,4 +97,6 @@ def _is_path(field: str, value: Any) -> bool:
 
 @functools.cache
 def _presets() -> tuple[str, ...]:
+    from ovseg_jax.vocabulary.classes import available_presets  # too heavy for a help text
+
     return available_presets()

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.loading import resolve
+    from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
 
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
-    config = override(config, options, f"evaluate {arguments.model}")
+    config = from_here(override(config, options, f"evaluate {arguments.model}"))
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
     if arguments.generator and arguments.dense:

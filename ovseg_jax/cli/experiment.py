@@ -64,19 +64,9 @@ def override(config: Any, options: Sequence[str], program: str) -> Any:
         config: The config to start from.
         options: What stands on the command line after the program's own arguments.
         program: What usage messages call the program.
-
-    Returns:
-        The config with whole paths: relative ones start from the working folder.
-
-    Raises:
-        ovseg_jax.places.PlaceError: A path is an address such as gs://bucket.
     """
-    from ovseg_jax.places import from_here
-
-    return from_here(_overridden(config, options, program) if options else config)
-
-
-def _overridden(config: Any, options: Sequence[str], program: str) -> Any:
+    if not options:
+        return config
     import tyro
 
     return tyro.cli(

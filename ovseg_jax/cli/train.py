@@ -36,9 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
     from ovseg_jax.cli.experiment import load_config, override
+    from ovseg_jax.places import from_here
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     config = override(load_config(arguments.config), options, f"train {arguments.config}")
+    config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
     from ovseg_jax.training.loop import train

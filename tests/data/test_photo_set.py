@@ -24,72 +24,18 @@ from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
 from ovseg_jax.training import sharding  # noqa: E402
+from tests.data.photo_folder import (  # noqa: E402
+    DOG,
+    PERSON,
+    SIZE,
+    TOOTHBRUSH,
+    Folder,
+    rectangle,
+)
 
 ROOT = Path(__file__).parents[2]
 REALSET = Path(os.environ.get("OVSEG_REALSET", ROOT.parent / "shared" / "realset"))
-SIZE = (40, 60)
 NAMES = [f"photo_{number}.png" for number in (7, 3, 11, 5, 2, 13, 1, 12, 9, 4, 10, 6)]
-PERSON, DOG, TOOTHBRUSH = (0, 1), (16, 18), (79, 90)
-"""Class index and COCO category id."""
-
-
-def rectangle(category, top, left, bottom, right, **fields):
-    """An annotation that covers exactly rows top to bottom - 1 and columns left to right - 1."""
-    polygon = [left, top, right, top, right, bottom, left, bottom]
-    return {"category_id": category[1], "segmentation": [polygon], **fields}
-
-
-class Folder:
-    """A folder of small photos that tests change and write."""
-
-    def __init__(self, place):
-        self.place = place
-        self.entries, self.images, self.objects = [], [], []
-        things = build.vocabulary("coco_things80").classes
-        self.categories = [{"id": x.original_id, "name": x.name} for x in things]
-        for folder in ("images", "gt"):
-            (place / folder).mkdir(parents=True)
-
-    def photo(self, name, set_name, gt, size=SIZE, **fields):
-        """Writes a photo of noise and lists it."""
-        seed = sum(map(ord, name))
-        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-        Image.fromarray(pixels).save(self.place / "images" / name)
-        entry = {"set": set_name, "image": f"images/{name}", "gt": gt}
-        self.entries.append(entry | {"height": size[0], "width": size[1]} | fields)
-        return pixels
-
-    def instances(self, name, objects, size=SIZE):
-        """Lists a photo with polygons."""
-        self.images.append(
-            {"id": len(self.images) + 50, "file_name": name, "height": size[0], "width": size[1]}
-        )
-        self.objects += [{"image_id": self.images[-1]["id"], "id": 1} | item for item in objects]
-        return self.photo(name, "coco128_instances", "gt/instances.json", size)
-
-    def labels(self, name, set_name, labels, **fields):
-        """Lists a photo with a label PNG."""
-        Image.fromarray(labels).save(self.place / "gt" / name)
-        return self.photo(name, set_name, f"gt/{name}", labels.shape[:2], **fields)
-
-    def write(self):
-        """Writes manifest and instances."""
-        content = {"images": self.images, "annotations": self.objects}
-        content["categories"] = self.categories
-        (self.place / "gt" / "instances.json").write_text(json.dumps(content))
-        (self.place / "manifest.json").write_text(json.dumps(self.entries))
-        return self
-
-    def config(self, config="coco128_instances", **fields):
-        """How the stream is told to read it."""
-        return DataConfig(
-            name="photo_set",
-            config=config,
-            root=str(self.place),
-            prepared=str(self.place.parent / "prepared"),
-            vocabulary="coco_things80",
-            **fields,
-        )
 
 
 @pytest.fixture

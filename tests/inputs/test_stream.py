@@ -126,7 +126,7 @@ def test_captions_without_a_tokenizer_are_refused(data):
 
 
 def test_unknown_names_are_refused_with_what_exists(data):
-    with pytest.raises(DataError, match=r"data\.name.*no builder data\.cocoo"):
+    with pytest.raises(DataError, match="data.name: there is no data set 'cocoo'; .*toy_world"):
         open_split(dataclasses.replace(data, name="cocoo"))
     with pytest.raises(DataError, match=r"data\.split.*known: .*validation"):
         open_split(dataclasses.replace(data, split="trian"))
