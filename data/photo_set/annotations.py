@@ -11,10 +11,15 @@ from etils import epath
 
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index, decode_segments
 from data.coco_stuff.coco_stuff_dataset_builder import VOID, decode_regions
-from data.manual_files import ManualFileError, read_png
+from data.manual_files import ManualFileError, read_png, require_file
 from data.photo_set.instances import InstanceDecoder, own_classes
 from data.photo_set.masks import Decoded
-from ovseg_jax.vocabulary.classes import ClassList, load_preset
+from ovseg_jax.vocabulary.classes import (
+    ClassList,
+    VocabularyError,
+    load_class_file,
+    load_preset,
+)
 
 VOCABULARIES = {
     "coco128_instances": "coco_things80",
@@ -22,9 +27,12 @@ VOCABULARIES = {
     "voc": "pascal_voc21",
     "ade150": "ade150",
     "instances": "",
+    "labels": "",
 }
 """The sets that can be decoded, and the preset whose positions are the categories of each; empty
 where the annotations bring classes of their own."""
+CLASSES = "classes.txt"
+"""The class list of the set "labels", beside the manifest: line n names label n - 1."""
 IGNORED = 255
 """The label of pixels that no class is asked of."""
 
@@ -42,8 +50,14 @@ def classes_of_set(
     Raises:
         ManualFileError: The annotations' own classes cannot be read.
     """
-    preset = VOCABULARIES[set_name]
-    return load_preset(preset) if preset else own_classes(root, entries)
+    if preset := VOCABULARIES[set_name]:
+        return load_preset(preset)
+    if set_name == "instances":
+        return own_classes(root, entries)
+    try:
+        return load_class_file(require_file(root / CLASSES, "the names of the labels"))
+    except VocabularyError as error:
+        raise ManualFileError(str(error)) from error
 
 
 def decoder(
@@ -59,6 +73,7 @@ def decoder(
         return InstanceDecoder(classes)
     return {
         "coco_panoptic": decode_panoptic_png,
+        "labels": functools.partial(decode_label_png, first=0, count=len(classes)),
         "voc": functools.partial(decode_label_png, first=0, count=21),
         "ade150": functools.partial(decode_label_png, first=1, count=150),
     }[set_name]

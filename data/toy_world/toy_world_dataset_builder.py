@@ -1,6 +1,6 @@
 """TFDS builder of the toy world: draws its examples, needs no download.
 
-Run `python -m data.build toy_world --config full` (or `scenes`, without the web split, or `tiny`).
+Run `ovseg data build toy_world --config full` (or `scenes`, without the web split, or `tiny`).
 """
 
 from __future__ import annotations

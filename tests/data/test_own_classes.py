@@ -1,5 +1,6 @@
 """COCO files of one's own: ids mean what the file's `categories` say, whatever COCO's ids are."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -190,3 +191,16 @@ def test_a_label_behind_the_last_class_of_a_map_is_refused(tmp_path):
     folder.labels("v.png", "voc", np.asarray([[0, 37]], np.uint8))
     with pytest.raises(DataError, match="label 37 is none of the 21 classes of 'voc'"):
         open_split(folder.write().config("voc"))
+
+
+def test_label_maps_may_have_classes_of_their_own(tmp_path):
+    folder = Folder(tmp_path / "own")
+    folder.labels("v.png", "labels", np.asarray([[0, 255], [2, 2]], np.uint8))
+    data = folder.write().config("labels")
+    with pytest.raises(DataError, match="the names of the labels not found; .*classes.txt"):
+        open_split(data)
+    (folder.place / "classes.txt").write_text("bolt\nnut, hex nut\nwasher\n")
+    assert decode(open_split(data)[0])["categories"].tolist() == [0, 2]
+    (tmp_path / "words.txt").write_text("washer\nnut\nbolt\n")
+    data = dataclasses.replace(data, vocabulary=str(tmp_path / "words.txt"))
+    assert decode(open_split(data)[0])["categories"].tolist() == [2, 0]
