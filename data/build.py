@@ -23,6 +23,7 @@ from ovseg_jax import shipped
 from ovseg_jax.atomic import write_atomically
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import printable
+from ovseg_jax.places import local
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.matching import shown
 
@@ -74,6 +75,8 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
     parser.add_argument("--manual-dir", type=Path, help="folder with the publisher's files")
     parser.add_argument("--data-dir", type=Path, help="where to write (default: TFDS's)")
     options = parser.parse_args(argv)
+    for place in filter(None, (options.manual_dir, options.data_dir)):
+        local(place)
     try:
         builder, classes = _prepare(options, parser)
     except ManualFileError as error:

@@ -196,6 +196,12 @@ def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
 
 def parameter_shapes(module: Method) -> Params:
     """Returns the tree of parameter shapes without computing anything."""
+    return jax.tree.map(lambda leaf: leaf, _shapes_once(module))
+
+
+@functools.lru_cache(maxsize=8)
+def _shapes_once(module: Method) -> Params:
+    """Tracing a large model takes seconds, and several checks ask for the same one."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
 
 

@@ -115,3 +115,11 @@ def test_a_wheel_holds_all_of_data_and_configs(monkeypatch):
     assert not {"data", "configs"} & folders
     for path in (ROOT / "ovseg_jax").rglob("*.py"):
         assert str(path.parent.relative_to(ROOT)) in folders
+
+
+def test_every_data_set_names_the_classes_of_its_labels():
+    pytest.importorskip("tensorflow_datasets")
+    assert {"toy_world", "coco_panoptic", "photo_set", "mined_pairs"} <= set(shipped.data_sets())
+    for name in shipped.data_sets():
+        module = shipped.data_module(f"{name}.{name}_dataset_builder")
+        assert callable(module.class_list) and module.Builder.name == name

@@ -30,7 +30,8 @@ def list_photos(root: epath.Path) -> list[dict[str, Any]]:
 
 
 def _annotations(root: epath.Path) -> epath.Path:
-    found = [path for folder in ANNOTATIONS for path in sorted((root / folder).glob("*.json"))]
+    files = [path for folder in ANNOTATIONS for path in sorted((root / folder).glob("*.json"))]
+    found = [path for path in files if not path.name.startswith(".")]  # macOS's side files
     if len(found) != 1:
         names = ", ".join(path.relative_to(root).as_posix() for path in found) or "none"
         raise ManualFileError(

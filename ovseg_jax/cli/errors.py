@@ -16,8 +16,8 @@ from ovseg_jax.errors import OvsegError, OvsegWarning, printable
 
 TRACEBACK = "OVSEG_TRACEBACK"
 """Environment variable; when set, errors keep their traceback."""
-MODELS = ("model", "generator")
-"""Options that hold a path or "toy", and so are no `Path`."""
+PATHS = ("model", "generator", "data_root", "data_prepared", "tokenizer", "clip")
+"""Options that hold a path, or something else such as "toy", and so are no `Path`."""
 
 
 class UsageError(OvsegError, ValueError):
@@ -78,7 +78,7 @@ def run_on_paths(
 
     for name, value in vars(options).items():
         for path in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(path, Path) or (name in MODELS and path):
+            if isinstance(path, Path) or (name in PATHS and path):
                 local(path, f"--{name.replace('_', '-')}")
     return run(options)
 

@@ -32,10 +32,11 @@ def load_config(path: Path) -> Any:
     from ovseg_jax.places import beside_file
 
     file, mark, variant = str(path).partition(".py:")
-    path = shipped.find_config(Path(f"{file}.py") if mark else path)
+    given = Path(f"{file}.py") if mark else path
+    path = shipped.find_config(given)
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(
-            f"{path}: no such config file; give a .py file such as those in configs/{_near(path)}"
+            f"{given}: no such config file; give a .py file such as those in configs/{_near(given)}"
         )
     root, own = _root(path.resolve())
     if str(root) not in sys.path:

@@ -84,7 +84,7 @@ def test_data_sets_are_built_from_any_folder(tmp_path, monkeypatch, capsys):
     (tmp_path / "data").mkdir()
     assert main(["data", "build", "toy_world", "--config", "tiny", "--data-dir", "records"]) == 0
     out = capsys.readouterr().out
-    assert "test: 6 examples" in out and "48 classes: ball, clock" in out
+    assert "test: 6 examples" in out and "48 classes: " in out
     assert main(["data", "--help"]) == 0 and main(["data"]) == 2
     assert "ovseg data build photo_set" in capsys.readouterr().out
     with pytest.raises(SystemExit) as end:

@@ -182,7 +182,7 @@ def test_build_tells_classes_and_counts_and_writes_a_class_list(tmp_path, capsys
     assert "5 classes: person, cat, bottle, chair, car" in out
     assert "2 person" in out and "1 bottle" in out and "0 chair" in out
     path = out.split("class list: ")[1].strip()
-    data = DataConfig(name="photo_set", root=str(place))
+    data = DataConfig(name="photo_set", root=str(place), vocabulary="")
     assert class_list(DataConfig(vocabulary=path)).names == class_list(data).names
 
 
