@@ -15,7 +15,7 @@ from ovseg_jax.trees import TreeError
 from ovseg_jax.weights import WeightsError
 
 
-def changed(config: Config, section: str, **fields) -> Config:
+def changed(config: Config, section: str, /, **fields) -> Config:
     part = dataclasses.replace(getattr(config, section), **fields)
     return dataclasses.replace(config, **{section: part})
 

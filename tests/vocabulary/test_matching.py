@@ -37,7 +37,7 @@ def test_lists_whose_classes_share_names_by_position_are_the_same():
 
 def test_what_is_lacking_is_refused_with_both_lists():
     with pytest.raises(
-        VocabularyError, match="lacks.* dog of .* has cat, dog; .* has cat, hound, bird"
+        VocabularyError, match="lacks.* dog of .* has cat, dog; .* cat, hound, bird"
     ):
         label_table(words("cat; dog"), words("cat; hound; bird"))
 
