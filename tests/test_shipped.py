@@ -10,6 +10,9 @@ import pytest
 from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import MissingPackageError
+from ovseg_jax.inputs.builders import own_classes
 from ovseg_jax.weights import find_weights
 
 ROOT = Path(__file__).parents[1]
@@ -123,3 +126,11 @@ def test_every_data_set_names_the_classes_of_its_labels():
     for name in shipped.data_sets():
         module = shipped.data_module(f"{name}.{name}_dataset_builder")
         assert callable(module.class_list) and module.Builder.name == name
+
+
+def test_without_the_libraries_of_training_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for name in [name for name in sys.modules if name.startswith("data.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(MissingPackageError, match=r"tensorflow_datasets.*ovseg-jax\[train\]"):
+        own_classes(DataConfig(name="toy_world"))

@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax.inputs import builders  # keeps TensorFlow's notes quiet before it is loaded
+    from ovseg_jax.inputs.builders import reader
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
-    builders.shipped.data_module("build").main(options, f"ovseg data {arguments.action}")
+    reader("build").main(options, f"ovseg data {arguments.action}")
     return 0

@@ -16,7 +16,7 @@ from typing import Any
 
 from ovseg_jax import shipped
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.errors import MissingPackageError, OvsegError
 from ovseg_jax.vocabulary.classes import ClassList
 
 # TensorFlow only reads data here; its notes about processors would drown ours.
@@ -84,15 +84,33 @@ def builder_module(data: DataConfig) -> ModuleType:
 
     Raises:
         DataError: There is no such builder or config.
+        MissingPackageError: The libraries that read data sets are not installed.
     """
     check_place(data)
-    module = shipped.data_module(f"{data.name}.{data.name}_dataset_builder")
+    module = reader(f"{data.name}.{data.name}_dataset_builder")
     known = module.Builder.builder_configs
     if data.config and data.config not in known:
         raise DataError(
             f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
         )
     return module
+
+
+def reader(name: str) -> ModuleType:
+    """Imports a module of `data/`, by its name in there.
+
+    Raises:
+        MissingPackageError: The libraries that read data sets are not installed.
+    """
+    try:
+        return shipped.data_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "data":
+            raise
+        raise MissingPackageError(
+            f"data sets are read with packages that are not installed ({error.name}): "
+            'pip install "ovseg-jax[train]"'
+        ) from error
 
 
 def _builder_config(module: ModuleType, data: DataConfig) -> Any:
@@ -105,7 +123,7 @@ def _builder_config(module: ModuleType, data: DataConfig) -> Any:
 @contextlib.contextmanager
 def _naming_the_root(data: DataConfig) -> Iterator[None]:
     """Turns complaints about files that are missing or damaged into a `DataError`."""
-    problem = shipped.data_module("manual_files").ManualFileError
+    problem = reader("manual_files").ManualFileError
     try:
         yield
     except (problem, AssertionError) as error:
