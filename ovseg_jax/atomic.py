@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from ovseg_jax.errors import OvsegError
 
+TEMPORARY = ".ovseg-"
+"""How names of files and folders begin that are not finished; a killed run may leave one."""
+
 
 class OutputError(OvsegError, OSError):
     """A result could not be written; the message names the file, the reason and the remedy."""
@@ -32,33 +35,34 @@ def write_atomically(
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             write(file)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
+        os.chmod(temporary, 0o666 & ~umask())  # mkstemp makes it private
         if ready is not None:
             ready(temporary)
         os.replace(temporary, path)
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{path} could not be written: {_reason(path, error)}") from error
+        raise OutputError(f"{path} could not be written: {reason(path, error)}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
 
 
-def _umask() -> int:
+def umask() -> int:
     """What the user wants kept from others; reading it means setting it for a moment."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
-def _reason(path: Path, error: OSError) -> str:
-    text = error.strerror or str(error)
+def reason(path: Path, error: BaseException) -> str:
+    """Says why a path could not be written, and how much room its disk has."""
+    text = getattr(error, "strerror", None) or str(error)
     existing = next((p for p in path.absolute().parents if p.exists()), None)
     if existing is None:
         return text

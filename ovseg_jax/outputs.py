@@ -14,34 +14,39 @@ on the disks of macOS and Windows.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import os
-import unicodedata
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from ovseg_jax.atomic import OutputError, write_atomically
+from ovseg_jax.atomic import TEMPORARY, OutputError, write_atomically
+from ovseg_jax.journal import (
+    JOURNAL,
+    Entry,
+    FolderJournal,
+    append_journal,
+    check_journal,
+    folded,
+    mark_of,
+    read_journal,
+)
 
-JOURNAL = ".ovseg"
-HEADER = {"journal of": "ovseg_jax", "says": "which files of this folder may be replaced"}
+__all__ = [
+    "JOURNAL",
+    "Entry",
+    "OutputError",
+    "OutputFolder",
+    "append_journal",
+    "is_ours",
+    "read_journal",
+    "require_ours",
+    "written_names",
+]
 
+LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "desktop.ini"}
+"""What file managers put into every folder; a folder with nothing else is empty."""
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One line of a journal.
-
-    Attributes:
-        file: Name below the folder, with "/" between parts.
-        sha256: Hash of the content, empty for folders.
-        source: What it was made from: a path seen from the folder, a hash, or nothing.
-    """
-
-    file: str
-    sha256: str = ""
-    source: str = ""
+ELSEWHERE = "choose another folder for the results"
 
 
 class OutputFolder:
@@ -54,32 +59,37 @@ class OutputFolder:
 
         Args:
             folder: Where to write.
-            inputs: Files that this run reads.
+            inputs: Files that this run reads, and folders below which it may read any file.
             overwrite: Also replace our own files that were altered or answer another source.
         """
         self.folder = Path(folder)
-        self._inputs = {os.path.realpath(path) for path in inputs}
+        self._inputs = {folded(os.path.realpath(path)) for path in inputs}
         self._overwrite = overwrite
         self._claimed: dict[str, str] = {}
+        self._journal = FolderJournal(self.folder)
 
     def claim(self, names: Iterable[str], source: str | Path = "") -> None:
         """Reserves names for results of one source, before the work on them starts.
 
         Args:
-            names: File names below the folder.
+            names: File names below the folder, each once.
             source: The file or the hash of the pixels that they are made from.
 
         Raises:
             OutputError: One of them may not be written; the message says why and what to do.
         """
-        journal = read_journal(self.folder)
+        check_journal(self.folder)
+        seen = self.seen_from_here(source)
+        once: set[str] = set()
         for name in names:
-            self._check(name, self._seen_from_here(source), journal)
-            if self._claimed.setdefault(_folded(name), str(source)) != str(source):
+            self._check(name, seen)
+            holder = self._claimed.setdefault(folded(name), seen)
+            if holder != seen or folded(name) in once:
                 raise OutputError(
-                    f"{self.folder / name} would be written twice, for {source} and for "
-                    f"{self._claimed[_folded(name)]}; write them to folders of their own"
+                    f"{self.folder / name} would be written twice, for {source or 'one result'} "
+                    f"and for {holder or 'another'}; write them to folders of their own"
                 )
+            once.add(folded(name))
 
     def write(
         self, name: str, write: Callable[[BinaryIO], object], source: str | Path = ""
@@ -90,41 +100,14 @@ class OutputFolder:
             OutputError: The file may not be replaced, or the disk refuses.
         """
         self.claim([name], source)
-        seen = self._seen_from_here(source)
+        seen = self.seen_from_here(source)
         return write_atomically(
             self.folder / name,
             write,
-            lambda ready: append_journal(self.folder, [Entry(name, _sha256(ready), seen)]),
+            lambda ready: self._journal.add([Entry(name, mark_of(ready), seen)]),
         )
 
-    def _check(self, name: str, source: str, journal: list[Entry]) -> None:
-        path = self.folder / name
-        if os.path.realpath(path) in self._inputs:
-            raise OutputError(f"{path} is read by this run; choose another folder for the results")
-        if not os.path.lexists(path):
-            return
-        own = [entry for entry in journal if _folded(entry.file) == _folded(name)]
-        if not own or not path.is_file() or path.is_symlink():
-            raise OutputError(
-                f"{path} exists and was not written by ovseg; choose another folder for the "
-                "results, or move that file away"
-            )
-        if self._overwrite:
-            return
-        digest = _sha256(path)
-        same = [entry for entry in own if entry.sha256 == digest]
-        if not same:
-            raise OutputError(
-                f"{path} was altered since it was written; move it away, or say --overwrite "
-                "(overwrite=True)"
-            )
-        if same[-1].source != source:
-            raise OutputError(
-                f"{path} was made from {same[-1].source or 'something else'}; choose another "
-                "folder or name, or say --overwrite (overwrite=True)"
-            )
-
-    def _seen_from_here(self, source: str | Path) -> str:
+    def seen_from_here(self, source: str | Path) -> str:
         """Paths are kept as seen from the folder, so that both may move together."""
         if not isinstance(source, Path):
             return source
@@ -135,30 +118,54 @@ class OutputFolder:
         except ValueError:  # another drive
             return str(source.absolute())
 
+    def _check(self, name: str, source: str) -> None:
+        path = self.folder / name
+        _check_place(name, path)
+        if self._is_input(path):
+            raise OutputError(f"{path} is read by this run; {ELSEWHERE}")
+        if not os.path.lexists(path):
+            return
+        own = self._journal.entries_of(name)
+        if not own or not path.is_file() or path.is_symlink():
+            raise OutputError(
+                f"{path} exists and was not written by ovseg; {ELSEWHERE}, or move that file away"
+            )
+        if not self._overwrite:
+            _check_unaltered(path, own, source)
 
-def read_journal(folder: Path) -> list[Entry]:
-    """Returns the lines of a folder's journal, oldest first; none where there is no journal.
-
-    A line that cannot be read owns nothing: what it may have named is then not ours to replace.
-    """
-    try:
-        lines = (folder / JOURNAL).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [entry for entry in map(_parse, lines) if entry is not None]
+    def _is_input(self, path: Path) -> bool:
+        """A new file below a folder of inputs is none of them."""
+        real = Path(folded(os.path.realpath(path)))
+        above = real.parents if os.path.lexists(path) else ()
+        return any(str(place) in self._inputs for place in (real, *above))
 
 
-def append_journal(folder: Path, entries: Iterable[Entry]) -> None:
-    """Adds lines to a folder's journal, in one write, so that runs side by side do not mix them."""
-    path = folder / JOURNAL
-    lines = [json.dumps(dataclasses.asdict(entry)) for entry in entries]
-    if not path.exists():
-        lines.insert(0, json.dumps(HEADER))
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, ("\n".join(lines) + "\n").encode())
-    finally:
-        os.close(handle)
+def _check_place(name: str, path: Path) -> None:
+    """Refuses names that leave the folder, and folders that are none."""
+    inside = PurePath(name)
+    if not inside.name or inside.is_absolute() or ".." in inside.parts:
+        raise OutputError(f"{name!r} is no name of a file below the folder of the results")
+    if folded(inside.name) == JOURNAL:
+        raise OutputError(f"{path} is where ovseg notes its files; choose another name")
+    place = next((p for p in path.absolute().parents if os.path.lexists(p)), None)
+    if place is not None and not place.is_dir():
+        raise OutputError(f"{place} is a file; {ELSEWHERE}")
+
+
+def _check_unaltered(path: Path, own: list[Entry], source: str) -> None:
+    """Refuses files of ours that changed since, or that answer something else."""
+    mark = mark_of(path)
+    same = [entry for entry in own if entry.content in ("", mark)]
+    if not same:
+        raise OutputError(
+            f"{path} was altered since it was written; move it away, or say --overwrite "
+            "(overwrite=True)"
+        )
+    if same[-1].source != source:
+        raise OutputError(
+            f"{path} was made from {same[-1].source or 'something else'}; choose another "
+            "folder or name, or say --overwrite (overwrite=True)"
+        )
 
 
 def is_ours(folder: Path) -> bool:
@@ -180,7 +187,7 @@ def require_ours(folder: Path, what: str) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{folder} is a file; give a folder for {what}")
-    found = sorted(entry.name for entry in folder.iterdir())
+    found = sorted(entry.name for entry in folder.iterdir() if _counts(entry.name))
     if found and not is_ours(folder):
         raise OutputError(
             f"{folder} holds files that ovseg did not write ({', '.join(found[:3])}"
@@ -194,19 +201,6 @@ def written_names(folder: Path) -> set[str]:
     return {name for name in names if os.path.lexists(folder / name)}
 
 
-def _parse(line: str) -> Entry | None:
-    try:
-        fields = json.loads(line)
-        entry = Entry(**fields)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return entry if all(isinstance(value, str) for value in fields.values()) else None
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _counts(name: str) -> bool:
+    """Whether a name makes a folder a used one; what a killed run of ours left does not."""
+    return name.lower() not in LEFT_BY_SYSTEMS and not name.startswith(TEMPORARY)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from ovseg_jax import journal
 from ovseg_jax.atomic import OutputError
 from ovseg_jax.outputs import (
     JOURNAL,
@@ -119,3 +120,56 @@ def test_files_have_the_permissions_that_the_user_wants(tmp_path):
         assert put(tmp_path, "a.json", b"1").stat().st_mode & 0o777 == 0o640
     finally:
         os.umask(before)
+
+
+def test_a_journal_is_read_once_however_many_files_are_written(tmp_path, monkeypatch):
+    read, real = [], journal._read_from
+    monkeypatch.setattr(journal, "_read_from", lambda *a: read.append(real(*a)) or read[-1])
+    folder = OutputFolder(tmp_path)
+    for number in range(200):
+        folder.write(f"{number}.json", lambda file: file.write(b"1"))
+    assert sum(map(len, read)) <= (tmp_path / JOURNAL).stat().st_size
+
+
+def test_a_journal_does_not_grow_when_nothing_changes(tmp_path):
+    for _ in range(3):
+        put(tmp_path, "a.json", b"1", "x")
+    assert len(read_journal(tmp_path)) == 1
+
+
+def test_runs_side_by_side_see_what_the_other_wrote(tmp_path):
+    first, second = OutputFolder(tmp_path), OutputFolder(tmp_path)
+    first.claim(["a.json"], "x")
+    second.write("a.json", lambda file: file.write(b"1"), "y")
+    with pytest.raises(OutputError, match="made from y"):
+        first.write("a.json", lambda file: file.write(b"2"), "x")
+
+
+def test_a_line_that_a_crash_left_half_written_takes_none_with_it(tmp_path):
+    put(tmp_path, "a.json", b"1")
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(b'{"file": "b.js')
+    put(tmp_path, "c.json", b"1")
+    assert [entry.file for entry in read_journal(tmp_path)] == ["a.json", "c.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.json", "deep/../../a.json", "", ".", "/tmp/a.json", JOURNAL, f"deep/{JOURNAL}"]
+)
+def test_names_that_leave_the_folder_or_hide_the_journal_are_refused(tmp_path, name):
+    with pytest.raises(OutputError):
+        put(tmp_path / "out", name, b"1", overwrite=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_below_a_folder_of_inputs_are_inputs(tmp_path, overwrite):
+    put(tmp_path, "model/config.json", b"1")
+    with pytest.raises(OutputError, match="read by this run"):
+        put(tmp_path, "model/config.json", b"2", inputs=[tmp_path / "model"], overwrite=overwrite)
+    put(tmp_path, "model/a.json", b"2", inputs=[tmp_path / "model"])
+
+
+def test_one_result_twice_in_one_list_is_refused(tmp_path):
+    with pytest.raises(OutputError, match="twice"):
+        OutputFolder(tmp_path).claim(["test.json", "Test.json"], "run")

@@ -21,8 +21,8 @@ from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture, require_file
 from data.mined_pairs.layers import disjoint_layers, id_map
 from ovseg_jax.inputs.images import ImageError, read_image
+from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.pairs import PAIRS, SOURCES, VOCABULARY, PairsError, read_pairs
-from ovseg_jax.models.generators.rle import decode_rle
 from ovseg_jax.vocabulary.classes import ClassList, VocabularyError, load_class_file
 
 ORIENTATION = 0x0112

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import ovseg_jax
 from ovseg_jax.cli.errors import guarded, run_on_paths
+from ovseg_jax.errors import printable
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
@@ -18,6 +19,7 @@ COMMANDS = {
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
     "data": "prepare data sets, your own too",
+    "weights": "write the weights of a run's checkpoint",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run, passes_on=getattr(module, "PASSES_ON", False))
     arguments, rest = parser.parse_known_args(argv)
     if rest and not arguments.passes_on:
-        parser.error(f"unknown arguments: {' '.join(rest)}")
+        parser.error(printable(f"unknown arguments: {' '.join(rest)}"))
     arguments.rest = rest
     return guarded(run_on_paths, arguments.run, arguments)
 

@@ -28,6 +28,7 @@ from ovseg_jax.loading import load_proposer
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
+from ovseg_jax.vocabulary.token_check import check_tokens
 
 
 class Suite:
@@ -44,6 +45,7 @@ class Suite:
         self._config, self._model, self._method = config, model, method
         build.check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
         self.classes = class_list(config.data)
+        check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
         if config.masks.kind == "model":
             proposer = load_proposer(config.masks.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,13 @@ from PIL import Image
 
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inputs.photos import Photo, is_several, load_photo
 from ovseg_jax.methods.method import average_templates, synonym_max
 from ovseg_jax.models.clip.variants import Variant
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.typing import Params, Text
-from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary
+from ovseg_jax.vocabulary.classes import ClassList, read_words
+from ovseg_jax.vocabulary.given_words import AnyWords
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ImageClassifier:
 
     def set_vocabulary(
         self,
-        classes: ClassList | str,
+        classes: AnyWords,
         *,
         templates: str = "",
         progress: Callable[[int, int], None] | None = None,
@@ -61,23 +63,29 @@ class ImageClassifier:
         """Chooses the words; see `Segmenter.embed`.
 
         Args:
-            classes: A class list, or words: `;` parts classes, `,` parts synonyms.
+            classes: Words in any form; see `NamedModel.set_vocabulary`.
             templates: Name of a prompt set; empty for the model's own.
             progress: Called with (texts embedded, texts in all).
         """
-        if isinstance(classes, str):
-            classes = parse_vocabulary(classes)
+        classes = read_words(classes, "vocabulary")
         self._text = self.segmenter.embed(classes, templates, progress)
         self.classes = classes
 
-    def classify(self, pixels: UInt8[np.ndarray, "H W 3"]) -> list[Guess]:
-        """Returns all classes, the most probable first.
+    def classify(self, photo: Photo | Sequence[Photo]) -> list[Guess] | list[list[Guess]]:
+        """Returns all classes, the most probable first; of several photos a list of such.
+
+        Args:
+            photo: A file, a picture of Pillow or an array; or a list of these.
 
         Raises:
+            ImageError: It cannot be used as a photo.
             SegmenterError: No vocabulary was set.
         """
+        if is_several(photo):
+            return [self.classify(each) for each in photo]
         if self.classes is None:
             raise SegmenterError("no words to choose from: call set_vocabulary first")
+        pixels = load_photo(photo).pixels
         fitted = fit_image(pixels, self.variant.image_size, self.variant.image_fit)
         scores = np.asarray(self._compute(self.segmenter.engine.params, fitted[None], self._text))
         # Slots behind the vocabulary are padding.

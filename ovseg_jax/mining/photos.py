@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import jax.numpy as jnp
@@ -15,10 +15,11 @@ from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.instance import harden
 from ovseg_jax.inference.segmenter import Segmenter
-from ovseg_jax.inputs.images import list_images, read_image
+from ovseg_jax.inputs.images import read_image
+from ovseg_jax.inputs.listing import list_images
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.mining.captions import CaptionError, Captions
 from ovseg_jax.mining.settings import text_key
-from ovseg_jax.models.generators.files import read_masks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +92,11 @@ class DatasetPhotos:
 
     Attributes:
         folder: Where the files of its photos lie; empty if they have none.
+        names: Empty; a photo's name is known when it is decoded.
         key: Identifies them.
     """
+
+    names: tuple[str, ...] = ()
 
     def __init__(
         self, data: DataConfig, folder: Path | None, captions: Captions | None, per_photo: int
@@ -150,12 +154,18 @@ def masks_of_dataset(photo: Photo) -> NamedMasks:
     return photo.masks
 
 
-def masks_of_files(path: Path) -> MaskSource:
-    """Returns a source that reads files as `ovseg segment --masks` does."""
+def masks_of_files(path: Path, photos: Sequence[str] = ()) -> MaskSource:
+    """Returns a source that reads files as `ovseg segment --masks` does.
+
+    Args:
+        path: File or folder.
+        photos: Names of all photos that are mined, so that no masks serve two of them.
+    """
+    files = MaskFiles(path, tuple(map(Path, photos)))
 
     def read(photo: Photo) -> NamedMasks:
         try:
-            found = read_masks(path, photo.name, *photo.pixels.shape[:2])
+            found = files.read(photo.name, *photo.pixels.shape[:2])
         except ValueError as error:
             raise MaskFileError(str(error)) from error
         return NamedMasks(found.masks, found.names)

@@ -32,6 +32,8 @@ def connect_hosts() -> None:
     Pods, Slurm and Open MPI are recognised by JAX itself. Elsewhere set `JAX_COORDINATOR_ADDRESS`,
     `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`. Call it before anything touches a device.
     """
+    # It would take SIGTERM for itself; `stopping` and `agreement` answer Ctrl-C as well.
+    jax.config.update("jax_enable_preemption_service", False)
     environment = os.environ
     if "JAX_COORDINATOR_ADDRESS" in environment and "JAX_NUM_PROCESSES" in environment:
         jax.distributed.initialize(

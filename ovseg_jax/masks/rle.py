@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ovseg_jax.errors import MasksError
+from ovseg_jax.masks.found import Size
 
 
 def decode_rle(rle: Mapping[str, Any]) -> Bool[np.ndarray, "H W"]:
@@ -20,18 +21,41 @@ def decode_rle(rle: Mapping[str, Any]) -> Bool[np.ndarray, "H W"]:
     height, width = rle_size(rle)
     counts = rle.get("counts")
     if isinstance(counts, str | bytes):
-        runs = _unpack(counts.encode() if isinstance(counts, str) else counts)
+        runs = _unpack(counts.encode("utf-8", "replace") if isinstance(counts, str) else counts)
     elif isinstance(counts, list) and all(type(run) is int for run in counts):
         runs = counts
     else:
         raise MasksError(f"'counts' is {type(counts).__name__}, not a string or a list of integers")
     if any(run < 0 for run in runs) or sum(runs) != height * width:
-        raise MasksError(f"the runs add up to {sum(runs)} pixels, not {height} x {width}")
+        raise MasksError(
+            f"the runs add up to {sum(runs)} pixels, not {height} x {width} = {height * width}; "
+            "run lengths of CVAT (of a box alone) and of Label Studio (of bits) are no COCO RLE: "
+            "export COCO from there, or PNG masks"
+        )
     values = np.arange(len(runs)) % 2 == 1  # runs alternate, outside first
     return np.repeat(values, runs).reshape(width, height).T  # columns first
 
 
-def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
+def decode_rle_of(rle: Mapping[str, Any], size: Size) -> Bool[np.ndarray, "H W"]:
+    """Decodes run lengths of a photo of this height and width.
+
+    Raises:
+        MasksError: They are malformed, or of another size, which is checked before decoding.
+    """
+    found = rle_size(rle)
+    if found == size:
+        return decode_rle(rle)
+    if found == size[::-1]:
+        raise MasksError(
+            f"'size' is {list(found)}, the photo has [height, width] {list(size)}; if the tool "
+            "wrote [width, height], swap them"
+        )
+    raise MasksError(
+        f"is {found[0]} x {found[1]} (height x width), the image {size[0]} x {size[1]}"
+    )
+
+
+def rle_size(rle: Mapping[str, Any]) -> Size:
     """Returns height and width.
 
     Raises:
@@ -40,7 +64,7 @@ def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
     size = rle.get("size")
     right = isinstance(size, list | tuple) and len(size) == 2
     if not right or not all(type(side) is int and side > 0 for side in size):
-        raise MasksError(f"'size' is {size!r}, not [height, width]")
+        raise MasksError(f"'size' is {size!r:.99}, not [height, width]")
     return size[0], size[1]
 
 
@@ -55,6 +79,8 @@ def _unpack(packed: bytes) -> list[int]:
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:  # more characters follow
+            if shift > 60:
+                raise MasksError("'counts' holds a number of more than 60 bits")
             continue
         if bits & 16:  # negative
             value -= 1 << shift

@@ -1,0 +1,142 @@
+"""The arrays of a weights directory: read from disk, held to its size, checked to be numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+
+from ovseg_jax import trees
+from ovseg_jax.errors import OvsegError, warn
+from ovseg_jax.finite import find_nonfinite, some
+from ovseg_jax.json_text import JsonError, parse_json
+from ovseg_jax.typing import Params
+
+SAFETENSORS, ORBAX, REPORT = "model.safetensors", "params", "report.json"
+NONFINITE = "nonfinite"
+"""Entry of the report: parameters whose values were accepted though they are not finite."""
+_TIMES, _SLACK = 1000, 2**29
+"""Orbax compresses; constant arrays shrink a thousandfold."""
+_LARGEST_REPORT = 2**26
+
+
+class WeightsError(OvsegError, ValueError):
+    """A weights directory cannot be read or written; the message says which file and why."""
+
+
+def read_arrays(folder: Path) -> Params:
+    """Reads the parameters of a weights directory.
+
+    Returns:
+        Nested float32 arrays.
+
+    Raises:
+        WeightsError: A file is missing or damaged, describes more than it can hold, or holds what
+            no parameters are.
+    """
+    params = _read_safetensors(folder) if (folder / SAFETENSORS).exists() else _read_orbax(folder)
+    flat = trees.flatten(params)
+    for path, array in flat.items():
+        if array.dtype.kind != "f" and array.dtype != ml_dtypes.bfloat16:
+            raise WeightsError(f"{folder}: {path} holds {array.dtype}, but parameters are floats")
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+
+
+def read_shapes(folder: Path) -> Params:
+    """Reads the shapes of the parameters of a weights directory, and nothing else.
+
+    Raises:
+        WeightsError: See `read_arrays`.
+    """
+    path = folder / SAFETENSORS
+    if not path.exists():
+        return _read_orbax(folder, shapes_only=True)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        return trees.unflatten(
+            {name: jax.ShapeDtypeStruct(tuple(size), np.float32) for name, size in sizes.items()}
+        )
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+
+
+def check_finite(params: Params, folder: Path) -> None:
+    """Refuses parameters that are NaN or infinite, and warns of those that were accepted before.
+
+    Raises:
+        WeightsError: Names the parameters and how many of their values are no numbers.
+    """
+    found = find_nonfinite(trees.flatten(params))
+    if not found:
+        return
+    accepted = _accepted(folder / REPORT)
+    named = some(f"{path} ({what})" for path, what in found.items())
+    if found.keys() <= accepted:
+        warn(f"{folder} holds values that are not finite, as its report says: {named}")
+        return
+    raise WeightsError(
+        f"{folder} holds values that are not finite: {named}. The training that wrote it went bad, "
+        "or a file is damaged; take weights from an earlier step"
+    )
+
+
+def _accepted(report: Path) -> set[str]:
+    """Returns the parameters that `ovseg convert --allow-nonfinite` accepted."""
+    try:
+        if report.stat().st_size > _LARGEST_REPORT:
+            return set()
+        content = parse_json(report.read_bytes(), str(report))
+    except (OSError, JsonError):
+        return set()
+    listed = content.get(NONFINITE) if isinstance(content, Mapping) else None
+    return set(listed) if isinstance(listed, Mapping) else set()
+
+
+def _read_safetensors(folder: Path) -> Params:
+    path = folder / SAFETENSORS
+    try:
+        return trees.unflatten(load_file(path))
+    except trees.TreeError as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+
+
+def _read_orbax(folder: Path, *, shapes_only: bool = False) -> Params:
+    import orbax.checkpoint as ocp
+
+    path = folder / ORBAX
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            shapes = checkpointer.metadata(path).item_metadata.tree
+            _check_described(shapes, path)
+            here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+            wanted = jax.tree.map(
+                lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=here), shapes
+            )
+            if shapes_only:
+                return wanted
+            return jax.tree.map(np.asarray, checkpointer.restore(path, wanted))
+    except WeightsError:
+        raise
+    except Exception as error:  # tensorstore and Orbax have errors of many kinds for damage
+        reason = str(error).strip() or type(error).__name__
+        raise WeightsError(f"{path} cannot be read: {reason[:500]}") from error
+
+
+def _check_described(shapes: Any, path: Path) -> None:
+    """Refuses arrays that are far larger than the files that describe them."""
+    described = sum(math.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(shapes))
+    held = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    if described > _TIMES * held + _SLACK:
+        raise WeightsError(
+            f"{path} has {held:,} bytes but describes arrays of {described:,}; it is damaged"
+        )
