@@ -49,7 +49,7 @@ class Labelled(Sequence):
             DataError: The vocabulary lacks a class of the data set; the message has both lists.
         """
         self._source, self._data = source, data
-        self._table = _table(data)
+        self._table = positions(data)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -70,7 +70,12 @@ class Labelled(Sequence):
         return record | {"categories": self._table[categories]}
 
 
-def _table(data: DataConfig) -> Int[np.ndarray, " c"]:
+def positions(data: DataConfig) -> Int[np.ndarray, " c"]:
+    """Returns the position in the vocabulary of each class of a data set; prepares nothing.
+
+    Raises:
+        DataError: The vocabulary lacks a class of the data set; the message has both lists.
+    """
     own = own_classes(data)
     try:
         return label_table(own, class_list(data))

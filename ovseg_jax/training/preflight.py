@@ -1,13 +1,15 @@
 """What can be known before anything is compiled or written, with all problems in one message.
 
-First what a config says is compared with what is there: names, folders, devices, the shapes of
-stored weights. Only when that is in order are data sets opened, which may mean preparing them.
+What a config says is compared with what is there: names, folders, devices, the shapes of stored
+weights, classes and vocabularies. Only when that is in order are data sets opened, which may mean
+preparing them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ovseg_jax import build, devices, trees
@@ -15,7 +17,7 @@ from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
-from ovseg_jax.inputs.labels import class_list, named_classes
+from ovseg_jax.inputs.labels import class_list, named_classes, positions
 from ovseg_jax.loading import resolve
 from ovseg_jax.training import initial, sharding
 from ovseg_jax.weights import find_weights
@@ -61,7 +63,7 @@ def check_training(config: Config) -> None:
     Raises:
         OvsegError: What stands in the way; a `PreflightError` where it is several things.
     """
-    problems = Problems()
+    problems, items = Problems(), build.evaluations(config)
     with problems.noted():
         _check_devices(config)
     with problems.noted():
@@ -69,15 +71,11 @@ def check_training(config: Config) -> None:
         build.check_source(config.masks, method)
         build.mask_source(config.masks)
         _check_parameters(config, method)
+    sections = {"": config.data} if config.num_steps else {}
+    _check_items(items, config.model, problems)
+    _check_data(sections | _sections(items), problems)
     if config.num_steps:
-        _check_data(config.data, problems)
-    _check_items(build.evaluations(config), config.model, problems)
-    problems.tell()
-    if config.num_steps:
-        with problems.noted():
-            build.check_classes(config.model, _opened(config.data))
-    _open_items(build.evaluations(config), problems)
-    problems.tell()
+        build.check_classes(config.model, class_list(config.data))
 
 
 def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> None:
@@ -88,9 +86,7 @@ def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> 
     """
     problems = Problems()
     _check_items(items, model, problems)
-    problems.tell()
-    _open_items(items, problems)
-    problems.tell()
+    _check_data(_sections(items), problems)
 
 
 def _check_devices(config: Config) -> None:
@@ -111,15 +107,8 @@ def _check_parameters(config: Config, method: Any) -> None:
         initial.check_initial(shapes, config)
 
 
-def _check_data(data: DataConfig, problems: Problems, where: str = "") -> None:
-    with problems.noted(where):
-        check_place(data)
-    with problems.noted(where):
-        if data.vocabulary:
-            build.class_filter(data, named_classes(data.vocabulary))
-
-
 def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems: Problems) -> None:
+    """Checks models, masks and words of evaluations."""
     with problems.noted():
         method = build.method(model)
         for item in items:
@@ -128,22 +117,34 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
         if model.train_vocabulary:
             named_classes(model.train_vocabulary)
     for item in items:
-        where = f"evaluation {item.name!r}: "
-        _check_data(item.data, problems, where)
-        with problems.noted(f"{where}masks.path: "):
+        with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))
 
 
-def _open_items(items: Sequence[EvaluationConfig], problems: Problems) -> None:
-    for item in items:
-        with problems.noted(f"evaluation {item.name!r}: "):
-            _opened(item.data)
+def _sections(items: Sequence[EvaluationConfig]) -> dict[str, DataConfig]:
+    """Returns the data sections of evaluations by what messages call them."""
+    return {f"evaluation {item.name!r}: ": item.data for item in items}
 
 
-def _opened(data: DataConfig) -> Any:
-    """Opens a data set, which compares its classes with the vocabulary; returns the vocabulary."""
-    open_split(data)
-    classes = class_list(data)
-    build.class_filter(data, classes)
-    return classes
+def _check_data(sections: Mapping[str, DataConfig], problems: Problems) -> None:
+    """Checks data sets in three rounds, each quick beside the next; ends at the first that fails.
+
+    Names and folders; then classes against vocabularies, for which the readers are loaded; then
+    the records themselves, which may have to be prepared.
+    """
+    for checks in ((check_place, _check_list), (_check_classes,), (open_split,)):
+        for (where, data), check in itertools.product(sections.items(), checks):
+            with problems.noted(where):
+                check(data)
+        problems.tell()
+
+
+def _check_list(data: DataConfig) -> None:
+    if data.vocabulary:
+        named_classes(data.vocabulary)
+
+
+def _check_classes(data: DataConfig) -> None:
+    positions(data)
+    build.class_filter(data, class_list(data))

@@ -140,7 +140,7 @@ def test_a_batch_that_does_not_divide_is_refused(data, monkeypatch):
 
 
 def test_a_record_that_is_not_what_its_set_says_is_one_line(data, monkeypatch):
-    table = labels_lib._table
-    monkeypatch.setattr(labels_lib, "_table", lambda data: table(data)[:1])
+    table = labels_lib.positions
+    monkeypatch.setattr(labels_lib, "positions", lambda data: table(data)[:1])
     with pytest.raises(DataError, match="^toy_world: train_[0-9]+ has label [0-9]+, but .*anew$"):
         take(open_stream(data), 1)
