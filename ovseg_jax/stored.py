@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import ml_dtypes
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from ovseg_jax import trees
@@ -49,6 +50,25 @@ def read_arrays(folder: Path) -> Params:
         if array.dtype.kind != "f" and array.dtype != ml_dtypes.bfloat16:
             raise WeightsError(f"{folder}: {path} holds {array.dtype}, but parameters are floats")
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+
+
+def read_shapes(folder: Path) -> Params:
+    """Reads the shapes of the parameters of a weights directory, and nothing else.
+
+    Raises:
+        WeightsError: See `read_arrays`.
+    """
+    path = folder / SAFETENSORS
+    if not path.exists():
+        return _read_orbax_shapes(folder)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        return trees.unflatten(
+            {name: jax.ShapeDtypeStruct(tuple(size), np.float32) for name, size in sizes.items()}
+        )
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
 
 
 def check_finite(params: Params, folder: Path) -> None:
@@ -95,15 +115,27 @@ def _read_safetensors(folder: Path) -> Params:
 
 def _read_orbax(folder: Path) -> Params:
     """Reads what Orbax wrote, by the library under it, which tells shapes before it reads."""
-    path = folder / ORBAX
-    try:
-        arrays = _open_arrays(path)
-        _check_described(arrays, path)
-        reads = {name: array.read() for name, array in arrays.items()}
+    with _explained(folder / ORBAX):
+        reads = {name: array.read() for name, array in _open_arrays(folder / ORBAX).items()}
         return trees.unflatten({name: np.asarray(read.result()) for name, read in reads.items()})
+
+
+def _read_orbax_shapes(folder: Path) -> Params:
+    with _explained(folder / ORBAX):
+        arrays = _open_arrays(folder / ORBAX)
+        return trees.unflatten(
+            {name: jax.ShapeDtypeStruct(array.shape, np.float32) for name, array in arrays.items()}
+        )
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns what damage raises, errors of many kinds, into one."""
+    try:
+        yield
     except OvsegError:
         raise
-    except Exception as error:  # damage shows as errors of many kinds
+    except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"{path} cannot be read: {reason[:500]}") from error
 
@@ -121,7 +153,9 @@ def _open_arrays(path: Path) -> dict[str, Any]:
             opened[name.replace(".", "/")] = tensorstore.open(place, open=True, read=True)
     if not opened:
         raise WeightsError(f"{path} cannot be read: it holds no arrays")
-    return {name: array.result() for name, array in opened.items()}
+    arrays = {name: array.result() for name, array in opened.items()}
+    _check_described(arrays, path)
+    return arrays
 
 
 def _check_described(arrays: Mapping[str, Any], path: Path) -> None:

@@ -26,6 +26,7 @@ from ovseg_jax.configs_io import read_json, to_dict
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.folders import check_folder, write_folder
 from ovseg_jax.limits import check_limits
+from ovseg_jax.shipped import asset
 from ovseg_jax.stored import (
     NONFINITE,
     ORBAX,
@@ -34,11 +35,12 @@ from ovseg_jax.stored import (
     WeightsError,
     check_finite,
     read_arrays,
+    read_shapes,
 )
 from ovseg_jax.typing import Params
 
 __all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
-__all__ += ["fingerprint", "save_weights"]
+__all__ += ["fingerprint", "save_weights", "stored_shapes"]
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.model"
 ENTRIES = (CONFIG, REPORT, TOKENIZER, SAFETENSORS, ORBAX)
@@ -154,7 +156,7 @@ def find_weights(directory: Path | str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    folder = Path(directory).absolute()
+    folder = asset(directory).absolute()
     for candidate in (folder, folder / "weights"):
         if (candidate / CONFIG).exists() and _holds_arrays(candidate):
             return candidate
@@ -169,6 +171,15 @@ def find_weights(directory: Path | str) -> Path:
         f"{directory} holds no weights: expected {CONFIG} beside {SAFETENSORS} or {ORBAX}/ "
         "(`ovseg convert` and `ovseg train` write such directories)"
     )
+
+
+def stored_shapes(directory: Path | str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the shape of each stored parameter by its path, without reading the parameters.
+
+    Raises:
+        WeightsError: There is no usable weights directory.
+    """
+    return trees.flatten(read_shapes(find_weights(directory)))
 
 
 def fingerprint(params: Params) -> str:

@@ -58,17 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
+    from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.loading import resolve
     from ovseg_jax.outputs import OutputFolder
+    from ovseg_jax.places import from_here
+    from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
+    devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
-    config = override(config, options, f"evaluate {arguments.model}")
+    config = from_here(override(config, options, f"evaluate {arguments.model}"))
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
     if arguments.generator and arguments.dense:
@@ -80,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = [*inputs_of(arguments), place / "config.json"]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
     results.claim([f"{item.name}.json" for item in chosen], place)
+    preflight.check_evaluations(chosen, config.model)
+    devices.announce("scoring")
     for item in chosen:
         text = _evaluate(item, config.model, params, str(arguments.model))
         path = results.write(

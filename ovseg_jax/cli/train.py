@@ -3,7 +3,8 @@
   ovseg train configs/toy/mask_adapter.py --workdir runs/a --optimizer.peak-lr 2e-4
   ovseg train configs/mask_adapter/ablations.py:concat --workdir runs/b      a named variant
 
-Every field of the config is an option: `ovseg train CONFIG --help` lists them all.
+Every field of the config is an option: `ovseg train CONFIG --help` lists them all. configs/... that
+is not in the working folder is that of the package.
 
 Ctrl-C and SIGTERM save at the next step and end with status 130 and 75: give the same command
 again. Status 3 says that a loss or gradient was not finite. See docs/training.md.
@@ -48,9 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
     from ovseg_jax.cli.experiment import load_config, override
+    from ovseg_jax.places import from_here
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     config = override(load_config(arguments.config), options, f"train {arguments.config}")
+    config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
     return _train(config, arguments.workdir, arguments.resume_anyway)

@@ -8,10 +8,20 @@ from typing import Any
 
 import jax
 
-from ovseg_jax import build, configs_io
+from ovseg_jax import build, configs_io, devices
 from ovseg_jax.config import Config
+from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
-from ovseg_jax.training import checkpoint, finished, record, run_folder, sharding, state, step
+from ovseg_jax.training import (
+    checkpoint,
+    finished,
+    preflight,
+    record,
+    run_folder,
+    sharding,
+    state,
+    step,
+)
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.report import Report, say
@@ -51,9 +61,10 @@ def train(
     sharding.connect_hosts()
     workdir = workdir.absolute()
     changes = record.accepted_changes(workdir, config, anyway=resume_anyway)
+    preflight.check_training(config)
+    devices.announce("training")
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
-    build.check_source(config.masks, method)
     source = build.mask_source(config.masks)
     vocabulary = _vocabulary(config)
 
@@ -95,7 +106,7 @@ def train(
 
 def _vocabulary(config: Config) -> ClassList:
     """Loads the training vocabulary, whose names the model must be able to tell apart."""
-    vocabulary = build.vocabulary(config.data.vocabulary)
+    vocabulary = class_list(config.data)
     build.check_classes(config.model, vocabulary)
     check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
     return vocabulary
