@@ -9,14 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees", "errors", "atomic", "journal", "outputs", "folders"),
+    ("typing", "config", "trees", "errors", "atomic", "journal", "outputs", "folders")
+    + ("json_text", "finite", "shipped", "devices"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),
     ("inputs",),
     ("masks",),
     ("inference",),
-    ("build", "configs_io", "weights", "loading", "evaluation"),
+    ("build", "configs_io", "places", "limits", "stored", "weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

@@ -21,6 +21,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite
+from ovseg_jax.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -57,17 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
+    from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.loading import resolve
     from ovseg_jax.outputs import OutputFolder
+    from ovseg_jax.places import from_here
+    from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
+    devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
-    config = override(config, options, f"evaluate {arguments.model}")
+    config = from_here(override(config, options, f"evaluate {arguments.model}"))
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
     if arguments.generator and arguments.dense:
@@ -79,12 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = [*inputs_of(arguments), place / "config.json"]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
     results.claim([f"{item.name}.json" for item in chosen], place)
+    preflight.check_evaluations(chosen, config.model)
+    devices.announce("scoring")
     for item in chosen:
         text = _evaluate(item, config.model, params, str(arguments.model))
         path = results.write(
             f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
         )
-        print(f"written to {path}")
+        print(printable(f"written to {path}"))
     return 0
 
 
@@ -96,8 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _experiment(place: Path, file: Path | None) -> Any:
     """Returns the config that says what to evaluate."""
     from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.config import Config
-    from ovseg_jax.configs_io import read_json
+    from ovseg_jax.training.record import read_config
 
     if file is not None:
         return load_config(file)
@@ -107,7 +113,7 @@ def _experiment(place: Path, file: Path | None) -> Any:
             f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
             "evaluations"
         )
-    return read_json(Config, stored)
+    return read_config(place)
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:

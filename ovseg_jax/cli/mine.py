@@ -109,7 +109,9 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data-split", default="train", metavar="SPLIT")
     group.add_argument("--data-config", default="", metavar="NAME")
     group.add_argument("--data-prepared", default="", metavar="DIR", help="where records lie")
-    group.add_argument("--data-vocabulary", default="", metavar="NAME", help="names of its classes")
+    group.add_argument(
+        "--data-vocabulary", default="", metavar="NAME", help="class list (default: the set's own)"
+    )
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:

@@ -24,13 +24,6 @@ from ovseg_jax.mining.stop_nouns import STOP_NOUNS
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.weights import CONFIG, find_weights, fingerprint
 
-VOCABULARIES = {
-    "coco_panoptic": "coco_panoptic133",
-    "coco_stuff": "coco_stuff171",
-    "toy_world": "toy_world48",
-}
-"""Class names of data sets, unless --data-vocabulary says otherwise."""
-
 
 def open_photos(
     arguments: argparse.Namespace, per_photo: int
@@ -44,16 +37,13 @@ def open_photos(
     captions = read_captions(arguments.captions, per_photo) if arguments.captions else None
     if arguments.data is None:
         return sources.FolderPhotos(arguments.photos, captions)
-    vocabulary = arguments.data_vocabulary or VOCABULARIES.get(arguments.data)
-    if vocabulary is None:
-        raise UsageError(f"--data {arguments.data}: name its classes by --data-vocabulary")
     data = DataConfig(
         name=arguments.data,
         config=arguments.data_config,
         split=arguments.data_split,
         root=arguments.data_root,
         prepared=arguments.data_prepared,
-        vocabulary=vocabulary,
+        vocabulary=arguments.data_vocabulary,
     )
     return sources.DatasetPhotos(data, arguments.photos, captions, per_photo)
 

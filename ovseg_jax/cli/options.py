@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
+from ovseg_jax.errors import printable
 
 TEMPLATES = ("vild14", "single", "imagenet80", "plain")
 READOUTS = ("plain", "values", "queries", "queries_keys")
 """Keys of `ovseg_jax.models.clip.readout`, which is too heavy to import for a help text."""
+FILE_HELP = (
+    "class list: text with a class per line, CSV, JSON, or YAML, among them COCO's categories and "
+    "data.yaml"
+)
 BACKGROUND_HELP = (
     "words that compete for pixels but leave them unlabelled, written like --vocab; 'none' for "
     "no such words. Default: with fewer than 10 classes, the stuff words of the model's training "
@@ -48,7 +55,7 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     group = parser.add_argument_group("words (one of)")
     words = group.add_mutually_exclusive_group(required=required)
     words.add_argument("--vocab", metavar="WORDS", help="'cat, kitten; sofa': ; parts classes")
-    words.add_argument("--vocab-file", type=Path, metavar="FILE", help="text or JSON class list")
+    words.add_argument("--vocab-file", type=Path, metavar="FILE", help=FILE_HELP)
     words.add_argument(
         "--vocab-preset",
         metavar="NAME",
@@ -97,16 +104,32 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
 
 
 def read_vocabulary(arguments: argparse.Namespace) -> Any:
-    """Returns the class list that was asked for; None for the model's own."""
+    """Returns the class list that was asked for; None for the model's own.
+
+    Where it is not obvious how words were understood, a line says it.
+    """
     from ovseg_jax.vocabulary import classes
+    from ovseg_jax.vocabulary.class_files import read_class_file
 
     if arguments.vocab_preset:
         return classes.load_preset(arguments.vocab_preset)
     if arguments.vocab_file:
-        return classes.load_class_file(arguments.vocab_file)
+        found, remarks = read_class_file(arguments.vocab_file)
+        _show(arguments.vocab_file, found, remarks)
+        return found
     if arguments.vocab is None:
         return None
-    return classes.parse_vocabulary(arguments.vocab, name="--vocab")
+    found = classes.parse_vocabulary(arguments.vocab, name="--vocab")
+    by_line = len(found) > 1 and ";" not in arguments.vocab
+    _show("--vocab", found, ("one per line",) if by_line else ())
+    return found
+
+
+def _show(source: object, classes: Any, remarks: Sequence[str]) -> None:
+    from ovseg_jax.vocabulary.hints import describe
+
+    if remarks:
+        print(printable(f"ovseg: {source}: {describe(classes, remarks)}"), file=sys.stderr)
 
 
 def check_score(value: float | None) -> None:

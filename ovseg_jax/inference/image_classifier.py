@@ -18,7 +18,8 @@ from ovseg_jax.methods.method import average_templates, synonym_max
 from ovseg_jax.models.clip.variants import Variant
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.typing import Params, Text
-from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary
+from ovseg_jax.vocabulary.classes import ClassList, read_words
+from ovseg_jax.vocabulary.given_words import AnyWords
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ImageClassifier:
 
     def set_vocabulary(
         self,
-        classes: ClassList | str,
+        classes: AnyWords,
         *,
         templates: str = "",
         progress: Callable[[int, int], None] | None = None,
@@ -62,12 +63,11 @@ class ImageClassifier:
         """Chooses the words; see `Segmenter.embed`.
 
         Args:
-            classes: A class list, or words: `;` parts classes, `,` parts synonyms.
+            classes: Words in any form; see `NamedModel.set_vocabulary`.
             templates: Name of a prompt set; empty for the model's own.
             progress: Called with (texts embedded, texts in all).
         """
-        if isinstance(classes, str):
-            classes = parse_vocabulary(classes)
+        classes = read_words(classes, "vocabulary")
         self._text = self.segmenter.embed(classes, templates, progress)
         self.classes = classes
 

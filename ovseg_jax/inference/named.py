@@ -11,9 +11,11 @@ from ovseg_jax.inference.engine import Engine, ModelParts
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.words import Words, choose_words
 from ovseg_jax.typing import Text
-from ovseg_jax.vocabulary.classes import ClassList, parse_vocabulary, seen_mask
+from ovseg_jax.vocabulary.classes import ClassList, read_words, seen_mask
+from ovseg_jax.vocabulary.given_words import AnyWords
 from ovseg_jax.vocabulary.prompts import templates as find_templates
 from ovseg_jax.vocabulary.text_bank import TextCache, build_text, default_directory
+from ovseg_jax.vocabulary.token_check import check_tokens
 
 
 class NamedModel:
@@ -47,8 +49,8 @@ class NamedModel:
 
     def set_vocabulary(
         self,
-        classes: ClassList | str | None = None,
-        background: ClassList | str | None = None,
+        classes: AnyWords | None = None,
+        background: AnyWords | None = None,
         *,
         templates: str = "",
         progress: Callable[[int, int], None] | None = None,
@@ -56,29 +58,32 @@ class NamedModel:
         """Chooses the words; embeddings come from the cache where they can.
 
         Args:
-            classes: A class list, or words: `;` parts classes, `,` parts synonyms; None for the
-                list that the model was trained on, which is the only one that a model without words
-                knows.
-            background: Words that compete but leave pixels unlabelled; "none" for no such words;
-                None for the default of `ovseg_jax.inference.words`.
+            classes: Words in any form of `ovseg_jax.vocabulary.classes.read_words`: text, in which
+                `;` parts classes and `,` parts synonyms, a list, a dict, a `ClassList`; None for
+                the list that the model was trained on, which is the only one that a model without
+                words knows.
+            background: Words that compete but leave pixels unlabelled, in the same forms; "none"
+                for no such words; None for the default of `ovseg_jax.inference.words`.
             templates: Name of a prompt set; empty for the model's own.
             progress: Called with (texts embedded, texts in all).
 
         Raises:
-            ovseg_jax.vocabulary.classes.VocabularyError: The words cannot be read.
+            ovseg_jax.vocabulary.classes.VocabularyError: The words cannot be read, or two classes
+                are the same to the model's tokenizer.
             SegmenterError: The model names no list of its own, or knows no other.
         """
         if classes is None or self.is_closed:
             classes, background = self._own_classes(classes), "none"
         wanted = not (isinstance(background, str) and background.strip().lower() in ("", "none"))
         words = choose_words(
-            _as_classes(classes, "vocabulary"),
-            _as_classes(background, "background") if wanted and background is not None else None,
+            read_words(classes, "vocabulary"),
+            read_words(background, "background") if wanted and background is not None else None,
             self.parts.train_classes,
             wanted=wanted,
             templates=templates or self.parts.templates,
         )
-        self._text = self.embed(words.all, words.templates, progress)
+        self._check_tokens(words.classes, words.templates)
+        self._text = self._embed(words.all, words.templates, progress)
         self.words = words
         return words
 
@@ -88,7 +93,21 @@ class NamedModel:
         templates: str = "",
         progress: Callable[[int, int], None] | None = None,
     ) -> Text:
-        """Embeds a vocabulary, through the cache, without making it the one in use."""
+        """Embeds a vocabulary, through the cache, without making it the one in use.
+
+        Raises:
+            ovseg_jax.vocabulary.classes.VocabularyError: Two classes are the same to the tokenizer.
+        """
+        self._check_tokens(classes, templates)
+        return self._embed(classes, templates, progress)
+
+    def _check_tokens(self, classes: ClassList, templates: str) -> None:
+        prompts = find_templates(templates or self.parts.templates)
+        check_tokens(classes, prompts, None if self.is_closed else self.parts.tokenizer)
+
+    def _embed(
+        self, classes: ClassList, templates: str, progress: Callable[[int, int], None] | None
+    ) -> Text:
         if self.is_closed:
             return unembedded(len(classes))
         train = self.parts.train_classes
@@ -102,12 +121,12 @@ class NamedModel:
             progress=progress,
         )
 
-    def _own_classes(self, asked: ClassList | str | None) -> ClassList:
+    def _own_classes(self, asked: AnyWords | None) -> ClassList:
         """The list that the model was trained on, if that is what was asked for."""
         own = self.parts.train_classes
         if own is None:
             raise SegmenterError("the model names no class list of its own; give words")
-        if asked is None or _as_classes(asked, "vocabulary").names == own.names:
+        if asked is None or read_words(asked, "vocabulary").names == own.names:
             return own
         raise SegmenterError(
             f"this model knows only its own {len(own)} classes ({own.name}); leave the words out, "
@@ -124,7 +143,3 @@ def unembedded(count: int) -> Text:
         valid=everything,
         seen=everything,
     )
-
-
-def _as_classes(words: ClassList | str, name: str) -> ClassList:
-    return words if isinstance(words, ClassList) else parse_vocabulary(words, name=name)

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
+from ovseg_jax.vocabulary.class_rows import same_to_readers
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList, seen_mask
 
 SHORT = 10
@@ -41,7 +42,9 @@ class Words:
     @property
     def all(self) -> ClassList:
         """Classes, then background: the order of the class slots."""
-        return ClassList(self.classes.name, (*self.classes.classes, *self.background))
+        entries = (*self.classes.classes, *self.background)
+        # Classes were compared with each other alone; published background may share names.
+        return dataclasses.replace(self.classes, classes=entries, shares_names=True)
 
     @property
     def background_names(self) -> tuple[str, ...]:
@@ -71,7 +74,7 @@ def choose_words(
     wanted: bool = True,
     templates: str = "vild14",
 ) -> Words:
-    """Puts classes and background together.
+    """Puts classes and background together; background that is asked for as a class stays out.
 
     Args:
         classes: What is asked for.
@@ -86,8 +89,11 @@ def choose_words(
         return Words(classes, templates=templates)
     is_default = background is None
     entries = background.classes if background is not None else _default(classes, train)
-    taken = {name for entry in classes.classes for name in entry.synonyms}
-    kept = tuple(entry for entry in entries if taken.isdisjoint(entry.synonyms))
+    # "Sky" and "sky" are one to every tokenizer, and the second would take half of the first.
+    taken = {same_to_readers(name) for entry in classes.classes for name in entry.synonyms}
+    kept = tuple(
+        entry for entry in entries if taken.isdisjoint(map(same_to_readers, entry.synonyms))
+    )
     return Words(classes, kept, is_default and bool(kept), templates)
 
 

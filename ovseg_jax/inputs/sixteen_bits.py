@@ -18,6 +18,7 @@ from jaxtyping import UInt16
 from PIL import Image
 
 from ovseg_jax.errors import ImageError
+from ovseg_jax.inputs.decoders import open_picture
 
 OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE, PLANAR = 258, 281, 284
@@ -93,7 +94,7 @@ def _opened_again(file: Image.Image) -> Iterator[Image.Image]:
     file.fp.seek(0)
     source = file.filename or io.BytesIO(file.fp.read())
     file.fp.seek(position)
-    with Image.open(source) as twin:
+    with open_picture(source) as twin:
         if file.tell():
             twin.seek(file.tell())
         yield twin

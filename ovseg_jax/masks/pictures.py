@@ -15,6 +15,7 @@ from jaxtyping import Int, Shaped, UInt8
 from PIL import Image
 
 from ovseg_jax.errors import MasksError
+from ovseg_jax.inputs.decoders import open_picture
 from ovseg_jax.masks.found import Size, wrong_size
 
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif")
@@ -71,7 +72,7 @@ def decode_picture(file: BinaryIO | bytes, where: str, size: Size) -> StoredPict
         size: Its height and width; anything else is refused before it is decoded.
     """
     file = io.BytesIO(file) if isinstance(file, bytes) else file
-    with _explained(where), Image.open(file) as picture:
+    with _explained(where), open_picture(file) as picture:
         _check(picture, where, size)
         picture.load()
         _check_palette(picture, where)

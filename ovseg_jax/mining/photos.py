@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax import build
 from ovseg_jax.config import DataConfig
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
@@ -114,11 +113,13 @@ class DatasetPhotos:
             ovseg_jax.inputs.datasets.DataError: The data set is missing or damaged.
         """
         from ovseg_jax.inputs.datasets import open_split
+        from ovseg_jax.inputs.labels import class_list
 
         self.folder = folder or (Path(data.root) if data.root else None)
         self._examples, self._captions, self._per_photo = open_split(data), captions, per_photo
-        self._names = build.vocabulary(data.vocabulary).names
-        parts = (data.name, data.config, data.split, data.vocabulary)
+        classes = class_list(data)
+        self._names = classes.names
+        parts = (data.name, data.config, data.split, data.vocabulary or classes.name)
         self.key = f"{len(self)} of {' '.join(filter(None, parts))}"
 
     def __len__(self) -> int:

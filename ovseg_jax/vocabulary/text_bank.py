@@ -28,14 +28,21 @@ class Tokenizer(Protocol):
 
     Attributes:
         key: What identifies it in the cache.
+        context_length: Ids per text.
+        room: How many of them are the text's own; what is behind them is cut off.
         trims: Whether the text tower ignores padding, so that it may be cut off.
     """
 
     key: str
+    context_length: int
+    room: int
     trims: bool
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns zero-padded ids; the largest of a row is the end of the text."""
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each text in full."""
 
 
 def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fourth

@@ -108,6 +108,13 @@ def test_help_after_a_config_lists_its_fields(experiment, capsys):
     assert "--optimizer.peak-lr" in capsys.readouterr().out
 
 
+@pytest.fixture
+def fake_suite(monkeypatch):
+    """Evaluations without their data."""
+    monkeypatch.setattr(suite, "Suite", FakeSuite)
+    monkeypatch.setattr("ovseg_jax.training.preflight.check_evaluations", lambda *given: None)
+
+
 class FakeSuite:
     """Stands in for an evaluation: its data is not needed here."""
 
@@ -120,9 +127,8 @@ class FakeSuite:
 
 
 def test_evaluate_prints_and_stores_scores_with_their_protocol(
-    weights, experiment, tmp_path, monkeypatch, capsys
+    weights, experiment, tmp_path, fake_suite, capsys
 ):
-    monkeypatch.setattr(suite, "Suite", FakeSuite)
     options = ["--config", str(experiment), "--suite", "second", "--out", str(tmp_path / "o")]
     assert main(["evaluate", str(weights), *options]) == 0
     out = capsys.readouterr().out
@@ -132,13 +138,12 @@ def test_evaluate_prints_and_stores_scores_with_their_protocol(
     assert not (tmp_path / "o" / "first.json").exists()
 
 
-def test_a_run_needs_no_config_file(weights, tmp_path, monkeypatch):
+def test_a_run_needs_no_config_file(weights, tmp_path, fake_suite):
     run = tmp_path / "run"
     run.mkdir()
     (run / "weights").symlink_to(weights)
     stored = schema.Config(evaluations=(schema.EvaluationConfig(name="only"),))
     (run / "config.json").write_text(json.dumps(to_dict(stored)))
-    monkeypatch.setattr(suite, "Suite", FakeSuite)
     with pytest.raises(SystemExit) as end:
         evaluate.main([str(run)])
     assert end.value.code == 0 and (run / "evaluations" / "only.json").exists()

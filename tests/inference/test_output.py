@@ -113,37 +113,12 @@ def test_a_map_lies_on_the_photo_without_the_padding(result):
     assert light[:24].min() > 240 and light[40:].max() < 15
 
 
-def test_the_legend_names_classes_and_what_is_unlabelled(result):
-    rows = [text for _, text in drawing.legend_rows(result)]
-    assert rows[0].startswith("Hündchen  0.70") and rows[1].startswith("cat  0.90")
-    assert any("unlabelled: 71 % of the photo" in row for row in rows)
-    assert any("background: wall" in row for row in rows)
-
-
-def test_long_legends_are_cut_and_say_so(result):
-    words = Words(parse_vocabulary("; ".join(f"w{n}" for n in range(60))))
-    labels = np.arange(60 * 80).reshape(60, 80) % 60
-    prediction = result.prediction.replace(labels=labels, classes=np.arange(60), scores=np.ones(60))
-    found = Classification(words, np.zeros((0, 61), np.float32), np.zeros(0, int))
-    full = Segmentation(**{**vars(result), "prediction": prediction, "classification": found})
-    rows = [text for _, text in drawing.legend_rows(full)]
-    assert len(rows) < 50 and any("and 20 more" in row for row in rows)
-
-
 def test_the_overlay_keeps_the_photo_at_its_left(result):
     canvas = np.asarray(drawing.draw_overlay(result))
     assert canvas.shape[0] >= 60 and canvas.shape[1] > 100
     colour = np.array(result.words.classes.classes[0].color)
     expected = 0.45 * result.pixels[5, 5] + 0.55 * colour
     assert np.abs(canvas[5, 5] - expected).max() <= 1
-
-
-def test_names_in_other_scripts_do_not_break_the_drawing(result):
-    words = Words(parse_vocabulary("ぬいぐるみ; кошка"), result.words.background)
-    found = Classification(words, np.array(ROWS, np.float32), result.classification.areas)
-    drawing.draw_overlay(Segmentation(**{**vars(result), "classification": found}))
-    font = drawing._font(20, "кошка")
-    assert drawing._missing(font, "кошка") <= drawing._missing(drawing._fonts(20)[0], "кошка")
 
 
 def fill_the_disk(monkeypatch):

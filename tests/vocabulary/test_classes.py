@@ -17,10 +17,10 @@ from ovseg_jax.vocabulary.classes import (
     class_file_hash,
     load_class_file,
     load_preset,
-    palette_color,
     parse_vocabulary,
     seen_mask,
 )
+from ovseg_jax.vocabulary.palette import palette_color
 
 PUBLISHED_COUNTS = {
     "coco_panoptic133": (133, 254, 80),
@@ -162,80 +162,6 @@ def test_pascal_20_is_pascal_21_without_background():
 def test_an_unknown_preset_is_answered_with_the_known_ones():
     with pytest.raises(VocabularyError, match="'ade15'.*ade150.*coco_stuff171"):
         load_preset("ade15")
-
-
-def test_text_file_has_one_class_per_line(tmp_path):
-    path = tmp_path / "words.txt"
-    path.write_text("\ufeffcat, kitten\n\nsofa\n", encoding="utf-8")
-    loaded = load_class_file(path)
-    assert loaded.name == "words"
-    assert [e.synonyms for e in loaded.classes] == [("cat", "kitten"), ("sofa",)]
-    path.write_text("cat\nkitten,cat\n")
-    with pytest.raises(VocabularyError, match=r"words.txt.*'cat'"):
-        load_class_file(path)
-
-
-def test_id_lines_are_read_and_may_share_names(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("0:invalid_class_id\n3:rug, mat\n7:carpet,rug\n")
-    loaded = load_class_file(str(path))
-    assert [e.synonyms for e in loaded.classes] == [("rug", "mat"), ("carpet", "rug")]
-    assert [e.original_id for e in loaded.classes] == [3, 7]
-    path.write_text("3:rug\n4: ,\n")
-    with pytest.raises(VocabularyError, match=r"list.txt: no name after id 4"):
-        load_class_file(path)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        ["cat, kitten", "sofa"],
-        [["cat", "kitten"], ["sofa"]],
-        {"classes": [{"names": ["cat", "kitten"]}, {"names": "sofa", "thing": False, "id": 9}]},
-    ],
-)
-def test_json_files_are_read_in_all_forms(tmp_path, content):
-    path = tmp_path / "list.json"
-    path.write_text(json.dumps(content))
-    assert [e.synonyms for e in load_class_file(path).classes] == [("cat", "kitten"), ("sofa",)]
-
-
-def test_a_preset_file_read_by_path_equals_the_preset():
-    folder = importlib.resources.files("ovseg_jax.vocabulary") / "presets"
-    with importlib.resources.as_file(folder / "ade847.json") as path:
-        assert load_class_file(path) == load_preset("ade847")
-
-
-@pytest.mark.parametrize(
-    "content,message",
-    [
-        ("{", "not valid JSON"),
-        ("[]", "expected a list of classes"),
-        ('{"names": []}', "expected a list of classes"),
-        ("[3]", "class 1: expected a string or a list of names, found 3"),
-        ('["cat", ["", " "]]', "class 2: has no name"),
-        ('[{"names": ["cat"], "thing": "yes"}]', "class 1: 'thing' must be true or false"),
-        ('[{"names": ["cat"], "id": "7"}]', "class 1: 'id' must be an integer"),
-    ],
-)
-def test_bad_json_is_an_error_that_names_file_and_place(tmp_path, content, message):
-    path = tmp_path / "list.json"
-    path.write_text(content)
-    with pytest.raises(VocabularyError, match=f"list.json: {message}"):
-        load_class_file(path)
-
-
-def test_missing_folder_empty_and_binary_files_are_named(tmp_path):
-    with pytest.raises(VocabularyError, match=r"none.txt: no such class file"):
-        load_class_file(tmp_path / "none.txt")
-    with pytest.raises(VocabularyError, match="is a folder"):
-        load_class_file(tmp_path)
-    (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(VocabularyError, match=r"empty.txt: the vocabulary is empty"):
-        load_class_file(tmp_path / "empty.txt")
-    (tmp_path / "binary.txt").write_bytes(b"cat\n\xff\xfe\n")
-    with pytest.raises(VocabularyError, match=r"binary.txt: not UTF-8 \(byte 4\)"):
-        load_class_file(tmp_path / "binary.txt")
 
 
 def test_the_hash_depends_on_names_order_and_kind_only(tmp_path):

@@ -22,6 +22,7 @@ class SentencePieceTokenizer:
 
     Attributes:
         context_length: Ids per text; longer texts are cut and still end with end-of-text.
+        room: Ids of a text that fit before the end.
         vocab_size: Number of ids.
         key: What identifies the encoding in caches: a hash of the file.
         trims: False: the text tower sees padding, so it must not be cut off.
@@ -49,7 +50,7 @@ class SentencePieceTokenizer:
         """
         self._encoder = _load(file)
         self._canonical = canonical
-        self.context_length = context_length
+        self.context_length, self.room = context_length, context_length - 1
         self.vocab_size = self._encoder.vocab_size()
         digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
         self.key = f"sentencepiece:{digest}:{context_length}:{canonical}"
@@ -59,10 +60,14 @@ class SentencePieceTokenizer:
         end = self._encoder.eos_id()
         fill = end if self._canonical == "siglip" else max(self._encoder.pad_id(), 0)
         framed = np.full((len(texts), self.context_length), fill, np.int32)
-        for target, text in zip(framed, texts, strict=True):
-            ids = [*self._encoder.encode(self.clean(text))[: self.context_length - 1], end]
+        for target, row in zip(framed, self.ids(texts), strict=True):
+            ids = [*row[: self.room], end]
             target[: len(ids)] = ids
         return framed
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each text in full, without the end."""
+        return [self._encoder.encode(self.clean(text)) for text in texts]
 
     def clean(self, text: str) -> str:
         """Lowers the case; for SigLIP also drops ASCII punctuation and joins white space."""

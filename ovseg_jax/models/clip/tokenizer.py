@@ -27,6 +27,7 @@ class BpeTokenizer:
 
     Attributes:
         context_length: Ids per text; longer texts are cut and still end with end-of-text.
+        room: Ids of a text that fit between start and end.
         vocab_size: 49408: bytes, bytes at word ends, merges, start and end of text.
         key: What identifies the encoding in caches.
         trims: True: the text tower is causal, so padding may be cut off.
@@ -35,7 +36,7 @@ class BpeTokenizer:
     trims = True
 
     def __init__(self, context_length: int = 77):
-        self.context_length = context_length
+        self.context_length, self.room = context_length, context_length - 2
         merges = _read_merges()
         symbols = list(_byte_symbols().values())
         pieces = [*symbols, *(f"{s}</w>" for s in symbols), *("".join(m) for m in merges)]
@@ -49,12 +50,16 @@ class BpeTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns the ids of each text, zero-padded to the context length."""
+        return _frame(self.ids(texts), self._start, self._end, self.context_length)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each text in full, without start and end."""
         cleaned = [clean(text) for text in texts]
         rows = [encoded.ids for encoded in self._encoder.encode_batch(cleaned)]
         for index, text in enumerate(cleaned):
             if _START in text or _END in text:
                 rows[index] = self._with_marks(text)
-        return _frame(rows, self._start, self._end, self.context_length)
+        return rows
 
     def _with_marks(self, text: str) -> list[int]:
         """Encodes a text that spells out start or end of text.
@@ -76,6 +81,7 @@ class HashTokenizer:
 
     Attributes:
         context_length: Ids per text; longer texts are cut and still end with end-of-text.
+        room: Ids of a text that fit between start and end.
         vocab_size: Number of ids: 0 pads, the last two start and end texts.
         key: What identifies the encoding in caches.
         trims: True: the text tower is causal, so padding may be cut off.
@@ -85,14 +91,19 @@ class HashTokenizer:
 
     def __init__(self, vocab_size: int = 4096, context_length: int = 32, salt: str = "18:"):
         self.vocab_size = vocab_size
-        self.context_length = context_length
+        self.context_length, self.room = context_length, context_length - 2
         self.key = f"hash:{vocab_size}:{context_length}:{salt}"
         self._salt = zlib.crc32(salt.encode())
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns the ids of each text, zero-padded to the context length."""
-        rows = [[self.word_id(word) for word in re.findall(r"\w+", clean(t))] for t in texts]
-        return _frame(rows, self.vocab_size - 2, self.vocab_size - 1, self.context_length)
+        return _frame(
+            self.ids(texts), self.vocab_size - 2, self.vocab_size - 1, self.context_length
+        )
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each text in full, without start and end."""
+        return [[self.word_id(word) for word in re.findall(r"\w+", clean(t))] for t in texts]
 
     def word_id(self, word: str) -> int:
         """Returns the id of one lower-case word."""
