@@ -33,7 +33,7 @@ OTHER_ENDINGS = (
 SHOWN = 3
 """Names that a message lists."""
 
-HIDDEN, OURS, OTHER = "hidden file", "result of ovseg", "other file"
+HIDDEN, OURS, OTHER = "hidden file", "earlier result", "other file"
 SUBFOLDER, UNREADABLE = "subfolder", "unreadable photo"
 HINTS = {
     SUBFOLDER: "; --recursive looks inside",

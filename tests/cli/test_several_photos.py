@@ -71,7 +71,8 @@ def test_masks_follow_their_photos(command, photos, labels, tmp_path):
     record = json.loads((tmp_path / "masks.json").read_text())
     record["photo2.png"]["proposals"] = [{"segmentation": encode_rle(other)}]
     (tmp_path / "masks.json").write_text(json.dumps(record))
-    assert command("segment", "photos/photo1.png", "photos/photo2.png")[0] == 0
+    given = "photos/photo1.png", "photos/photo2.png", "--background", "none"
+    assert command("segment", *given)[0] == 0
     np.testing.assert_array_equal(labels("photo1") > 0, rectangles(60, 80, *SPANS).any(0))
     np.testing.assert_array_equal(labels("photo2") > 0, other)
 

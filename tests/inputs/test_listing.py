@@ -81,7 +81,7 @@ def test_what_we_wrote_is_no_photo(folder, said):
         results.write(name, lambda file: file.write(b"1"))
     OutputFolder(folder / "out").write("b_overlay.png", lambda file: file.write(b"1"))
     assert names(list_images(folder)) == ["a.PNG", "b.png", "c.avif"]
-    assert "3 results of ovseg (a_maps, a_overlay.png, out)" in said()[0]
+    assert "3 earlier results (a_maps, a_overlay.png, out)" in said()[0]
     assert "a_overlay.png" not in names(list_images("*.png"))
     assert "b_overlay.png" not in names(list_images(folder, recursive=True))
 
