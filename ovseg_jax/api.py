@@ -129,8 +129,8 @@ def load_masks(masks: Masks | None, image: LoadedImage | EncodedImage) -> FileMa
     """
     if masks is None:
         raise MasksError(
-            "no masks, and this model has no mask generator of its own: give masks (--masks; "
-            "docs/inputs.md lists the formats), or a model that makes them (--generator)"
+            "no masks, and this model has no mask generator of its own: give masks (--masks), "
+            "in a format of docs/inputs.md, or a model that makes them (--generator)"
         )
     height, width = image.pixels.shape[:2]
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ NONFINITE = "nonfinite"
 _TIMES, _SLACK = 1000, 2**29
 """Orbax compresses; constant arrays shrink a thousandfold."""
 _LARGEST_REPORT = 2**26
+_ARRAY_HEADERS = {".zarray": "zarr", "zarr.json": "zarr3"}
+"""What describes an array, and the driver that reads it."""
 
 
 class WeightsError(OvsegError, ValueError):
@@ -61,11 +63,13 @@ def read_shapes(folder: Path) -> Params:
     try:
         with safe_open(path, framework="numpy") as file:
             sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-        return trees.unflatten(
-            {name: jax.ShapeDtypeStruct(tuple(size), np.float32) for name, size in sizes.items()}
-        )
+        return trees.unflatten({name: _shape(size) for name, size in sizes.items()})
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} cannot be read: {error}") from error
+
+
+def _shape(size: Sequence[int]) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(tuple(size), np.float32)
 
 
 def check_finite(params: Params, folder: Path) -> None:
@@ -111,30 +115,45 @@ def _read_safetensors(folder: Path) -> Params:
 
 
 def _read_orbax(folder: Path, *, shapes_only: bool = False) -> Params:
-    import orbax.checkpoint as ocp
-
+    """Reads what Orbax wrote, by the library under it, which tells shapes before it reads."""
     path = folder / ORBAX
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            shapes = checkpointer.metadata(path).item_metadata.tree
-            _check_described(shapes, path)
-            here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-            wanted = jax.tree.map(
-                lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=here), shapes
-            )
-            if shapes_only:
-                return wanted
-            return jax.tree.map(np.asarray, checkpointer.restore(path, wanted))
-    except WeightsError:
+        arrays = _open_arrays(path)
+        _check_described(arrays, path)
+        if shapes_only:
+            return trees.unflatten({name: _shape(array.shape) for name, array in arrays.items()})
+        reads = {name: array.read() for name, array in arrays.items()}
+        return trees.unflatten({name: np.asarray(read.result()) for name, read in reads.items()})
+    except OvsegError:
         raise
-    except Exception as error:  # tensorstore and Orbax have errors of many kinds for damage
-        reason = str(error).strip() or type(error).__name__
+    except Exception as error:  # damage shows as errors of many kinds
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"{path} cannot be read: {reason[:500]}") from error
 
 
-def _check_described(shapes: Any, path: Path) -> None:
-    """Refuses arrays that are far larger than the files that describe them."""
-    described = sum(math.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(shapes))
+def _open_arrays(path: Path) -> dict[str, Any]:
+    """Opens the arrays of a checkpoint by path; Orbax joins the keys of a tree with dots."""
+    import tensorstore
+
+    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{path.absolute()}/"}}
+    opened = {}
+    for key in tensorstore.KvStore.open(store).result().list().result():
+        name, _, header = key.decode().rpartition("/")
+        if header in _ARRAY_HEADERS:
+            place = {"driver": _ARRAY_HEADERS[header], "kvstore": store | {"path": f"{name}/"}}
+            opened[name.replace(".", "/")] = tensorstore.open(place, open=True, read=True)
+    if not opened:
+        raise WeightsError(f"{path} cannot be read: it holds no arrays")
+    return {name: array.result() for name, array in opened.items()}
+
+
+def _check_described(arrays: Mapping[str, Any], path: Path) -> None:
+    """Refuses arrays, or chunks of them, that are far larger than the files that hold them."""
+    shapes = [
+        np.maximum(array.shape, array.chunk_layout.read_chunk.shape or array.shape)
+        for array in arrays.values()
+    ]
+    described = 4 * sum(math.prod(map(int, shape)) for shape in shapes)
     held = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     if described > _TIMES * held + _SLACK:
         raise WeightsError(

@@ -85,7 +85,7 @@ def table(title: str, guesses: list[Any]) -> Any:
     drawn.add_column("", no_wrap=True)
     for guess in guesses:
         bar = "█" * round(BAR_WIDTH * guess.probability)
-        drawn.add_row(Text(guess.name), f"{guess.probability:.4f}", Text(bar, "cyan"))
+        drawn.add_row(Text(printable(guess.name)), f"{guess.probability:.4f}", Text(bar, "cyan"))
     return drawn
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.options import add_model, add_overwrite, add_vocabulary, read_vocabulary
+from ovseg_jax.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if keep:
         arrays = {"embeddings": rows, "names": np.array(names), "classes": owners}
         arrays["templates"] = np.array(find_templates(prompts))
-        print(f"written to {keep(lambda file: np.savez(file, **arrays))}")
+        path = keep(lambda file: np.savez(file, **arrays))
+        print(printable(f"written to {path}"))
     return 0
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite
+from ovseg_jax.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         path = results.write(
             f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
         )
-        print(f"written to {path}")
+        print(printable(f"written to {path}"))
     return 0
 
 

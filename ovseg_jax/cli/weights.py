@@ -17,12 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("workdir", metavar="run", type=Path, help="what `ovseg train` writes to")
     parser.add_argument("target", type=Path, help="the weights directory to write")
     parser.add_argument("--step", type=int, help="which checkpoint (default: the newest)")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="also replace weights of another checkpoint"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the weights; returns the exit status."""
     from ovseg_jax.training.export import export_weights
 
-    step = export_weights(arguments.workdir, arguments.target, arguments.step)
+    options = {"overwrite": arguments.overwrite}
+    step = export_weights(arguments.workdir, arguments.target, arguments.step, **options)
     print(f"step {step} of {arguments.workdir} written to {arguments.target}")
     return 0

@@ -22,6 +22,15 @@ class ReadError(OvsegError, ValueError):
     """A checkpoint cannot be read; the message names the file, what it is, and what to do."""
 
 
+def reason(error: Exception) -> str:
+    """Says in words what went wrong, also for errors that say nothing themselves."""
+    if isinstance(error, EOFError):
+        return "it ends too early"
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    return f"its pickle cannot be read: {str(error)[:300] or type(error).__name__}"
+
+
 class StandIn:
     """What an object of a class that a file names becomes: it keeps its state and does nothing."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered
+from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered, reason
 
 LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How `torch.save` before 1.6 began: a pickle of its magic number."""
@@ -115,7 +115,7 @@ def read_pickle(path: Path) -> Any:
         except ReadError as error:
             raise ReadError(f"{path}: {error}") from error
         except Exception as error:  # a crafted pickle can fail in any way; it must fail cleanly
-            raise ReadError(f"{path}: its pickle cannot be read: {error}") from error
+            raise ReadError(f"{path}: {reason(error)}") from error
 
 
 def _finished(content: Any, done: dict[int, Any]) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered
+from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered, reason
 from ovseg_jax.convert.quantised import FULL_PRECISION
 
 _MODULES, _LONGEST_NAME = 500_000, 1_000
@@ -157,7 +157,7 @@ def read_torch_zip(path: Path) -> Any:
     except (zipfile.BadZipFile, struct.error, OSError) as error:
         raise ReadError(f"{path} is damaged or incomplete: {error}") from error
     except Exception as error:  # a crafted pickle can fail in any way; it must fail cleanly
-        raise ReadError(f"{path}: its pickle cannot be read: {error}") from error
+        raise ReadError(f"{path}: {reason(error)}") from error
 
 
 def _root(mapped: np.ndarray, entries: Mapping[str, zipfile.ZipInfo]) -> str:

@@ -58,7 +58,7 @@ def flatten(
     colours = values[..., :-1] if has_alpha else values
     pixels = np.broadcast_to(to_eight_bits(colours, name, white), (*values.shape[:2], 3))
     if not has_alpha:
-        return np.array(pixels)
+        return np.array(pixels, order="C")
     alpha = to_eight_bits(values[..., -1:], f"{name} (alpha)", white)
     return over_white(Image.fromarray(np.concatenate([pixels, alpha], axis=-1)), name)
 

@@ -29,6 +29,8 @@ from ovseg_jax.inputs.pictures import read_picture
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded (Pillow's limit against bombs)."""
+MANY_PIXELS, PIXELS_PER_BYTE = 40_000_000, 250
+"""From so many pixels on, a file must hold a byte for so many of them."""
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
@@ -69,6 +71,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> LoadedImage
         raise ImageError(address_refused(name))
     with _explained(path), _without_bomb_limit(), open_picture(path) as file:
         _check_size(file, str(path), max_pixels)
+        _check_density(file, path)
         pixels, turned = read_picture(file, str(path))
     return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
 
@@ -134,6 +137,8 @@ def _explained(path: Path | str) -> Iterator[None]:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
         ) from None
+    except MemoryError:
+        raise ImageError(f"{path}: needs more memory than there is; make it smaller") from None
 
 
 def _describe(path: Path | str) -> str:
@@ -160,4 +165,14 @@ def _check_size(file: Image.Image, path: str, max_pixels: int) -> None:
         raise ImageError(
             f"{path}: {width} x {height} is {width * height / 1e6:.0f} megapixels, more than the "
             f"limit of {max_pixels / 1e6:.0f}; make it smaller first"
+        )
+
+
+def _check_density(file: Image.Image, path: Path) -> None:
+    """Refuses a few bytes that become gigabytes: no large photo is that plain."""
+    pixels, size = file.size[0] * file.size[1], path.stat().st_size
+    if pixels > max(MANY_PIXELS, PIXELS_PER_BYTE * size):
+        raise ImageError(
+            f"{path}: its {size / 1e6:.1f} megabytes announce {pixels / 1e6:.0f} megapixels, which "
+            "no photo does; it is damaged or made to fill the memory"
         )

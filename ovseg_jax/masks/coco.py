@@ -70,7 +70,7 @@ def _read_panoptic(
         segments = [(int(s["id"]), s.get("category_id")) for s in item["segments_info"]]
         source = str(item["file_name"])
         named = [names.get(category) for _, category in segments]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise MasksError(f"{path} {where}: an entry lacks {error}") from error
     listed = [number for number, _ in segments]
     _check_listed(path, where, listed)

@@ -163,7 +163,9 @@ def _loose_pictures(folder: Path, subject: Subject) -> tuple[Path, ...]:
     """Returns pictures directly in the folder, if they must be masks of this photo."""
     pictures = _pictures(folder)
     if not pictures:
-        raise MasksError(f"{folder}: holds nothing for {subject.name!r}; {LAYOUTS}")
+        lists = sorted(path.name for path in folder.glob("*.json"))
+        hint = f" (to use {lists[0]}, give the file itself)" if lists else ""
+        raise MasksError(f"{folder}: holds nothing for {subject.name!r}{hint}; {LAYOUTS}")
     problem = _problem_of_loose(folder, pictures, subject)
     if problem and unicodedata.normalize("NFC", folder.name) != stem_key(subject.path):
         raise MasksError(f"{folder}: holds nothing for {subject.name!r}, and {problem}; {LAYOUTS}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ovseg_jax.errors import MasksError
 from ovseg_jax.masks.bit_rle import decode_bit_rle
 from ovseg_jax.masks.entries import check_size
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
-from ovseg_jax.masks.names import match_name
+from ovseg_jax.masks.names import PICTURES, alike, match_name
 from ovseg_jax.masks.shapes import draw_ellipse, draw_polygons, numbers, points
 
 
@@ -54,14 +54,13 @@ def read_label_studio(path: Path, content: Sequence[Any], subject: Subject) -> l
 
 
 def _image(task: Mapping[str, Any]) -> str | None:
-    """The image of a task: the only value of its data that is text with a picture's ending."""
+    """The image of a task: "image", else the first text that ends as a picture's name does."""
     data = task.get("data")
     data = data if isinstance(data, dict) else task
-    for key in ("image", "img", "photo", "ocr", "url"):
-        if isinstance(data.get(key), str):
-            return data[key]
-    upload = task.get("file_upload")
-    return upload if isinstance(upload, str) else None
+    texts = [text for text in (*data.values(), task.get("file_upload")) if isinstance(text, str)]
+    pictures = (t for t in texts if PurePosixPath((alike(t) or ("",))[-1]).suffix in PICTURES)
+    image = data.get("image")
+    return image if isinstance(image, str) else next(pictures, None)
 
 
 def _results(path: Path, where: str, task: Mapping[str, Any]) -> list[Any]:
@@ -84,7 +83,7 @@ def _short(task: Mapping[str, Any]) -> list[Any]:
 
 def _is_result(result: Any) -> bool:
     """Whether it is something drawn on an image, not a choice or a text."""
-    return isinstance(result, dict) and "original_width" in result
+    return isinstance(result, dict) and {"original_width", "original_height"} <= set(result)
 
 
 def _entry(path: Path, where: str, result: Mapping[str, Any], subject: Subject) -> MaskEntry:

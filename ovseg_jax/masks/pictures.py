@@ -23,7 +23,8 @@ LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif")
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".jp2")
 """Endings of pictures whose compression changes values."""
 _LOSSY_FORMATS = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000")
-_MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_EIGHT_BITS = ("1", "L", "P", "RGB", "RGBA", "LA", "PA")
+_DEEPER = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +44,10 @@ class StoredPicture:
     @property
     def ids(self) -> Int[np.ndarray, "H W"]:
         """One number per pixel; colours count as R + 256 G + 65536 B."""
-        values = self.values.astype(np.int64)
-        return values if values.ndim == 2 else values @ np.array([1, 256, 65536])
+        if self.values.ndim == 2:
+            return self.values.astype(np.int64)
+        red, green, blue = (self.values[..., channel].astype(np.int64) for channel in range(3))
+        return red + 256 * green + 65536 * blue
 
 
 def read_picture(path: Path, size: Size) -> StoredPicture:
@@ -101,8 +104,9 @@ def _check(picture: Image.Image, where: str, size: Size) -> None:
         raise MasksError(f"{where}: {wrong_size('the picture', found, size)}")
     if getattr(picture, "n_frames", 1) > 1:
         raise MasksError(f"{where}: holds {picture.n_frames} pictures; save one per file, as PNG")
-    deep = any(";16" in str(tile[3]) for tile in picture.tile) and picture.mode not in _MODES[7:]
-    if deep or picture.mode not in _MODES:
+    stored = " ".join(str(tile[3]) for tile in picture.tile)
+    deep = ";16" in stored and picture.mode in _EIGHT_BITS  # Pillow would drop half the bits
+    if deep or picture.mode not in _EIGHT_BITS + _DEEPER:
         raise MasksError(
             f"{where}: pixels of type {picture.mode}{' with 16 bits a channel' if deep else ''} "
             "cannot be read as masks; save grey with 8 or 16 bits, a palette, or 8-bit colours"

@@ -13,20 +13,23 @@ from ovseg_jax import build, trees
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.training import checkpoint, finished, frozen, integrity, record
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import save_weights
+from ovseg_jax.weights import check_target, save_weights
 
 
 class ExportError(OvsegError, ValueError):
     """A run has no such checkpoint, or it is damaged; the message lists those that there are."""
 
 
-def export_weights(workdir: Path, target: Path, step: int | None = None) -> int:
+def export_weights(
+    workdir: Path, target: Path, step: int | None = None, *, overwrite: bool = False
+) -> int:
     """Writes the parameters of a checkpoint as a weights directory; the run may be at work.
 
     Args:
         workdir: The run.
         target: The weights directory to write.
         step: Which checkpoint; None takes the newest whole one.
+        overwrite: Also replace weights of another checkpoint or run.
 
     Returns:
         The step of the checkpoint.
@@ -34,10 +37,12 @@ def export_weights(workdir: Path, target: Path, step: int | None = None) -> int:
     Raises:
         ExportError: There is no such checkpoint, or it is damaged.
         ovseg_jax.training.integrity.IntegrityError: All of them are damaged.
-        ovseg_jax.weights.WeightsError: The target cannot be written.
+        ovseg_jax.atomic.OutputError: The target may not be replaced, or the disk refuses.
     """
     workdir = workdir.absolute()
     step = _chosen(workdir, step)
+    source = f"{workdir.name}, step {step}"
+    check_target(target, source=source, overwrite=overwrite)
     config = record.read_config(workdir)
     shapes = build.expected_parameters(config.model)
     trainable, fixed = trees.split(shapes, config.optimizer.trainable)
@@ -47,8 +52,10 @@ def export_weights(workdir: Path, target: Path, step: int | None = None) -> int:
         raise ExportError(f"{workdir / frozen.FOLDER} cannot be read")
     _check_frozen(folder, kept)
     params = trees.merge(_trainable(folder, trainable), kept)
+    arrays = jax.tree.map(np.asarray, params)
     origin = {"run": workdir.name, finished.STEP: step}
-    save_weights(target, config.model, jax.tree.map(np.asarray, params), report=origin)
+    options = {"source": source, "overwrite": overwrite}
+    save_weights(target, config.model, arrays, report=origin, **options)
     return step
 
 

@@ -79,7 +79,7 @@ def test_settings_of_a_training_are_inert(tmp_path):
         ("negative", "no usable shape"),
         ("version", "no array of NumPy|not read"),
         ("deep", "no array of NumPy"),
-        ("inner_type", "no plain numbers|describes"),
+        ("inner_type", "no array of NumPy|no plain numbers"),
     ],
 )
 def test_members_of_an_archive_that_lie_are_refused(tmp_path, way, message):

@@ -105,7 +105,7 @@ def test_an_averaged_model_of_pytorch_loses_its_counter(tmp_path):
 def test_wrappers_come_off_wherever_they_stand(tmp_path, names):
     save_file(dict.fromkeys(names, PLAIN), tmp_path / "x.safetensors")
     found = read_checkpoint(tmp_path / "x.safetensors")
-    assert list(found.tensors) == ["visual.a", "visual.b"]
+    assert sorted(found.tensors) == ["visual.a", "visual.b"]
     assert "_orig_mod." in found.wrappers
 
 
@@ -118,7 +118,7 @@ def test_names_that_a_wrapper_alone_tells_apart_are_refused(tmp_path):
 def test_the_command_says_what_was_taken_and_reports_it(tmp_path, capsys):
     shapes = toy_clip("_orig_mod.")
     tensors = {f"model.{n}": x for n, x in random(shapes).items()}
-    tensors |= {f"model_ema.{n}": -x for n, x in random(shapes).items()}
+    tensors |= {f"model_ema.{n}": np.asarray(-x) for n, x in random(shapes).items()}
     save_file(tensors, tmp_path / "a.safetensors")
     command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(tmp_path / "w")]
     assert main(command) == 0

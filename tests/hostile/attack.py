@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,8 +182,10 @@ def main_program(folder: Path) -> None:
         assert main(scene.name(command)) == 0
     start = memory("VmRSS")
     for command, path, call in runs(scene, files):
+        begin = time.monotonic()
         status, printed, peak = measured(call)
         record = {"command": command, "file": path.name, "status": status, "printed": printed}
+        record["seconds"] = time.monotonic() - begin
         print(json.dumps(record | {"megabytes": (peak - start) / 1e6}), flush=True)
     print(json.dumps({"executed": trace.exists()}))
 

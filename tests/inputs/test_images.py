@@ -133,3 +133,9 @@ def test_the_size_limit_can_be_set(tmp_path, picture):
 def test_a_missing_address_is_no_missing_file():
     with pytest.raises(ImageError, match="http://example.org/a.jpg: is an address"):
         read_image("http://example.org/a.jpg")
+
+
+def test_a_few_bytes_that_become_gigabytes_are_refused(tmp_path):
+    Image.new("L", (9000, 9000)).save(tmp_path / "plain.png")
+    with pytest.raises(ImageError, match=r"plain.png: its 0.1 megabytes announce 81 megapixels"):
+        read_image(tmp_path / "plain.png")

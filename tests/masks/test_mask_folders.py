@@ -142,6 +142,9 @@ def test_an_empty_label_map_is_a_photo_without_objects(tmp_path):
 def test_nothing_for_a_photo_names_the_layouts(tmp_path):
     with pytest.raises(MasksError, match=r"nothing for 'photo.jpg'.*a.png for a.jpg.*a/0.png"):
         read(tmp_path)
+    store(tmp_path / "instances.json", instances("photo.jpg"))
+    with pytest.raises(MasksError, match="to use instances.json, give the file itself"):
+        read(tmp_path)
     (tmp_path / "photo").mkdir()
     with pytest.raises(MasksError, match="photo: holds no picture"):
         read(tmp_path)

@@ -66,14 +66,17 @@ def saving(workdir):
 
 
 def strike(process, workdir, number, dice):
-    """Ends a run at a random moment: somewhere in its start, in a save, or between steps."""
+    """Ends a run at a random moment: in its start, in a save, between steps, or at its end."""
     begun, ahead = newest(workdir), dice.randint(0, 8)
-    place = dice.choice(("start", "save", "save", "steps", "steps", "steps"))
+    place = dice.choice(("start", "save", "save", "steps", "steps", "end"))
     if place == "start":
         process.join(dice.uniform(0, 6))
     elif place == "save":
         chaos.wait_until(process, lambda: newest(workdir) >= begun + ahead and saving(workdir))
         process.join(dice.uniform(0, 0.03))
+    elif place == "end":  # while the weights are written
+        chaos.wait_until(process, lambda: newest(workdir) == STEPS)
+        process.join(dice.uniform(0, 0.3))
     else:
         chaos.wait_until(process, lambda: newest(workdir) > begun + ahead)
         process.join(dice.uniform(0, 0.6))

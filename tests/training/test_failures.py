@@ -16,7 +16,6 @@ from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.training import integrity
-from ovseg_jax.training.checkpoint import CheckpointError
 from ovseg_jax.training.export import export_weights
 from ovseg_jax.training.health import DivergenceError
 from ovseg_jax.training.loop import train
@@ -73,10 +72,9 @@ def test_a_run_of_another_model_is_not_continued(tiny_config, tmp_path):
     with pytest.raises(RecordError, match="model.method.width: 64 -> 32"):
         train(dataclasses.replace(config, model=model), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-    with pytest.raises(CheckpointError, match=r"shape of adapter/.* is .*64.*, the model expects"):
-        train(dataclasses.replace(config, model=model), tmp_path, resume_anyway=True)
 
 
+@pytest.mark.slow
 def test_a_run_that_leaves_the_finite_numbers_ends_soon_and_keeps_its_last_good_state(
     tiny_config, tmp_path
 ):
