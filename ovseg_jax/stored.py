@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,15 @@ def read_shapes(folder: Path) -> Params:
     """
     path = folder / SAFETENSORS
     if not path.exists():
-        return _read_orbax(folder, shapes_only=True)
+        return _read_orbax_shapes(folder)
     try:
         with safe_open(path, framework="numpy") as file:
             sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-        return trees.unflatten({name: _shape(size) for name, size in sizes.items()})
+        return trees.unflatten(
+            {name: jax.ShapeDtypeStruct(tuple(size), np.float32) for name, size in sizes.items()}
+        )
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} cannot be read: {error}") from error
-
-
-def _shape(size: Sequence[int]) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(tuple(size), np.float32)
 
 
 def check_finite(params: Params, folder: Path) -> None:
@@ -114,19 +113,29 @@ def _read_safetensors(folder: Path) -> Params:
         raise WeightsError(f"{path} cannot be read: {error}") from error
 
 
-def _read_orbax(folder: Path, *, shapes_only: bool = False) -> Params:
+def _read_orbax(folder: Path) -> Params:
     """Reads what Orbax wrote, by the library under it, which tells shapes before it reads."""
-    path = folder / ORBAX
-    try:
-        arrays = _open_arrays(path)
-        _check_described(arrays, path)
-        if shapes_only:
-            return trees.unflatten({name: _shape(array.shape) for name, array in arrays.items()})
-        reads = {name: array.read() for name, array in arrays.items()}
+    with _explained(folder / ORBAX):
+        reads = {name: array.read() for name, array in _open_arrays(folder / ORBAX).items()}
         return trees.unflatten({name: np.asarray(read.result()) for name, read in reads.items()})
+
+
+def _read_orbax_shapes(folder: Path) -> Params:
+    with _explained(folder / ORBAX):
+        arrays = _open_arrays(folder / ORBAX)
+        return trees.unflatten(
+            {name: jax.ShapeDtypeStruct(array.shape, np.float32) for name, array in arrays.items()}
+        )
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns what damage raises, errors of many kinds, into one."""
+    try:
+        yield
     except OvsegError:
         raise
-    except Exception as error:  # damage shows as errors of many kinds
+    except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"{path} cannot be read: {reason[:500]}") from error
 
@@ -144,7 +153,9 @@ def _open_arrays(path: Path) -> dict[str, Any]:
             opened[name.replace(".", "/")] = tensorstore.open(place, open=True, read=True)
     if not opened:
         raise WeightsError(f"{path} cannot be read: it holds no arrays")
-    return {name: array.result() for name, array in opened.items()}
+    arrays = {name: array.result() for name, array in opened.items()}
+    _check_described(arrays, path)
+    return arrays
 
 
 def _check_described(arrays: Mapping[str, Any], path: Path) -> None:
