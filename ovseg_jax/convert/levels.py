@@ -116,30 +116,37 @@ def _finished(content: Any, level: Level, wanted: str) -> Level:
 
 def _by_prefix(level: Level, wanted: str) -> Level:
     """Parts an average from the weights where both stand in one dict, as `ema.*` and `model.*`."""
-    tensors, left_out = dict(level.tensors), dict(level.left_out)
-    for name in _COUNTERS:
-        if name in tensors and tensors[name].size == 1 and len(tensors) > 1:
-            del tensors[name]
-            left_out[name] = "a counter of the average"
-    prefix = next((p for p in AVERAGES if any(n.startswith(f"{p}.") for n in tensors)), "")
-    average = {n: x for n, x in tensors.items() if prefix and n.startswith(f"{prefix}.")}
-    rest = {name: x for name, x in tensors.items() if name not in average}
+    level = _without_counters(level)
+    start = next(
+        (f"{p}." for p in AVERAGES if any(n.startswith(f"{p}.") for n in level.tensors)), ""
+    )
+    average, rest = {}, {}
+    for name, array in level.tensors.items():
+        (average if start and name.startswith(start) else rest)[name] = array
+    average, prefix = {n.removeprefix(start): x for n, x in average.items()}, start[:-1]
     if not average or not rest:
         _check_found(wanted, level, [prefix] if average else [])
-        average = {name.removeprefix(f"{prefix}."): x for name, x in average.items()}
-        return dataclasses.replace(level, tensors=average or rest, left_out=left_out)
+        return dataclasses.replace(level, tensors=average or rest)
     plain = _first_part(rest) or "model"
     _check_found(wanted, level, [prefix, plain])
-    takes_rest = wanted == plain
-    taken, other = (plain, prefix) if takes_rest else (prefix, plain)
-    left_out[f"{other}.*"] = f"another set of weights; --which {other} takes it"
-    average = {name.removeprefix(f"{prefix}."): x for name, x in average.items()}
+    taken, other = (plain, prefix) if wanted == plain else (prefix, plain)
+    reason = f"another set of weights; --which {other} takes it"
     return Level(
-        tensors=rest if takes_rest else average,
+        tensors=rest if wanted == plain else average,
         taken=".".join(filter(None, [level.taken, taken])),
         others=(*level.others, other),
-        left_out=left_out,
+        left_out=level.left_out | {f"{other}.*": reason},
     )
+
+
+def _without_counters(level: Level) -> Level:
+    """Leaves out what PyTorch's `AveragedModel` and others count beside their weights."""
+    counters = [n for n in _COUNTERS if n in level.tensors and level.tensors[n].size == 1]
+    tensors = {name: x for name, x in level.tensors.items() if name not in counters}
+    if not tensors or not counters:
+        return level
+    left_out = level.left_out | dict.fromkeys(counters, "a counter of the average")
+    return dataclasses.replace(level, tensors=tensors, left_out=left_out)
 
 
 def _first_part(tensors: Mapping[str, Any]) -> str:
