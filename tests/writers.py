@@ -61,7 +61,7 @@ def answer(photo, masks=None, *_, with_maps=False, **__):
         model="pretended",
         photo=photo.path.name,
         photo_file=photo.path,
-        masks_file=masks,
+        masks_file=getattr(masks, "path", masks),
     )
 
 
@@ -86,9 +86,9 @@ class Pretender:
         """Embeds every word alike."""
         return SimpleNamespace(embeddings=np.ones((2, 1, 4), np.float32))
 
-    def classify(self, photo, *_):
-        """Names masks of a photo, or a whole photo given by its pixels."""
-        if isinstance(photo, np.ndarray):
+    def classify(self, photo, *masks):
+        """Names the masks of a photo, or without any the whole photo."""
+        if not masks:
             return [Guess(0, "circle", 0.9), Guess(1, "square", 0.1)]
         return answer(photo).classification
 
