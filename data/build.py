@@ -118,7 +118,7 @@ def _tell_own_classes(builder: Any, classes: ClassList) -> None:
     entries = [{"names": x.synonyms, "thing": x.is_thing} for x in classes.classes]
     text = json.dumps({"classes": entries}, indent=1, ensure_ascii=False)
     place = write_atomically(
-        Path(builder.data_path) / CLASSES, lambda file: file.write(f"{text}\n".encode())
+        Path(builder.data_path).absolute() / CLASSES, lambda file: file.write(f"{text}\n".encode())
     )
     print(f"class list: {place}")
 

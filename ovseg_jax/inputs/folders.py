@@ -33,9 +33,12 @@ OTHER_ENDINGS = (
 SHOWN = 3
 """Names that a message lists."""
 
-HIDDEN, OURS, OTHER = "hidden", "written by ovseg", "other files"
-SUBFOLDER = "subfolders (--recursive looks inside)"
-UNREADABLE = "without a reader here: convert them to PNG or JPEG"
+HIDDEN, OURS, OTHER = "hidden file", "earlier result", "other file"
+SUBFOLDER, UNREADABLE = "subfolder", "unreadable photo"
+HINTS = {
+    SUBFOLDER: "; --recursive looks inside",
+    UNREADABLE: "; Pillow has no reader for them here: convert them to PNG or JPEG",
+}
 
 
 @functools.cache
@@ -146,8 +149,8 @@ def _place(path: Path) -> str:
 
 
 def _describe(reason: str, names: list[str]) -> str:
+    count = f"{len(names)} {reason}{'s' if len(names) > 1 else ''}"
     if reason == OTHER:
-        endings = Counter(Path(name).suffix.lower() or "no ending" for name in names)
-        counts = [f"{count} {ending}" for ending, count in endings.most_common()]
-        return f"{len(names)} {reason} ({some_of(counts)})"
-    return f"{len(names)} {reason} ({some_of(names)})"
+        endings = Counter(Path(name).suffix.lower() or "without ending" for name in names)
+        names = [f"{count} {ending}" for ending, count in endings.most_common()]
+    return f"{count} ({some_of(names)}{HINTS.get(reason, '')})"

@@ -86,7 +86,8 @@ def _in_order(values: np.ndarray, size: Size) -> Shaped[np.ndarray, "q H W"]:
     """Drops an axis of length 1 too many; refuses other sizes and orders of axes."""
     shape = values.shape
     for axis in (1, 3, 0):
-        if values.ndim == 4 and shape[axis] == 1 and shape[:axis][1:] + shape[axis + 1 :] == size:
+        others = shape[:axis] + shape[axis + 1 :]
+        if values.ndim == 4 and shape[axis] == 1 and others[1:] == size:
             return values.squeeze(axis)
     if values.ndim == 3 and shape[1:] != size and shape[:2] == size:
         if shape[2] == 1:

@@ -84,7 +84,9 @@ def test_files_that_are_no_config_are_explained(tmp_path, name, content, message
 
 def test_train_passes_config_and_workdir_on(experiment, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("ovseg_jax.training.loop.train", lambda *given: calls.append(given))
+    monkeypatch.setattr(
+        "ovseg_jax.training.loop.train", lambda *given, **options: calls.append(given)
+    )
     arguments = [str(experiment), "--workdir", str(tmp_path / "run"), "--seed", "5"]
     assert main(["train", *arguments]) == 0
     with pytest.raises(SystemExit) as end:

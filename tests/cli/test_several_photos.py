@@ -44,7 +44,7 @@ def test_subfolders_are_hinted_at_and_taken_on_request(command, photos, name):
     (photos / "._photo1.png").write_bytes(b"\x00\x05\x16\x07")
     status, out, err = command(name, "photos")
     assert status == 0 and "photo2" not in out
-    assert "--recursive looks inside) (sub)" in err and "1 hidden (._photo1.png)" in err
+    assert "(sub; --recursive looks inside)" in err and "1 hidden file (._photo1.png)" in err
     status, out, err = command(name, "photos", "--recursive")
     assert status == 0 and "photo2" in out and "sub" not in err
 
@@ -71,7 +71,8 @@ def test_masks_follow_their_photos(command, photos, labels, tmp_path):
     record = json.loads((tmp_path / "masks.json").read_text())
     record["photo2.png"]["proposals"] = [{"segmentation": encode_rle(other)}]
     (tmp_path / "masks.json").write_text(json.dumps(record))
-    assert command("segment", "photos/photo1.png", "photos/photo2.png")[0] == 0
+    given = "photos/photo1.png", "photos/photo2.png", "--background", "none"
+    assert command("segment", *given)[0] == 0
     np.testing.assert_array_equal(labels("photo1") > 0, rectangles(60, 80, *SPANS).any(0))
     np.testing.assert_array_equal(labels("photo2") > 0, other)
 

@@ -48,10 +48,12 @@ def test_photos_come_by_name_and_the_rest_is_counted_and_named(folder, said):
     assert names(list_images(folder)) == ["a.PNG", "b.png", "c.avif"]
     (message,) = said()
     assert message.startswith(f"{folder}: 3 photos; passed over: ")
-    assert "3 other files (2 .txt, 1 no ending)" in message
-    assert "2 without a reader here: convert them to PNG or JPEG (x.heic, y.CR2)" in message
-    assert "1 subfolders (--recursive looks inside) (sub)" in message
-    assert "1 hidden (._a.PNG)" in message and "DS_Store" not in message
+    assert "3 other files (2 .txt, 1 without ending)" in message
+    assert (
+        "2 unreadable photos (x.heic, y.CR2; Pillow has no reader for them here: convert" in message
+    )
+    assert "1 subfolder (sub; --recursive looks inside)" in message
+    assert "1 hidden file (._a.PNG)" in message and "DS_Store" not in message
 
 
 def test_a_folder_of_photos_alone_needs_no_word(folder, said):
@@ -79,7 +81,7 @@ def test_what_we_wrote_is_no_photo(folder, said):
         results.write(name, lambda file: file.write(b"1"))
     OutputFolder(folder / "out").write("b_overlay.png", lambda file: file.write(b"1"))
     assert names(list_images(folder)) == ["a.PNG", "b.png", "c.avif"]
-    assert "3 written by ovseg (a_maps, a_overlay.png, out)" in said()[0]
+    assert "3 earlier results (a_maps, a_overlay.png, out)" in said()[0]
     assert "a_overlay.png" not in names(list_images("*.png"))
     assert "b_overlay.png" not in names(list_images(folder, recursive=True))
 
@@ -88,7 +90,7 @@ def test_an_ending_that_pillow_cannot_read_here_is_named(folder, said, monkeypat
     monkeypatch.setattr(folders.features, "check", lambda codec: codec != "avif")
     folders.readable_endings.cache_clear()
     assert names(list_images(folder)) == ["a.PNG", "b.png"]
-    assert "without a reader here: convert them to PNG or JPEG (c.avif)" in said()[0]
+    assert "1 unreadable photo (c.avif; " in said()[0]
     monkeypatch.undo()
     folders.readable_endings.cache_clear()
 
@@ -119,7 +121,7 @@ def test_a_folder_without_photos_says_what_is_there(tmp_path):
     make(tmp_path / "a.txt")
     make(tmp_path / "sub" / "a.jpg")
     with pytest.raises(
-        ImageError, match=r"\(1 other files \(1 \.txt\); 1 subfolders \(--recursive"
+        ImageError, match=r"\(1 other file \(1 \.txt\); 1 subfolder \(sub; --recursive"
     ):
         list_images(tmp_path)
 
