@@ -179,7 +179,8 @@ def main_program(folder: Path) -> None:
         load_once if model == str(scene.model) else load_model
     )(model, **options)
     for command in ("segment", "classify"):
-        assert main(scene.name(command)) == 0
+        status, printed, _ = measured(functools.partial(main, scene.name(command)))
+        assert status == 0, printed
     start = memory("VmRSS")
     for command, path, call in runs(scene, files):
         begin = time.monotonic()
