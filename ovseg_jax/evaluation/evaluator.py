@@ -8,6 +8,7 @@ heavy in `update` is jitted; the sums themselves are kept in NumPy with 64 bits.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -22,6 +23,13 @@ State = Any
 Table = dict[str, float]
 
 
+class NamingRule(Protocol):
+    """How masks got their log probabilities, for instance `inference.ensemble.Rule`."""
+
+    def describe(self, seen: int, unseen: int) -> str:
+        """Says what counted, for a vocabulary with so many seen and unseen classes."""
+
+
 @struct
 class Outcome:
     """What a method made of one batch, beside the truth.
@@ -31,12 +39,14 @@ class Outcome:
         proposals: The masks that were classified, in the frame of the batch's images.
         log_probs: Log probability of each class for each mask, void last.
         mask_labels: True class of each mask; -1 where it has none.
+        rule: What made the log probabilities; it describes itself to the protocol card.
     """
 
     batch: Batch
     proposals: Proposals
     log_probs: Float[Array, "b q k1"]
     mask_labels: Int[Array, "b q"]
+    rule: NamingRule | None = dataclasses.field(default=None, metadata={"static": True})
 
 
 class Evaluator(Protocol):

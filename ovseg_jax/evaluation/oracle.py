@@ -7,6 +7,7 @@ say. The other question, perfect masks, is an evaluation on masks of kind "groun
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import jax
@@ -18,6 +19,17 @@ from ovseg_jax.ops.assignment import assign
 from ovseg_jax.typing import Batch, Proposals
 
 Rule = Literal["matched", "nearest"]
+
+
+@dataclasses.dataclass(frozen=True)
+class NamesOfTruth:
+    """Perfect names by a rule, in the place of an ensemble."""
+
+    rule: Rule
+
+    def describe(self, seen: int, unseen: int) -> str:
+        """Says that no classifier counted."""
+        return f"none: names of the truth, {self.rule}"
 
 
 def true_log_probs(

@@ -63,11 +63,6 @@ class OtherMasks:
             if proposer.is_closed:
                 self._naming["table"] = carry_table(words.classes, classes)
 
-    @property
-    def has_opinion(self) -> bool:
-        """Whether names of the other model count."""
-        return self._naming["opinion"] and isinstance(self._proposer, Segmenter)
-
     def propose(self, view: View) -> Given:
         """Proposes masks for every picture of a batch."""
         if isinstance(self._proposer, Segmenter):

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.ops.frames import frame_multiple
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class ProtocolCard:
         resize: How images were brought to the network's size, in words.
         mask_source: Where the masks came from.
         method: Kind of method.
-        ensemble: Exponents (alpha, beta) of the geometric ensemble, or "none".
+        ensemble: What the rule that named the masks says of itself: whose opinions counted, with
+            which exponents; see `ovseg_jax.inference.ensemble`.
         templates: Name of the prompt set.
         num_templates: Prompts per name.
         class_file: Name of the class list.
@@ -70,26 +72,21 @@ class ProtocolCard:
         return _align(self.rows())
 
 
-def describe_resize(config: InferenceConfig, fixed: Sequence[int] = ()) -> str:
+def describe_resize(config: InferenceConfig, stride: int, fixed: Sequence[int] = ()) -> str:
     """Says in words how images reach the network's size.
 
     Args:
         config: Its `short_side` and `long_side`.
+        stride: Pixels per cell of the method, which decides the padding.
         fixed: Height and width of the frame that the data stream makes, where it does.
     """
     if fixed:
         return f"fitted into {fixed[0]} x {fixed[1]}, scored at that size"
+    padding = f"padded to multiples of {frame_multiple(stride)}"
     if not config.short_side:
-        return "not resized, padded to a multiple of 32"
+        return f"not resized, {padding}"
     sides = f"short side {config.short_side}, long side at most {config.long_side}"
-    return f"{sides}, Pillow bilinear, padded to a multiple of 32"
-
-
-def describe_ensemble(config: InferenceConfig, has_class_logits: bool) -> str:
-    """Says which exponents were in force; masks without a classifier have none."""
-    if not has_class_logits:
-        return "none (the masks bring no classifier)"
-    return f"alpha {config.ensemble.alpha:g} (seen), beta {config.ensemble.beta:g} (unseen)"
+    return f"{sides}, Pillow bilinear, {padding}"
 
 
 def score_table(scores: Mapping[str, float]) -> str:

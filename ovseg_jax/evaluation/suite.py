@@ -13,14 +13,14 @@ import ovseg_jax
 from ovseg_jax import build
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation import protocol
-from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, Table, evaluate
+from ovseg_jax.evaluation.evaluator import Evaluator, NamingRule, Outcome, Table, evaluate
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
-from ovseg_jax.evaluation.oracle import true_log_probs
+from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.inputs.labels import class_list
@@ -70,13 +70,17 @@ class Suite:
             Scores as fractions by "metric/name", and the protocol behind them.
         """
         text = build.text(self._model, self._method, params, self.classes)
-        table, images = evaluate(
-            self._evaluators(),
-            lambda view: self._judge(params, view, text, self._given(view)),
-            self._views(),
-            on_batch=on_batch,
-        )
-        return table, self._card(images, weights)
+        rules: set[NamingRule] = set()
+
+        def judge(view: View) -> Outcome:
+            outcome = self._judge(params, view, text, self._given(view))
+            rules.add(outcome.rule)
+            return outcome
+
+        table, images = evaluate(self._evaluators(), judge, self._views(), on_batch=on_batch)
+        seen = int((text.seen & text.valid).sum())
+        applied = sorted(rule.describe(seen, len(self.classes) - seen) for rule in rules)
+        return table, self._card(images, weights, " or ".join(applied))
 
     def _given(self, view: View) -> Given | None:
         return None if self._others is None else self._others.propose(view)
@@ -105,10 +109,18 @@ class Suite:
             large = small.replace(masks=scores.masks)
         if self._config.names == "model":
             weights, grid = self._model.inference.ensemble, features.dense.shape[1:3]
-            log_probs = joined_log_probabilities(small, scores.logits, text, weights, grid)
+            rule = choose_rule(small, weights, repeats=method.repeats_names)
+            log_probs = rule.join(small, scores.logits, text, grid)
         else:
-            log_probs = true_log_probs(view.truth, large, len(text.valid), self._config.names)
-        return Outcome(batch=view.truth, proposals=large, log_probs=log_probs, mask_labels=labels)
+            rule = NamesOfTruth(self._config.names)
+            log_probs = true_log_probs(view.truth, large, len(text.valid), rule.rule)
+        return Outcome(
+            batch=view.truth,
+            proposals=large,
+            log_probs=log_probs,
+            mask_labels=labels,
+            rule=rule,
+        )
 
     def _views(self) -> Iterator[View]:
         data, limit = self._config.data, self._config.max_images
@@ -139,19 +151,11 @@ class Suite:
             return np.zeros(len(self.classes), bool)
         return np.asarray(seen_mask(self.classes, build.vocabulary(train)))
 
-    def _names_by_two(self) -> bool:
-        """Whether what made the masks has a say about their classes."""
-        if self._config.names != "model":
-            return False
-        if self._others is not None:
-            return self._others.has_opinion
-        return self._source is None and self._method.generator is not None
-
     def _named_by(self) -> str:
         rule = self._config.names
         return self._model.method.kind if rule == "model" else f"none: names of the truth, {rule}"
 
-    def _card(self, images: int, weights: str) -> protocol.ProtocolCard:
+    def _card(self, images: int, weights: str, ensemble: str) -> protocol.ProtocolCard:
         data, model, classes = self._config.data, self._model, self.classes
         frame = data.image_size if self._config.protocol == "frame" else ()
         masks = self._config.masks
@@ -165,12 +169,10 @@ class Suite:
         return protocol.ProtocolCard(
             dataset=" ".join(filter(None, (data.name, data.config, data.split))),
             images=images,
-            resize=protocol.describe_resize(model.inference, frame),
+            resize=protocol.describe_resize(model.inference, self._method.stride, frame),
             mask_source=source,
             method=self._named_by(),
-            ensemble=protocol.describe_ensemble(
-                model.inference, has_class_logits=self._names_by_two()
-            ),
+            ensemble=ensemble,
             templates=model.templates,
             num_templates=len(templates(model.templates)),
             class_file=classes.name,

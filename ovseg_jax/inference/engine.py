@@ -18,7 +18,7 @@ from PIL import Image
 
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference.encoded import EncodedImage, fingerprint
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
 from ovseg_jax.ops.frames import prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
@@ -204,7 +204,8 @@ class Engine:
             scores = apply(regions, text, method="score_regions")
         maps = scores.regions.maps if with_maps and scores.regions is not None else None
         weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
-        log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, grid)
+        rule = choose_rule(proposals, weights, repeats=self.parts.method.repeats_names)
+        log_probs = rule.join(proposals, scores.logits, text, grid)
         return log_probs, scores.masks, maps
 
 

@@ -42,6 +42,11 @@ class DensePixels(Method):
         """Maps of classes stand for masks."""
         return True
 
+    @property
+    def repeats_names(self) -> bool:
+        """True: masks that have names keep them."""
+        return True
+
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold: only transformers have a last block to read in another way."""
         yield from super().needs(templates)

@@ -47,6 +47,11 @@ class MaskGenerator(Method):
         yield from generator_needs(self.generator, self.clip.visual if self.clip else None)
 
     @property
+    def repeats_names(self) -> bool:
+        """True: masks that have names keep them."""
+        return True
+
+    @property
     def reads_clip(self) -> bool:
         """Whether the generator stands on CLIP's trunk; if not, images never pass through CLIP."""
         return self.clip is not None and self.generator.backbone is None

@@ -85,6 +85,11 @@ class Method(nn.Module):
         return self.generator is not None
 
     @property
+    def repeats_names(self) -> bool:
+        """Whether `score` repeats the names that masks came with, and has no opinion of its own."""
+        return False
+
+    @property
     def embeds_first(self) -> bool:
         """Whether `score` is `embed` and `score_regions`: masks are embedded before words count."""
         return type(self).score is Method.score

@@ -34,8 +34,13 @@ def frame_size(height: int, width: int, stride: int = MULTIPLE) -> tuple[int, in
         width: Of the picture.
         stride: Pixels per cell of the image tower: 32, or a ViT's patch (14 gives 28).
     """
-    multiple = stride * max(1, MULTIPLE // stride)
+    multiple = frame_multiple(stride)
     return -(-height // multiple) * multiple, -(-width // multiple) * multiple
+
+
+def frame_multiple(stride: int = MULTIPLE) -> int:
+    """Returns what sides of frames are multiples of: as many cells as fit into `MULTIPLE`."""
+    return stride * max(1, MULTIPLE // stride)
 
 
 def prepare(

@@ -105,4 +105,5 @@ def _listed(texts: Sequence[str], mark: str = ", ") -> str:
 
 
 def _short(name: str) -> str:
-    return repr(name if len(name) <= _LENGTH else f"{name[:_LENGTH]}...")
+    """Keeps both ends: names that differ behind the context differ there."""
+    return repr(name if len(name) <= _LENGTH else f"{name[: _LENGTH - 12]}...{name[-9:]}")

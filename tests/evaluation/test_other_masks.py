@@ -45,11 +45,13 @@ def test_the_own_generator_as_another_model_differs_in_the_ensemble_only(toy):
     weights = dataclasses.replace(model.inference.ensemble, alpha=1.0, beta=1.0)
     inference = dataclasses.replace(model.inference, ensemble=weights)
     alone = (dataclasses.replace(model, inference=inference), params, item)
-    own, _ = run(alone, masks=MaskSourceConfig(kind="generator"))
+    own, own_card = run(alone, masks=MaskSourceConfig(kind="generator"))
     for name, value in own.items():
         np.testing.assert_allclose(apart[name], value, atol=2e-3, err_msg=name)
     assert apart["panoptic/PQ"] > 0.1
-    assert card.mask_source == f"model {GENERATOR}" and card.ensemble.startswith("none")
+    assert card.mask_source == f"model {GENERATOR}"
+    assert card.ensemble == "none for classes; 'no object' of the masks' source counts"
+    assert own_card.ensemble.startswith("fcclip, alpha 1 (seen), beta 1 (unseen), 'no object'")
 
 
 def test_masks_of_a_generator_with_another_test_size_lie_on_the_pictures(toy, tmp_path):

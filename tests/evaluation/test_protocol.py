@@ -4,22 +4,26 @@ import dataclasses
 import json
 import math
 
+import numpy as np
+import pytest
+
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.evaluation.protocol import (
     ProtocolCard,
-    describe_ensemble,
     describe_resize,
     report,
     to_json,
 )
+from ovseg_jax.inference.ensemble import MethodAlone
+from ovseg_jax.ops.frames import prepare
 
 CARD = ProtocolCard(
     dataset="toy_world/full test",
     images=800,
-    resize=describe_resize(InferenceConfig()),
+    resize=describe_resize(InferenceConfig(), 32),
     mask_source="ground truth",
     method="mask_adapter",
-    ensemble=describe_ensemble(InferenceConfig(), has_class_logits=False),
+    ensemble=MethodAlone().describe(32, 16),
     templates="vild14",
     num_templates=14,
     class_file="toy_world48",
@@ -51,7 +55,15 @@ def test_the_json_is_valid_and_complete():
 
 
 def test_the_resize_rule_is_said_in_words():
-    assert "896" in describe_resize(InferenceConfig())
-    assert "not resized" in describe_resize(InferenceConfig(short_side=0))
-    assert "96 x 96" in describe_resize(InferenceConfig(), fixed=(96, 96))
-    assert "beta 0.8" in describe_ensemble(InferenceConfig(), has_class_logits=True)
+    assert "896" in describe_resize(InferenceConfig(), 32)
+    assert "not resized" in describe_resize(InferenceConfig(short_side=0), 32)
+    assert "96 x 96" in describe_resize(InferenceConfig(), 32, fixed=(96, 96))
+
+
+@pytest.mark.parametrize("stride", [8, 14, 16, 32])
+def test_the_padding_is_that_of_the_frames(stride):
+    photo = np.zeros((50, 70, 3), np.uint8)
+    height, width = prepare(photo, 0, 0, stride).frame.shape[:2]
+    said = int(describe_resize(InferenceConfig(), stride).rsplit(" ", 1)[1])
+    assert (height, width) == (-(-50 // said) * said, -(-70 // said) * said)
+    assert said == 28 if stride == 14 else said == 32

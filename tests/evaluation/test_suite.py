@@ -58,7 +58,8 @@ def test_the_shipped_adapter_has_learned(in_frame):
 
 def test_both_protocols_agree_where_nothing_is_resized(toy, in_frame):
     scores, card = run(toy, protocol="photo")
-    assert "short side 96" in card.resize
+    assert "short side 96" in card.resize and "padded to multiples of 32" in card.resize
+    assert card.ensemble == "none: the masks bring no classifier"
     for name, value in in_frame[0].items():
         np.testing.assert_allclose(scores[name], value, rtol=1e-5, err_msg=name)
 

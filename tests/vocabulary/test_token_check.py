@@ -51,7 +51,7 @@ def test_presets_stay_as_they_were_published(preset, no_warning):
 
 
 def test_names_longer_than_the_context_are_warned_of():
-    with pytest.warns(OvsegWarning, match=r"'a very long .*\.' does not fit into the 77 tokens"):
+    with pytest.warns(OvsegWarning, match=r"'a very long .*' does not fit into the 77 tokens"):
         check(f"cat; {LONG}")
 
 
