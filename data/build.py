@@ -20,8 +20,8 @@ import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
 from ovseg_jax import shipped
-from ovseg_jax.atomic import write_atomically
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.errors import printable
 from ovseg_jax.places import local
 from ovseg_jax.vocabulary.classes import ClassList

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.json_text import JsonError, parse_json
 
 T = TypeVar("T")
 

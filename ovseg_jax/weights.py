@@ -23,11 +23,10 @@ from safetensors.numpy import save_file
 from ovseg_jax import build, trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
+from ovseg_jax.disk.folders import check_folder, write_folder
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.folders import check_folder, write_folder
-from ovseg_jax.limits import check_limits
 from ovseg_jax.shipped import asset
-from ovseg_jax.stored import (
+from ovseg_jax.stored.arrays import (
     NONFINITE,
     ORBAX,
     REPORT,
@@ -37,6 +36,7 @@ from ovseg_jax.stored import (
     read_arrays,
     read_shapes,
 )
+from ovseg_jax.stored.limits import check_limits
 from ovseg_jax.typing import Params
 
 __all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
@@ -61,7 +61,7 @@ def save_weights(  # noqa: PLR0913 - what is written and how, all by keyword pas
 ) -> None:
     """Writes a weights directory; older weights in its place go once the new are whole.
 
-    Other files in a directory of ours stay; see `ovseg_jax.outputs`.
+    Other files in a directory of ours stay; see `ovseg_jax.disk.outputs`.
 
     Args:
         directory: Where to write.

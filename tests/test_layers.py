@@ -9,15 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees", "errors", "atomic", "journal", "outputs", "folders")
-    + ("json_text", "finite", "shipped", "devices"),
+    ("typing", "config", "trees", "errors", "shipped", "devices", "disk"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),
     ("inputs",),
     ("masks",),
     ("inference",),
-    ("build", "configs_io", "places", "limits", "stored", "weights", "loading", "evaluation"),
+    ("build", "configs_io", "places"),
+    ("stored",),
+    ("weights", "loading", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

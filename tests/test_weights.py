@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ovseg_jax import build, trees, weights
-from ovseg_jax.atomic import OutputError
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.weights import WeightsError, find_weights, fingerprint, load_weights, save_weights
 
 CONFIG = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPoolingConfig())

@@ -9,8 +9,8 @@ from PIL import Image
 
 from ovseg_jax import api, weights
 from ovseg_jax.cli.main import main
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol, suite
-from ovseg_jax.outputs import OutputFolder
 from tests.writers import SEGMENT, WRITERS, Pretender, command, prepare
 
 NEIGHBOURS = "thesis/ch1.tex", ".git/HEAD", "a.txt", "labels.png", "config.yaml", "params.txt"

@@ -12,10 +12,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ovseg_jax import build, trees, weights
-from ovseg_jax.atomic import OutputError
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, InferenceConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.files import convert_file
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.inference.image_classifier import Guess
 from ovseg_jax.inference.output import encode_rle
 from ovseg_jax.inference.results import Classification, Settings

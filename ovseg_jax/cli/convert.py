@@ -94,8 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_end(arguments: argparse.Namespace) -> int:
     """Says whether the target could be written; status 1 where it could not."""
-    from ovseg_jax.atomic import OutputError
     from ovseg_jax.convert.files import check_target
+    from ovseg_jax.disk.atomic import OutputError
 
     names = ("overwrite", "tokenizer", "clip")
     options = {name: getattr(arguments, name) for name in names}

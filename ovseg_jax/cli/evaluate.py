@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
+    from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.loading import resolve
-    from ovseg_jax.outputs import OutputFolder
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights

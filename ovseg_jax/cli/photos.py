@@ -13,8 +13,8 @@ from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import printable
-from ovseg_jax.outputs import OutputFolder
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
     from ovseg_jax.inputs.listing import Listing
@@ -159,6 +159,6 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) ->
 
 
 def _disk_is_full(error: BaseException) -> bool:
-    from ovseg_jax.atomic import OutputError
+    from ovseg_jax.disk.atomic import OutputError
 
     return isinstance(error, OutputError)

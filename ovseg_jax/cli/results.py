@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.journal import folded
-from ovseg_jax.outputs import OutputFolder
+from ovseg_jax.disk.journal import folded
+from ovseg_jax.disk.outputs import OutputFolder
 
 FILE_OPTIONS = ("masks", "vocab_file", "captions", "stop_nouns", "config")
 MODEL_OPTIONS = ("model", "generator")

@@ -143,8 +143,8 @@ def convert_file(
     Raises:
         ReadError: As for `read_conversion`.
         ConversionError: Likewise.
-        ovseg_jax.atomic.OutputError: The target may not be written, which is found before anything
-            is read; or the disk refuses.
+        ovseg_jax.disk.atomic.OutputError: The target may not be written, which is found before
+            anything is read; or the disk refuses.
     """
     check_target(target, source, overwrite=overwrite, **options)
     conversion = read_conversion(kind, source, dtype=dtype, **options)
@@ -173,7 +173,7 @@ def check_target(
     """Refuses a target that may not be written, or that holds a file of the conversion.
 
     Raises:
-        ovseg_jax.atomic.OutputError: Says what is there and what to do.
+        ovseg_jax.disk.atomic.OutputError: Says what is there and what to do.
     """
     inputs = [path for path in (source, tokenizer, clip) if path]
     weights.check_target(target, source=Path(source), inputs=inputs, overwrite=overwrite)

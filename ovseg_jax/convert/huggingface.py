@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.convert.rules import ConversionError, Rule, Skip, layer, norm
-from ovseg_jax.json_text import JsonError, parse_json
+from ovseg_jax.disk.json_text import JsonError, parse_json
 
 SETTINGS = "config.json"
 _LARGEST = 2**20

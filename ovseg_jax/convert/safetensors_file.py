@@ -13,7 +13,7 @@ import numpy as np
 from ovseg_jax.convert.bounds import check_shape
 from ovseg_jax.convert.inert import ReadError
 from ovseg_jax.convert.quantised import EIGHT_BIT_FLOATS, FULL_PRECISION
-from ovseg_jax.json_text import JsonError, parse_json
+from ovseg_jax.disk.json_text import JsonError, parse_json
 
 MAX_HEADER = 2**24
 """Bytes; a hundred thousand tensors need ten million."""

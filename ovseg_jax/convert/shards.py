@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax.convert.inert import ReadError
-from ovseg_jax.json_text import JsonError, parse_json
+from ovseg_jax.disk.json_text import JsonError, parse_json
 
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = (

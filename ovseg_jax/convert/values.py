@@ -10,7 +10,7 @@ import numpy as np
 
 from ovseg_jax import trees
 from ovseg_jax.convert.rules import ConversionError, Report
-from ovseg_jax.finite import Nonfinite, find_nonfinite, find_overflow, some
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow, some
 from ovseg_jax.typing import Params
 
 

@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.inference.drawing import draw_maps, draw_overlay
 from ovseg_jax.inference.results import Answer, Classification
-from ovseg_jax.outputs import OutputFolder
 
 
 def save_answer(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image, features
 
+from ovseg_jax.disk.outputs import is_ours, written_names
 from ovseg_jax.errors import ImageError, warn
-from ovseg_jax.outputs import is_ours, written_names
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.mining.pairs import PAIRS, SOURCES, STATISTICS, VOCABULARY
 from ovseg_jax.mining.settings import FILE
-from ovseg_jax.outputs import OutputFolder
 
 FILES = (FILE, PAIRS, SOURCES, VOCABULARY, STATISTICS)
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ovseg_jax.disk.journal import Entry, FolderJournal, append_journal
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.journal import Entry, FolderJournal, append_journal
 
 try:
     import fcntl

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.mining.journal import Record
-from ovseg_jax.outputs import OutputFolder
 
 PAIRS, VOCABULARY, STATISTICS = "pairs.jsonl", "vocabulary.json", "statistics.json"
 SOURCES = "sources.json"

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.outputs import OutputFolder
 
 FILE, FORMAT = "settings.json", 1
 

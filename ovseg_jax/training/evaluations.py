@@ -10,9 +10,9 @@ import jax
 
 from ovseg_jax import build
 from ovseg_jax.config import Config, EvaluationConfig
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.outputs import OutputFolder
 from ovseg_jax.training.report import Report
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Params

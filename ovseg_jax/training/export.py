@@ -37,7 +37,7 @@ def export_weights(
     Raises:
         ExportError: There is no such checkpoint, or it is damaged.
         ovseg_jax.training.integrity.IntegrityError: All of them are damaged.
-        ovseg_jax.atomic.OutputError: The target may not be replaced, or the disk refuses.
+        ovseg_jax.disk.atomic.OutputError: The target may not be replaced, or the disk refuses.
     """
     workdir = workdir.absolute()
     step = _chosen(workdir, step)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax import trees
-from ovseg_jax.atomic import write_atomically
 from ovseg_jax.config import Config
 from ovseg_jax.configs_io import ConfigError, from_dict, read_json, to_dict
+from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.errors import OvsegError
 
 RECORD, CHANGES = "config.json", "changes.jsonl"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import jax
 
+from ovseg_jax.disk.outputs import Entry, append_journal, is_ours, require_ours
 from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.outputs import Entry, append_journal, is_ours, require_ours
 
 LOCK = ".lock"
 RECORD = "config.json"
@@ -30,7 +30,7 @@ def taken(workdir: Path) -> Iterator[None]:
 
     Raises:
         BusyError: Another run is at work there.
-        ovseg_jax.atomic.OutputError: The folder holds what we did not write.
+        ovseg_jax.disk.atomic.OutputError: The folder holds what we did not write.
     """
     if jax.process_index() > 0:  # the first host answers for the others
         yield

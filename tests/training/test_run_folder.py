@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ovseg_jax.atomic import OutputError
-from ovseg_jax.outputs import is_ours
+from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.disk.outputs import is_ours
 from ovseg_jax.training.run_folder import BusyError, taken
 
 HOLD = """

@@ -7,9 +7,9 @@ import pytest
 from ovseg_jax import trees
 from ovseg_jax.config import InferenceConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
-from ovseg_jax.finite import Nonfinite, find_nonfinite, find_overflow, some
-from ovseg_jax.json_text import JsonError, parse_json
-from ovseg_jax.limits import check_limits
+from ovseg_jax.disk.json_text import JsonError, parse_json
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow, some
+from ovseg_jax.stored.limits import check_limits
 
 
 def test_values_that_are_no_numbers_are_counted():

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from ovseg_jax import journal
-from ovseg_jax.atomic import OutputError
-from ovseg_jax.outputs import (
+from ovseg_jax.disk import journal
+from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.disk.outputs import (
     JOURNAL,
     Entry,
     OutputFolder,

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from ovseg_jax.atomic import TEMPORARY, OutputError, write_atomically
-from ovseg_jax.journal import (
+from ovseg_jax.disk.atomic import TEMPORARY, OutputError, write_atomically
+from ovseg_jax.disk.journal import (
     JOURNAL,
     Entry,
     FolderJournal,

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from ovseg_jax import folders
-from ovseg_jax.atomic import OutputError
-from ovseg_jax.folders import check_folder, write_folder
-from ovseg_jax.journal import JOURNAL, mark_of, read_journal
+from ovseg_jax.disk import folders
+from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.disk.folders import check_folder, write_folder
+from ovseg_jax.disk.journal import JOURNAL, mark_of, read_journal
 
 NAMES = ("config.json", "model.bin", "params")
 
@@ -111,7 +111,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from tests.test_folders import save
+from test_folders import save
 real, left = os.rename, [int(sys.argv[2])]
 def rename(start, end):
     if not left[0]: os.kill(os.getpid(), signal.SIGKILL)
@@ -125,7 +125,7 @@ save(Path(sys.argv[1]), "2")
 @pytest.mark.parametrize("after", [0, 1, 3, 5])
 def test_a_kill_between_two_renames_leaves_no_mixture_that_loads(tmp_path, after):
     save(tmp_path / "w", "1")
-    here = os.path.dirname(os.path.dirname(__file__))
+    here = os.path.dirname(__file__)
     program = [sys.executable, "-c", KILLED, str(tmp_path / "w"), str(after), here]
     assert subprocess.run(program, env=os.environ | {"PYTHONPATH": here}).returncode < 0
     found = {n: t for n, t in content(tmp_path / "w").items() if not n.startswith(".ovseg-")}
@@ -167,7 +167,7 @@ def test_what_a_killed_run_or_a_file_manager_left_does_not_block(tmp_path):
 
 
 def test_large_files_are_told_by_their_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("ovseg_jax.journal.LARGE", 3)
+    monkeypatch.setattr("ovseg_jax.disk.journal.LARGE", 3)
     save(tmp_path, "1234")
     assert {entry.content for entry in read_journal(tmp_path)} == {"4 bytes"}
     assert mark_of(tmp_path / "model.bin") == "4 bytes"

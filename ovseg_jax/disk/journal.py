@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from ovseg_jax.atomic import OutputError
+from ovseg_jax.disk.atomic import OutputError
 
 JOURNAL = ".ovseg"
 HEADER = {"journal of": "ovseg_jax", "says": "which files of this folder may be replaced"}

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ovseg_jax.atomic import TEMPORARY, OutputError, reason, umask
-from ovseg_jax.journal import Entry, append_journal, mark_of
-from ovseg_jax.outputs import OutputFolder, require_ours
+from ovseg_jax.disk.atomic import TEMPORARY, OutputError, reason, umask
+from ovseg_jax.disk.journal import Entry, append_journal, mark_of
+from ovseg_jax.disk.outputs import OutputFolder, require_ours
 
 OLD = "old"
 

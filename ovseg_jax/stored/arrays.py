@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from ovseg_jax import trees
+from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.finite import find_nonfinite, some
-from ovseg_jax.json_text import JsonError, parse_json
+from ovseg_jax.stored.finite import find_nonfinite, some
 from ovseg_jax.typing import Params
 
 SAFETENSORS, ORBAX, REPORT = "model.safetensors", "params", "report.json"
