@@ -128,6 +128,8 @@ class Proposals:
         class_embeddings: For generators that name masks by words: what is multiplied with rows of
             text, of unit length times the generator's own temperature; None otherwise.
         quality: How good the source believes each mask to be, 0 to 1; None where it does not say.
+        says_no_object: Whether the last column of `class_logits` says anything; where words name
+            masks without a void row it is -inf.
     """
 
     masks: Float[Array, "b q _H _W"] | Bool[Array, "b q _H _W"]
@@ -135,6 +137,7 @@ class Proposals:
     class_logits: Float[Array, "b q k1"] | None = None
     class_embeddings: Float[Array, "b q d"] | None = None
     quality: Float[Array, "b q"] | None = None
+    says_no_object: bool = dataclasses.field(default=True, metadata={"static": True})
 
 
 @struct

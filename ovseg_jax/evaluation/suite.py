@@ -109,8 +109,8 @@ class Suite:
             large = small.replace(masks=scores.masks)
         if self._config.names == "model":
             weights, grid = self._model.inference.ensemble, features.dense.shape[1:3]
-            rule = choose_rule(small, weights, repeats=method.repeats_names)
-            log_probs = rule.join(small, scores.logits, text, grid)
+            rule = choose_rule(small, weights, grid, repeats=method.repeats_names)
+            log_probs = rule.join(small, scores.logits, text)
         else:
             rule = NamesOfTruth(self._config.names)
             log_probs = true_log_probs(view.truth, large, len(text.valid), rule.rule)

@@ -204,8 +204,8 @@ class Engine:
             scores = apply(regions, text, method="score_regions")
         maps = scores.regions.maps if with_maps and scores.regions is not None else None
         weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
-        rule = choose_rule(proposals, weights, repeats=self.parts.method.repeats_names)
-        log_probs = rule.join(proposals, scores.logits, text, grid)
+        rule = choose_rule(proposals, weights, grid, repeats=self.parts.method.repeats_names)
+        log_probs = rule.join(proposals, scores.logits, text)
         return log_probs, scores.masks, maps
 
 

@@ -43,14 +43,13 @@ __all__ = [
 
 Logits = Float[Array, "b q k1"]
 Grid = tuple[int, int]
-"""Height and width of CLIP's map in cells."""
 
 
 @runtime_checkable
 class Rule(Protocol):
     """How what the source of masks and the method say about them becomes one answer."""
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Returns log probabilities, void last; `method` are the method's logits."""
 
     def describe(self, seen: int, unseen: int) -> str:
@@ -61,7 +60,7 @@ class Rule(Protocol):
 class MethodAlone:
     """Masks without a classifier: softmax of the method's logits."""
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Normalises the method's logits."""
         return log_probabilities(method, text.valid)
 
@@ -74,39 +73,51 @@ class MethodAlone:
 class NoObjectOnly:
     """A source that knows other classes, or whose names are not wanted: "no object" is its say."""
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
+    says_no_object: bool
+
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Takes classes from the method, void from the source."""
         return with_void_of(proposals.class_logits, method, text.valid)
 
     def describe(self, seen: int, unseen: int) -> str:
-        """Says that "no object" counted, and no name."""
-        return "none for classes; 'no object' of the masks' source counts"
+        """Says that names did not count, and whether "no object" did."""
+        return f"none for classes{_no_object(self.says_no_object)}"
 
 
 @dataclasses.dataclass(frozen=True)
 class NamesOfSource:
     """A method without an opinion of its own: it repeats the names that masks came with."""
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
+    says_no_object: bool
+
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Takes all from the source."""
         return with_void_of(proposals.class_logits, method, text.valid)
 
     def describe(self, seen: int, unseen: int) -> str:
         """Says that the source named its own masks."""
-        return "none: names and 'no object' are those of the masks' source alone"
+        return f"none: names are those of the masks' source{_no_object(self.says_no_object)}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Weighted:
-    """FC-CLIP's geometric mean of both opinions; see `geometric_ensemble`."""
+    """FC-CLIP's geometric mean of both opinions; see `geometric_ensemble`.
+
+    Attributes:
+        weights: Exponents and floor.
+        says_no_object: Whether the source knows masks of nothing.
+        grid: Cells of CLIP's map, if masks that cover none of them keep the source's names.
+    """
 
     weights: EnsembleConfig
+    says_no_object: bool
+    grid: Grid | None = None
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
-        """Mixes; with `skip_empty`, masks without a cell of their own keep the source's names."""
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
+        """Mixes the opinions on each mask."""
         weights, present = self.weights, None
-        if weights.skip_empty:
-            present = pooling_weights(proposals.masks, grid).any((2, 3))
+        if self.grid is not None:
+            present = pooling_weights(proposals.masks, self.grid).any((2, 3))
         options = {"alpha": weights.alpha, "beta": weights.beta, "floor": weights.floor}
         options["present"] = present
         logits = proposals.class_logits
@@ -117,9 +128,9 @@ class Weighted:
         parts = ["fcclip", *_exponents(self.weights, seen, unseen)]
         if self.weights.floor:
             parts.append(f"floor {self.weights.floor:g}")
-        if self.weights.skip_empty:
+        if self.grid is not None:
             parts.append("masks that cover no cell keep the source's names")
-        return ", ".join([*parts, "'no object' of the masks' source"])
+        return ", ".join(parts) + _no_object(self.says_no_object)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +138,9 @@ class Products:
     """OVSeg's products of both opinions, not normalised; see `ovseg_probabilities`."""
 
     weights: EnsembleConfig
+    says_no_object: bool
 
-    def join(self, proposals: Proposals, method: Logits, text: Text, grid: Grid) -> Logits:
+    def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Multiplies; void takes what is missing."""
         logits = proposals.class_logits
         products = ovseg_probabilities(logits, method, text.seen, text.valid, self.weights)
@@ -136,25 +148,33 @@ class Products:
 
     def describe(self, seen: int, unseen: int) -> str:
         """Lists all that counted."""
-        exponents = _exponents(self.weights, seen, unseen)
-        return ", ".join(["ovseg", *exponents, "'no object' of the masks' source lowers products"])
+        parts = ["ovseg", *_exponents(self.weights, seen, unseen)]
+        return ", ".join(parts) + _no_object(self.says_no_object)
 
 
-def choose_rule(proposals: Proposals, weights: EnsembleConfig, *, repeats: bool = False) -> Rule:
+def choose_rule(
+    proposals: Proposals, weights: EnsembleConfig, grid: Grid, *, repeats: bool = False
+) -> Rule:
     """Returns the rule for masks by what their source says of their classes.
 
     Args:
         proposals: The masks; only which of its fields are there is looked at.
         weights: Kind and exponents, where two opinions are mixed.
+        grid: Height and width of CLIP's map in cells, for `weights.skip_empty`; methods that crop
+            have none, and then nothing is skipped.
         repeats: Whether the method repeats the source's names (`Method.repeats_names`).
     """
     if proposals.class_logits is None:
         return MethodAlone()
-    if proposals.class_embeddings is None:
-        return NamesOfSource() if repeats else NoObjectOnly()
+    void = proposals.says_no_object
+    # Products of one opinion with itself are that opinion, unless a share of void is missing.
+    if repeats and not (void and weights.kind == "ovseg" and _names_words(proposals)):
+        return NamesOfSource(void)
+    if not _names_words(proposals):
+        return NoObjectOnly(void)
     if weights.kind == "ovseg":
-        return Products(weights)
-    return NamesOfSource() if repeats else Weighted(weights)
+        return Products(weights, void)
+    return Weighted(weights, void, grid if weights.skip_empty and all(grid) else None)
 
 
 def joined_log_probabilities(
@@ -169,10 +189,19 @@ def joined_log_probabilities(
         weights: Exponents of the geometric ensemble.
         grid: Height and width of CLIP's map in cells, for `weights.skip_empty`.
     """
-    return choose_rule(proposals, weights).join(proposals, method_logits, text, grid)
+    return choose_rule(proposals, weights, grid).join(proposals, method_logits, text)
 
 
 def _exponents(weights: EnsembleConfig, seen: int, unseen: int) -> list[str]:
     """Those that some class takes."""
     taken = ((seen, f"alpha {weights.alpha:g} (seen)"), (unseen, f"beta {weights.beta:g} (unseen)"))
     return [text for count, text in taken if count]
+
+
+def _names_words(proposals: Proposals) -> bool:
+    """Whether the source's names are of the vocabulary and wanted; see `proposer.adopt`."""
+    return proposals.class_embeddings is not None
+
+
+def _no_object(says: bool) -> str:
+    return "; 'no object' of the masks' source counts" if says else ""

@@ -86,6 +86,7 @@ class DensePixels(Method):
             masks=jnp.where(present[..., None, None], masks, NOWHERE),
             valid=present,
             class_logits=jnp.broadcast_to(names, (*maps.shape[:2], names.shape[-1])),
+            says_no_object=False,
         )
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:

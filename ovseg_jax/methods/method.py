@@ -140,8 +140,11 @@ class Method(nn.Module):
         if layers[-1].class_embeddings is None:
             return layers
         rows = self.proposal_words(features, text)
+        named = {"says_no_object": self.has_void}
         return [
-            layer.replace(class_logits=self.class_logits(layer.class_embeddings, rows, text))
+            layer.replace(
+                class_logits=self.class_logits(layer.class_embeddings, rows, text), **named
+            )
             for layer in layers
         ]
 

@@ -51,7 +51,7 @@ def test_the_own_generator_as_another_model_differs_in_the_ensemble_only(toy):
     assert apart["panoptic/PQ"] > 0.1
     assert card.mask_source == f"model {GENERATOR}"
     assert card.ensemble == "none for classes; 'no object' of the masks' source counts"
-    assert own_card.ensemble.startswith("fcclip, alpha 1 (seen), beta 1 (unseen), 'no object'")
+    assert own_card.ensemble.startswith("fcclip, alpha 1 (seen), beta 1 (unseen)")
 
 
 def test_masks_of_a_generator_with_another_test_size_lie_on_the_pictures(toy, tmp_path):
