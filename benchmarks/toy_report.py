@@ -158,7 +158,7 @@ def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> No
     segmenter = _segmenter(config, workdir)
     segmenter.set_vocabulary(words)
     given = None if segmenter.has_generator else masks.repeat(scale, 1).repeat(scale, 2)
-    segmenter.segment(image, given, "semantic").save(folder, "scene")
+    segmenter.segment(image, given, "semantic").save(folder, "scene", overwrite=True)
 
 
 def scene(config: Config, number: int) -> tuple[dict[str, Any], np.ndarray, list[str]]:

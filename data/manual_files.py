@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from ovseg_jax.errors import OvsegError
 
 
-class ManualFileError(OvsegError):
+class ManualFileError(OvsegError, ValueError):
     """A file of the publisher's tree is missing or is not what it should be."""
 
 

@@ -24,6 +24,7 @@ from ovseg_jax.config import (
     SamConfig,
 )
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
@@ -31,13 +32,7 @@ from ovseg_jax.models.generators.perturbed import PerturbedMasks
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.models.sam.sam import Sam, build_sam
 from ovseg_jax.typing import Batch, Params, Proposals, Text
-from ovseg_jax.vocabulary.classes import (
-    ClassList,
-    available_presets,
-    load_class_file,
-    load_preset,
-    seen_mask,
-)
+from ovseg_jax.vocabulary.classes import ClassList, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.text_bank import build_text
 
@@ -164,7 +159,7 @@ def check_classes(config: ModelConfig, classes: ClassList) -> None:
 
 def vocabulary(name: str) -> ClassList:
     """Loads a class list: a preset by name, or a file."""
-    return load_preset(name) if name in available_presets() else load_class_file(name)
+    return named_classes(name)
 
 
 def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
@@ -176,7 +171,7 @@ def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
     if not data.classes:
         return None
     if unknown := sorted(set(data.classes) - set(classes.names)):
-        raise ConfigError(f"data.classes: {unknown} are not in {data.vocabulary}")
+        raise ConfigError(f"data.classes: {unknown} are not in {classes.name}")
     return [index for index, name in enumerate(classes.names) if name in data.classes]
 
 
@@ -201,6 +196,12 @@ def evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
 
 def parameter_shapes(module: Method) -> Params:
     """Returns the tree of parameter shapes without computing anything."""
+    return jax.tree.map(lambda leaf: leaf, _shapes_once(module))
+
+
+@functools.lru_cache(maxsize=8)
+def _shapes_once(module: Method) -> Params:
+    """Tracing a large model takes seconds, and several checks ask for the same one."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
 
 

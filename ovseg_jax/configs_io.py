@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.errors import OvsegError
 
 T = TypeVar("T")
+
+
+_LARGEST = 2**24
 
 
 class ConfigError(OvsegError, ValueError):
@@ -46,9 +50,11 @@ def read_json(schema: type[T], path: Path) -> T:
         ConfigError: The file is not JSON or does not fit the schema.
     """
     try:
-        data = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError(f"{path} is too large for a config")
+        data = parse_json(path.read_bytes(), str(path))
+    except JsonError as error:
+        raise ConfigError(str(error)) from error
     return from_dict(schema, data, str(path))
 
 
@@ -67,7 +73,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 def _read_schema(schema: type[T], value: Any, where: str) -> T:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: expected fields of {schema.__name__}, found {value!r}")
+        raise ConfigError(f"{where}: expected fields of {schema.__name__}, found {_shown(value)}")
     kinds = typing.get_type_hints(schema)
     for key in value:
         if key not in kinds:
@@ -81,20 +87,20 @@ def _read_tagged(options: tuple[type, ...], value: Any, where: str) -> Any:
     """Chooses among dataclasses by the field `kind`."""
     by_kind = {option.kind: option for option in options}
     kind = value.get("kind") if isinstance(value, Mapping) else None
-    if kind not in by_kind:
-        raise ConfigError(f"{where}.kind: expected one of {list(by_kind)}, found {kind!r}")
+    if not isinstance(kind, str) or kind not in by_kind:
+        raise ConfigError(f"{where}.kind: expected one of {list(by_kind)}, found {_shown(kind)}")
     return _read_schema(by_kind[kind], value, where)
 
 
 def _read_literal(options: tuple[Any, ...], value: Any, where: str) -> Any:
     if value not in options:
-        raise ConfigError(f"{where}: expected one of {list(options)}, found {value!r}")
+        raise ConfigError(f"{where}: expected one of {list(options)}, found {_shown(value)}")
     return value
 
 
 def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple:
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"{where}: expected a list, found {value!r}")
+        raise ConfigError(f"{where}: expected a list, found {_shown(value)}")
     if kinds[-1] is Ellipsis:
         kinds = kinds[:1] * len(value)
     if len(kinds) != len(value):
@@ -107,5 +113,10 @@ def _read_plain(kind: type, value: Any, where: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
+        raise ConfigError(f"{where}: expected {kind.__name__}, found {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -36,6 +36,10 @@ class MasksError(OvsegError, ValueError):
     """Masks that cannot be used with a photo; the message names the file and the remedy."""
 
 
+class ImageError(OvsegError, ValueError):
+    """A picture that cannot be used; the message names the file and the remedy."""
+
+
 class OvsegWarning(UserWarning):
     """Something was done that may not be what was meant; the message says what to type instead."""
 

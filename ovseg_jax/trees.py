@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ovseg_jax.errors import OvsegError
 
 T = TypeVar("T")
+_DEEPEST = 100
 
 
 class TreeError(OvsegError, ValueError):
@@ -30,13 +31,19 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the nested dict of a {path: leaf}; the inverse of `flatten`."""
+    """Returns the nested dict of a {path: leaf}; the inverse of `flatten`.
+
+    Raises:
+        TreeError: A path continues another one, or has more than a hundred parts.
+    """
     tree: dict[str, Any] = {}
     for path, value in flat.items():
         *parents, last = path.split("/")
-        node = tree
+        node = tree if len(parents) < _DEEPEST else None
         for key in parents:
-            node = node.setdefault(key, {})
+            node = node.setdefault(key, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or last in node:
+            raise TreeError(f"{path[:200]} is no path of a parameter: it continues another one")
         node[last] = value
     return tree
 

@@ -11,33 +11,44 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
+from ovseg_jax.disk.folders import check_folder, write_folder
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.shipped import asset
+from ovseg_jax.stored.arrays import (
+    NONFINITE,
+    ORBAX,
+    REPORT,
+    SAFETENSORS,
+    WeightsError,
+    check_finite,
+    read_arrays,
+    read_shapes,
+)
+from ovseg_jax.stored.limits import check_limits
 from ovseg_jax.typing import Params
 
-CONFIG, SAFETENSORS, ORBAX, REPORT = "config.json", "model.safetensors", "params", "report.json"
-TOKENIZER = "tokenizer.model"
+__all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
+__all__ += ["fingerprint", "save_weights", "stored_shapes"]
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.model"
+ENTRIES = (CONFIG, REPORT, TOKENIZER, SAFETENSORS, ORBAX)
+"""All that is ours in a weights directory."""
+WHAT = "the weights"
 
 
-class WeightsError(OvsegError, ValueError):
-    """A weights directory cannot be read or written; the message says which file and why."""
-
-
-def save_weights(
+def save_weights(  # noqa: PLR0913 - what is written and how, all by keyword past the third
     directory: Path | str,
     config: ModelConfig,
     params: Params,
@@ -45,8 +56,12 @@ def save_weights(
     layout: Literal["safetensors", "orbax"] = "safetensors",
     dtype: str = "float32",
     report: Mapping[str, Any] | None = None,
+    source: Path | str = "",
+    overwrite: bool = False,
 ) -> None:
-    """Writes a weights directory; an older one in its place is replaced once the new is whole.
+    """Writes a weights directory; older weights in its place go once the new are whole.
+
+    Other files in a directory of ours stay; see `ovseg_jax.disk.outputs`.
 
     Args:
         directory: Where to write.
@@ -55,34 +70,47 @@ def save_weights(
         layout: One file, quick to read; or Orbax, which reads sharded arrays in parallel.
         dtype: "float32", or "float16" for half the size.
         report: Origin of the parameters, for `report.json`.
+        source: The file that they were made from; older weights from another one stay.
+        overwrite: Also replace our own files that were altered or made from something else.
 
     Raises:
-        WeightsError: The directory holds something else, or the disk refuses; nothing is left
+        OutputError: The directory holds what is not ours, or the disk refuses; nothing is left
             behind.
     """
     target = Path(directory).absolute()
-    if target.exists() and not _replaceable(target):
-        raise WeightsError(f"{target} exists and is no weights directory; choose another place")
+    check_target(target, source=source, overwrite=overwrite)
     arrays = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), params)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    except OSError as error:
-        raise WeightsError(f"{target} cannot be written: {error}") from error
-    try:
-        config = _with_tokenizer(config, temporary)
-        (temporary / CONFIG).write_text(json.dumps(to_dict(config), indent=1))
+
+    def write(folder: Path) -> None:
+        stored = _with_tokenizer(config, folder)
+        (folder / CONFIG).write_text(json.dumps(to_dict(stored), indent=1))
         if report is not None:
-            (temporary / REPORT).write_text(json.dumps(report, indent=1))
-        _write_arrays(temporary, arrays, layout)
-        _swap(temporary, target)
-    except Exception as error:
-        free = shutil.disk_usage(target.parent).free / 2**20
-        raise WeightsError(
-            f"{target} could not be written: {error} ({free:.0f} MiB free on the disk)"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            (folder / REPORT).write_text(json.dumps(report, indent=1))
+        _write_arrays(folder, arrays, layout)
+
+    write_folder(target, ENTRIES, WHAT, write, source=source, overwrite=overwrite)
+
+
+def check_target(
+    directory: Path | str,
+    *,
+    source: Path | str = "",
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+) -> None:
+    """Refuses a directory that `save_weights` may not write, before anything is read.
+
+    Args:
+        directory: Where weights will be written.
+        source: As for `save_weights`.
+        inputs: Files that the weights are made from; they may not lie in the directory.
+        overwrite: As for `save_weights`.
+
+    Raises:
+        OutputError: Says what is there and what to do.
+    """
+    options = {"source": source, "inputs": inputs, "overwrite": overwrite}
+    check_folder(Path(directory), ENTRIES, WHAT, **options)
 
 
 def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelConfig, Params]:
@@ -96,16 +124,30 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
         The model's config and its parameters, nested, as float32 NumPy arrays.
 
     Raises:
-        WeightsError: A file is missing or damaged.
+        WeightsError: A file is missing or damaged, or parameters are NaN or infinite that
+            `ovseg convert --allow-nonfinite` did not accept: a training went bad.
         ovseg_jax.configs_io.ConfigError: `config.json` does not fit the schema.
         ovseg_jax.trees.TreeError: Lists every missing, unexpected and misshapen parameter.
     """
     folder = find_weights(directory)
     config = _located(read_json(ModelConfig, folder / CONFIG), folder)
-    params = _read_safetensors(folder) if (folder / SAFETENSORS).exists() else _read_orbax(folder)
+    check_limits(config, str(folder / CONFIG))
+    params = read_arrays(folder)
     if check:
-        trees.compare(params, build.expected_parameters(config), str(folder))
-    return config, jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+        trees.compare(params, _expected(config, folder), str(folder))
+    check_finite(params, folder)
+    return config, params
+
+
+def _expected(config: ModelConfig, folder: Path) -> Params:
+    """Returns the shapes that the model wants, if its description makes a model."""
+    try:
+        return build.expected_parameters(config)
+    except OvsegError:
+        raise
+    except Exception as error:  # zero heads, widths that do not divide: modules fail in many ways
+        reason = str(error).strip().split("\n")[0][:300]
+        raise WeightsError(f"{folder / CONFIG} describes no model: {reason}") from error
 
 
 def find_weights(directory: Path | str) -> Path:
@@ -114,16 +156,30 @@ def find_weights(directory: Path | str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    folder = Path(directory).absolute()
+    folder = asset(directory).absolute()
     for candidate in (folder, folder / "weights"):
-        if _replaceable(candidate) and (candidate / CONFIG).exists():
+        if (candidate / CONFIG).exists() and _holds_arrays(candidate):
             return candidate
     if not folder.exists():
         raise WeightsError(f"{directory} does not exist; give a weights directory or a run")
+    if (folder / "checkpoints").is_dir():
+        raise WeightsError(
+            f"{directory} is a run that has not come to its end, so it holds no weights yet; "
+            f"`ovseg weights {directory} OUT` writes those of its newest checkpoint"
+        )
     raise WeightsError(
         f"{directory} holds no weights: expected {CONFIG} beside {SAFETENSORS} or {ORBAX}/ "
         "(`ovseg convert` and `ovseg train` write such directories)"
     )
+
+
+def stored_shapes(directory: Path | str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the shape of each stored parameter by its path, without reading the parameters.
+
+    Raises:
+        WeightsError: There is no usable weights directory.
+    """
+    return trees.flatten(read_shapes(find_weights(directory)))
 
 
 def fingerprint(params: Params) -> str:
@@ -149,26 +205,15 @@ def _located(config: ModelConfig, folder: Path) -> ModelConfig:
     """Returns the config with the tokenizer's file where it lies."""
     if not config.clip.tokenizer_file:
         return config
-    clip = dataclasses.replace(config.clip, tokenizer_file=str(folder / config.clip.tokenizer_file))
+    name = config.clip.tokenizer_file
+    if Path(name).name != name:
+        raise WeightsError(f"{folder / CONFIG}: clip.tokenizer_file {name!r} is not in this folder")
+    clip = dataclasses.replace(config.clip, tokenizer_file=str(folder / name))
     return dataclasses.replace(config, clip=clip)
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether a folder is a weights directory, or empty."""
-    if not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir()}
-    return not names or bool(names & {SAFETENSORS, ORBAX})
-
-
-def _swap(new: Path, target: Path) -> None:
-    """Moves a finished directory into place; the old one goes only after that."""
-    os.chmod(new, 0o755)  # mkdtemp makes it private
-    old = new.with_name(f"{new.name}.old")
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    shutil.rmtree(old, ignore_errors=True)
+def _holds_arrays(folder: Path) -> bool:
+    return (folder / SAFETENSORS).exists() or (folder / ORBAX).exists()
 
 
 def _write_arrays(folder: Path, arrays: Params, layout: str) -> None:
@@ -182,25 +227,3 @@ def _write_arrays(folder: Path, arrays: Params, layout: str) -> None:
 
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(folder / ORBAX, arrays)
-
-
-def _read_safetensors(folder: Path) -> Params:
-    try:
-        return trees.unflatten(load_file(folder / SAFETENSORS))
-    except (SafetensorError, OSError, KeyError) as error:
-        raise WeightsError(f"{folder / SAFETENSORS} cannot be read: {error}") from error
-
-
-def _read_orbax(folder: Path) -> Params:
-    import orbax.checkpoint as ocp
-
-    try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            shapes = checkpointer.metadata(folder / ORBAX).item_metadata.tree
-            here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-            wanted = jax.tree.map(
-                lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=here), shapes
-            )
-            return jax.tree.map(np.asarray, checkpointer.restore(folder / ORBAX, wanted))
-    except (ValueError, KeyError, OSError, AttributeError) as error:
-        raise WeightsError(f"{folder / ORBAX} cannot be read: {error}") from error

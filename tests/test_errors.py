@@ -3,8 +3,8 @@
 import pytest
 
 from ovseg_jax import errors
-from ovseg_jax.atomic import OutputError
 from ovseg_jax.cli.errors import guarded
+from ovseg_jax.disk.atomic import OutputError
 
 
 def fail(error):

@@ -10,6 +10,7 @@ import pytest
 from ovseg_jax import build, trees, weights
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.weights import WeightsError, find_weights, fingerprint, load_weights, save_weights
 
 CONFIG = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPoolingConfig())
@@ -61,9 +62,9 @@ def test_saving_again_replaces_the_older_weights(tmp_path, params):
 def test_a_folder_with_other_things_is_not_overwritten(tmp_path, params):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"x")
-    with pytest.raises(WeightsError, match="photos exists and is no weights directory"):
-        save_weights(tmp_path / "photos", CONFIG, params)
-    assert (tmp_path / "photos" / "cat.jpg").exists()
+    with pytest.raises(OutputError, match=r"photos holds files that ovseg did not write \(cat.jpg"):
+        save_weights(tmp_path / "photos", CONFIG, params, overwrite=True)
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
 
 
 def test_a_full_disk_leaves_nothing_behind_and_keeps_the_old(tmp_path, params, monkeypatch):
@@ -73,7 +74,7 @@ def test_a_full_disk_leaves_nothing_behind_and_keeps_the_old(tmp_path, params, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(weights, "save_file", refuse)
-    with pytest.raises(WeightsError, match="w could not be written.*No space left.*MiB free"):
+    with pytest.raises(OutputError, match="w could not be written.*No space left.*MiB free"):
         save_weights(tmp_path / "w", CONFIG, jax.tree.map(np.zeros_like, params))
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
     assert fingerprint(load_weights(tmp_path / "w")[1]) == fingerprint(params)

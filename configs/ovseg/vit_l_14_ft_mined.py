@@ -12,7 +12,7 @@ on its run; the other rows are variants in `mined_pairs.py`. Nouns are read bare
 answers are given with fourteen templates: --model.templates vild14.
 
 An example is a layer of disjoint masks (`data/mined_pairs/README.md`); 64 of them stand for 128
-pairs a step if they hold two on average. `python -m data.build mined_pairs` prints how many
+pairs a step if they hold two on average. `ovseg data build mined_pairs` prints how many
 examples yours are: five epochs are 5 / 64 of that (--num-steps). The original cuts 90 to 100 % out
 of every crop at random; here crops stay whole.
 """

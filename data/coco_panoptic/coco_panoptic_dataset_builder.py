@@ -2,7 +2,8 @@
 
 A segment is one thing or one stuff region of the panoptic annotation. Crowd segments become void,
 as in the training mapper of Mask2Former and FC-CLIP. Categories are positions in the preset
-`coco_panoptic133` (80 things, then 53 stuff, in the order of their ids).
+`coco_panoptic133` (80 things, then 53 stuff, in the order of their ids), found by the names that
+the file's `categories` give to its ids.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.categories import class_indices, read_categories
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import (
     ManualFileError,
@@ -23,9 +25,15 @@ from data.manual_files import (
     require_file,
     require_folder,
 )
-from ovseg_jax.vocabulary.classes import load_preset
+from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
+
+
+def class_list(root: str, config: str) -> ClassList:
+    """Returns the classes whose positions are the categories; the same for all folders."""
+    del root, config
+    return load_preset("coco_panoptic133")
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -57,8 +65,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         pictures = require_folder(root / folder, "the photos")
         maps = _map_folder(root, folder)
-        class_index = category_to_index()
-        for annotation in _annotations(root / "annotations" / f"panoptic_{folder}.json"):
+        annotations, class_index = _annotations(root / "annotations" / f"panoptic_{folder}.json")
+        for annotation in annotations:
             name = annotation["file_name"]
             colors = read_png(maps / name, "RGB", "the panoptic map")
             segment_ids, categories = decode_segments(
@@ -71,7 +79,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def category_to_index() -> dict[int, int]:
-    """Returns the class index of each of the 133 category ids."""
+    """Returns the class index of each of COCO's own 133 category ids."""
     return {
         entry.original_id: index
         for index, entry in enumerate(load_preset("coco_panoptic133").classes)
@@ -121,14 +129,19 @@ def decode_segments(
     return numbers[np.searchsorted(present, raw)], categories
 
 
-def _annotations(path: epath.Path) -> list[dict[str, Any]]:
+def _annotations(path: epath.Path) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """Reads the annotations, and which class each of the file's category ids is, by its name."""
     content = require_file(path, "the panoptic annotations").read_text()
     try:
-        return json.loads(content)["annotations"]
+        read = json.loads(content)
+        annotations = read["annotations"]
+        used = {info["category_id"] for item in annotations for info in item["segments_info"]}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ManualFileError(
             f"{path}: not a COCO panoptic file with a list 'annotations': {error}"
         ) from error
+    names = read_categories(read, str(path))
+    return annotations, class_indices(names, used, class_list("", ""), str(path))
 
 
 def _map_folder(root: epath.Path, folder: str) -> epath.Path:

@@ -21,9 +21,9 @@ from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture, require_file
 from data.mined_pairs.layers import disjoint_layers, id_map
 from ovseg_jax.inputs.images import ImageError, read_image
+from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.pairs import PAIRS, SOURCES, VOCABULARY, PairsError, read_pairs
-from ovseg_jax.models.generators.rle import decode_rle
-from ovseg_jax.vocabulary.classes import load_class_file
+from ovseg_jax.vocabulary.classes import ClassList, VocabularyError, load_class_file
 
 ORIENTATION = 0x0112
 """EXIF tag; 1 means upright."""
@@ -55,6 +55,20 @@ def config_of_folder(root: str, name: str = "") -> tfds.core.BuilderConfig:
     return tfds.core.BuilderConfig(name=key, description="Mined pairs of one folder.")
 
 
+def class_list(root: str, config: str) -> ClassList:
+    """Returns the nouns of a folder, whose positions are the categories.
+
+    Raises:
+        ManualFileError: The folder has no list of nouns, or one that cannot be read.
+    """
+    del config
+    path = require_file(epath.Path(root) / VOCABULARY, "the nouns that `ovseg mine` writes")
+    try:
+        return load_class_file(path)
+    except VocabularyError as error:
+        raise ManualFileError(str(error)) from error
+
+
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Photos with masks whose categories are positions in the folder's `vocabulary.json`."""
 
@@ -75,7 +89,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {"train": self._generate_examples(epath.Path(dl_manager.manual_dir))}
 
     def _generate_examples(self, root: epath.Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        numbers = {name: n for n, name in enumerate(load_class_file(root / VOCABULARY).names)}
+        numbers = {name: n for n, name in enumerate(class_list(str(root), "").names)}
         folders = _photo_folders(root)
         key = itertools.count()
         grouped = itertools.groupby(_pairs(root), lambda p: (p["source"], p["file_name"]))

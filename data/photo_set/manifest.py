@@ -9,7 +9,9 @@ from typing import Any
 from etils import epath
 
 from data.manual_files import ManualFileError, require_file
+from data.photo_set.folder import FOLDER_SET, list_photos
 
+MANIFEST = "manifest.json"
 FIELDS = {"set": str, "image": str, "gt": str, "width": int, "height": int}
 """What every entry holds; "segments_info" besides, where the annotation needs it."""
 
@@ -17,23 +19,36 @@ FIELDS = {"set": str, "image": str, "gt": str, "width": int, "height": int}
 def read_manifest(root: epath.Path, set_name: str) -> list[dict[str, Any]]:
     """Returns the entries of one set, in the order of `root/manifest.json`.
 
+    Without a manifest the set "instances" is what the one COCO instances file in the folder lists.
+
     Raises:
         ManualFileError: The manifest is missing or damaged, or has no such set.
     """
-    path = require_file(root / "manifest.json", "the manifest of the photos")
-    try:
-        entries = json.loads(path.read_text())
-    except ValueError as error:
-        raise ManualFileError(f"{path}: not valid JSON: {error}") from error
-    if not isinstance(entries, list):
-        raise ManualFileError(f"{path}: expected a list of entries, one per photo")
-    for number, entry in enumerate(entries):
-        _check(entry, f"{path}: entry {number}")
+    path = root / MANIFEST
+    if set_name == FOLDER_SET and not path.is_file():
+        return list_photos(root)
+    entries = _entries(path)
     chosen = [entry for entry in entries if entry["set"] == set_name]
     if not chosen:
         found = ", ".join(sorted({entry["set"] for entry in entries})) or "none"
         raise ManualFileError(f"{path}: no photo of the set {set_name!r}; it has {found}")
     return chosen
+
+
+def only_set(root: epath.Path) -> str:
+    """Returns the set of a folder for which no set was named.
+
+    Raises:
+        ManualFileError: The manifest is damaged or has several sets.
+    """
+    if not (root / MANIFEST).is_file():
+        return FOLDER_SET
+    found = sorted({entry["set"] for entry in _entries(root / MANIFEST)})
+    if len(found) != 1:
+        raise ManualFileError(
+            f"{root / MANIFEST}: has {', '.join(found) or 'no photo'}; name a set"
+        )
+    return found[0]
 
 
 def fingerprint(root: epath.Path, set_name: str) -> str:
@@ -52,6 +67,19 @@ def fingerprint(root: epath.Path, set_name: str) -> str:
         content = path.read_bytes() if path.is_file() else b""
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:12]
+
+
+def _entries(path: epath.Path) -> list[dict[str, Any]]:
+    require_file(path, "the manifest of the photos")
+    try:
+        entries = json.loads(path.read_text())
+    except ValueError as error:
+        raise ManualFileError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ManualFileError(f"{path}: expected a list of entries, one per photo")
+    for number, entry in enumerate(entries):
+        _check(entry, f"{path}: entry {number}")
+    return entries
 
 
 def _check(entry: Any, source: str) -> None:

@@ -1,5 +1,7 @@
 """TFDS builder of a folder of photos whose `manifest.json` names their annotations.
 
+A folder with one COCO instances file needs no manifest; its classes are those that the file names.
+
 One split, `train`, holds the photos of one set in the order of the manifest, so that
 `train[:64]` are its first 64. The folder is the user's: `config_of_folder` gives each state of each
 folder records of its own.
@@ -16,8 +18,9 @@ from etils import epath
 
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture
-from data.photo_set.annotations import VOCABULARIES, decoder
-from data.photo_set.manifest import fingerprint, read_manifest
+from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
+from data.photo_set.manifest import fingerprint, only_set, read_manifest
+from ovseg_jax.vocabulary.classes import ClassList
 
 
 @dataclasses.dataclass(eq=False)
@@ -34,34 +37,55 @@ def config_of_folder(root: str, set_name: str = "") -> PhotoSetConfig:
 
     Args:
         root: Folder with `manifest.json`.
-        set_name: One of `VOCABULARIES`; empty for the first.
+        set_name: One of `VOCABULARIES`; empty for the only one in the folder.
 
     Raises:
         ManualFileError: The set is unknown, or the manifest is missing or has no such set.
     """
-    set_name = set_name or next(iter(VOCABULARIES))
+    folder, set_name = _chosen(root, set_name)
+    name = f"{set_name}-{fingerprint(folder, set_name)}"
+    return PhotoSetConfig(name=name, set_name=set_name, description=f"{set_name} of one folder.")
+
+
+def class_list(root: str, set_name: str = "") -> ClassList:
+    """Returns the classes whose positions are the categories of a folder's records.
+
+    Raises:
+        ManualFileError: See `config_of_folder`; or the annotations name no classes.
+    """
+    folder, set_name = _chosen(root, set_name)
+    return classes_of_set(folder, set_name, read_manifest(folder, set_name))
+
+
+def _chosen(root: str, set_name: str) -> tuple[epath.Path, str]:
+    if not root:
+        raise ManualFileError("photo_set: no folder of photos given")
+    folder = epath.Path(root)
+    set_name = set_name or only_set(folder)
     if set_name not in VOCABULARIES:
         raise ManualFileError(
             f"photo_set: no config {set_name!r}; known: {', '.join(VOCABULARIES)}"
         )
-    if not root:
-        raise ManualFileError("photo_set: no folder given; it should hold manifest.json")
-    folder = epath.Path(root)
-    name = f"{set_name}-{fingerprint(folder, set_name)}"
-    return PhotoSetConfig(name=name, set_name=set_name, description=f"{set_name} of one folder.")
+    return folder, set_name
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """A folder's photos with segments, in the order of its manifest."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.0.0": "First version.",
+        "1.1.0": "Classes of COCO files by the names in 'categories', not by ids.",
+    }
     BUILDER_CONFIGS = [
-        PhotoSetConfig(name=name, set_name=name, description=f"Classes of {vocabulary}.")
+        PhotoSetConfig(
+            name=name, set_name=name, description=f"Classes of {vocabulary or 'the annotations'}."
+        )
         for name, vocabulary in VOCABULARIES.items()
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Give the folder that holds manifest.json as manual_dir. See data/photo_set/README.md."
+        "Give the folder of photos with manifest.json, or with one COCO instances file, as "
+        "manual_dir. See data/photo_set/README.md."
     )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -75,8 +99,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, root: epath.Path) -> Iterator[tuple[int, dict[str, Any]]]:
         set_name = self.builder_config.set_name
-        decode = decoder(set_name)
-        for number, entry in enumerate(read_manifest(root, set_name)):
+        entries = read_manifest(root, set_name)
+        decode = decoder(set_name, classes_of_set(root, set_name, entries))
+        for number, entry in enumerate(entries):
             content = read_picture(root / entry["image"], (entry["height"], entry["width"]))
             segment_ids, categories = decode(root, entry)
             if segment_ids.shape != (entry["height"], entry["width"]):

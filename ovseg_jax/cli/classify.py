@@ -24,13 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classifies the masks of the photos; returns the exit status."""
-    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.photos import for_each_photo
     from ovseg_jax.inference.output import describe_masks
 
     top = max(1, arguments.top)
 
-    def handle(segmenter: Any, photo: Any, stem: str) -> str:
+    def handle(segmenter: Any, photo: Any, stem: str, results: Any) -> str:
         found = segmenter.classify(photo, arguments.masks)
         entries = describe_masks(found, top)
         record = {
@@ -41,11 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
             "masks": entries,
         }
         text = json.dumps(record, ensure_ascii=False, indent=1)
-        path = arguments.out / f"{stem}_masks.json"
-        write_atomically(path, lambda file: file.write(text.encode()))
+        path = results.write(
+            f"{stem}_masks.json", lambda file: file.write(text.encode()), photo.path
+        )
         return f"{photo.path.name} -> {path}\n{table(entries)}"
 
-    return for_each_photo(arguments, handle)
+    return for_each_photo(arguments, lambda folder, stem: [f"{stem}_masks.json"], handle)
 
 
 def table(entries: list[dict[str, Any]]) -> str:

@@ -15,22 +15,28 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+from ovseg_jax.cli.options import (
+    add_model,
+    add_overwrite,
+    add_photo_names,
+    add_vocabulary,
+    read_vocabulary,
+)
+from ovseg_jax.errors import printable
 
 BAR_WIDTH = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument(
-        "photos", type=Path, nargs="+", metavar="PHOTO", help="photos or folders of photos"
-    )
+    add_photo_names(parser)
     parser.add_argument(
         "--top", type=int, default=5, metavar="N", help="names per photo (default: 5)"
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the probabilities of all classes"
     )
+    add_overwrite(parser)
     add_vocabulary(parser)
     add_model(parser)
 
@@ -39,26 +45,31 @@ def run(arguments: argparse.Namespace) -> int:
     """Classifies the photos; returns the exit status."""
     from rich.console import Console
 
-    from ovseg_jax.cli.photos import go_through
+    from ovseg_jax.cli.photos import find_photos, go_through
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.inputs.images import list_images
+    from ovseg_jax.cli.results import open_file, source_of
 
     if arguments.top < 1:
         raise UsageError(f"--top {arguments.top}: give at least 1")
-    photos = [path for given in arguments.photos for path in list_images(given)]
+    photos = find_photos(arguments)
+    keep = None
+    if arguments.json:
+        source = source_of([Path(name) for name in arguments.photos])
+        keep = open_file(arguments, arguments.json, source, photos.photos)
     classes, console, entries = read_vocabulary(arguments), Console(), []
     with Progress() as progress:
         classifier = _prepare(arguments, classes, progress)
 
         def handle(photo: Any, stem: str) -> None:
-            guesses = classifier.classify(photo.pixels)
-            console.print(table(str(photo.path), guesses[: arguments.top]))
+            guesses = classifier.classify(photo)
+            console.print(table(printable(photo.path), guesses[: arguments.top]))
             entries.append(describe(photo, guesses))
 
         status = go_through(photos, handle, progress.task("photos"))
-    if arguments.json and entries:
-        _write(arguments.json, classifier.segmenter.parts.name, classes, entries)
-        console.print(f"written to {arguments.json}", markup=False, highlight=False)
+    if keep and entries:
+        text = _record(classifier.segmenter.parts.name, classes, entries)
+        path = keep(lambda file: file.write(text.encode()))
+        console.print(f"written to {path}", markup=False, highlight=False)
     return status
 
 
@@ -74,7 +85,7 @@ def table(title: str, guesses: list[Any]) -> Any:
     drawn.add_column("", no_wrap=True)
     for guess in guesses:
         bar = "█" * round(BAR_WIDTH * guess.probability)
-        drawn.add_row(Text(guess.name), f"{guess.probability:.4f}", Text(bar, "cyan"))
+        drawn.add_row(Text(printable(guess.name)), f"{guess.probability:.4f}", Text(bar, "cyan"))
     return drawn
 
 
@@ -102,10 +113,7 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     return classifier
 
 
-def _write(path: Path, model: str, classes: Any, entries: list[dict[str, Any]]) -> None:
-    from ovseg_jax.atomic import write_atomically
-
+def _record(model: str, classes: Any, entries: list[dict[str, Any]]) -> str:
     vocabulary = [list(entry.synonyms) for entry in classes.classes]
     record = {"model": model, "vocabulary": vocabulary, "photos": entries}
-    text = json.dumps(record, ensure_ascii=False, indent=1)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    return json.dumps(record, ensure_ascii=False, indent=1)

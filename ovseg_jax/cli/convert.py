@@ -18,7 +18,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovseg_jax.cli.options import add_overwrite
 from ovseg_jax.convert.kinds import KINDS
+from ovseg_jax.errors import printable
 
 if TYPE_CHECKING:
     from ovseg_jax.convert.files import Conversion
@@ -31,7 +33,9 @@ __doc__ = __doc__.format(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("kind", choices=KINDS, help="what the file holds")
-    parser.add_argument("source", type=Path, help="the published file")
+    parser.add_argument(
+        "source", type=Path, help="the published file, an index of its shards, or their folder"
+    )
     parser.add_argument("target", type=Path, help="the weights directory to write")
     parser.add_argument(
         "--layout",
@@ -48,10 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant", default="", help="the model, where sizes leave a choice (..._quickgelu)"
     )
+    parser.add_argument(
+        "--which",
+        default="",
+        metavar="NAME",
+        help="the set of weights, where a file has several: model, model_ema, ... (default: the "
+        "average if there is one)",
+    )
+    parser.add_argument(
+        "--allow-nonfinite",
+        action="store_true",
+        help="convert weights that are NaN or infinite, or too large for --dtype, as they are",
+    )
     parser.add_argument("--licence", default="", help="licence of this file, for report.json")
     parser.add_argument("--tokenizer", default="", help="SigLIP's SentencePiece file")
     parser.add_argument("--clip", default="", help="MaskCLIP++: the CLIP file that was tuned")
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,31 +76,51 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.convert.files import convert_file, read_conversion
 
-    names = ("variant", "licence", "tokenizer", "clip")
+    names = ("variant", "licence", "tokenizer", "clip", "which", "allow_nonfinite", "dtype")
     options = {name: getattr(arguments, name) for name in names}
     with Progress() as progress:
-        progress.task(f"converting {arguments.source.name}")
+        progress.task(printable(f"converting {arguments.source.name}"))
         if arguments.dry_run:
             conversion = read_conversion(arguments.kind, arguments.source, **options)
         else:
-            options |= {"layout": arguments.layout, "dtype": arguments.dtype}
+            options |= {name: getattr(arguments, name) for name in ("layout", "overwrite")}
             conversion = convert_file(arguments.kind, arguments.source, arguments.target, **options)
-    print(_summary(conversion))
-    print("nothing written" if arguments.dry_run else f"written to {arguments.target}")
+    print(printable(_summary(conversion)))
+    if arguments.dry_run:
+        return _dry_end(arguments)
+    print(printable(f"written to {arguments.target}"))
+    return 0
+
+
+def _dry_end(arguments: argparse.Namespace) -> int:
+    """Says whether the target could be written; status 1 where it could not."""
+    from ovseg_jax.convert.files import check_target
+    from ovseg_jax.disk.atomic import OutputError
+
+    names = ("overwrite", "tokenizer", "clip")
+    options = {name: getattr(arguments, name) for name in names}
+    print("nothing written")
+    try:
+        check_target(arguments.target, arguments.source, **options)
+    except OutputError as error:
+        print(f"the target would be refused: {error}")
+        return 1
     return 0
 
 
 def _summary(conversion: Conversion) -> str:
     from ovseg_jax import trees
+    from ovseg_jax.weights import NONFINITE
 
     report, origin = conversion.report, conversion.origin
     config = conversion.config
     stored = ", ".join(f"{count} {name}" for name, count in origin["stored_dtypes"].items())
+    removed = ", ".join(filter(None, [*origin["wrappers"], origin["prefix"]]))
     lines = [
         f"{config.method.kind} on {config.clip.variant}, "
         f"{trees.count(conversion.params):,} parameters",
-        f"tensors as stored: {stored}"
-        + (f"; taken off their names: {origin['prefix']}" if origin["prefix"] else ""),
+        f"tensors as stored: {stored}" + (f"; taken off their names: {removed}" if removed else ""),
+        *_beside(conversion),
         f"{len(report.used)} tensors used, {len(report.skipped)} left out, "
         f"{len(report.filled)} parameters filled in",
     ]
@@ -91,4 +128,19 @@ def _summary(conversion: Conversion) -> str:
         lines.append(f"  {count:>4} left out: {reason}")
     for reason, count in Counter(report.filled.values()).most_common():
         lines.append(f"  {count:>4} filled in: {reason}")
+    for path, what in origin[NONFINITE].items():
+        lines.append(f"  not finite: {path}, {what}")
     return "\n".join([*lines, f"licence: {origin['licence']}"])
+
+
+def _beside(conversion: Conversion) -> list[str]:
+    """Says which level of the file was taken, and what was left there."""
+    checkpoint = conversion.checkpoint
+    lines = [f"weights taken from: {checkpoint.taken}"] if checkpoint.taken else []
+    if len(checkpoint.files) > 1:
+        lines.append(f"read from {len(checkpoint.files) - 1} shards")
+    for reason, count in Counter(checkpoint.left_out.values()).most_common():
+        names = [name for name, why in checkpoint.left_out.items() if why == reason]
+        more = f" and {count - 3} more" if count > 3 else ""
+        lines.append(f"  beside them: {', '.join(names[:3])}{more} ({reason})")
+    return lines

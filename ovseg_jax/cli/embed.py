@@ -9,14 +9,18 @@ The cache is keyed by weights, templates and names; OVSEG_CACHE moves it. --out 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
+from typing import Any
 
-from ovseg_jax.cli.options import add_model, add_vocabulary, read_vocabulary
+from ovseg_jax.cli.options import add_model, add_overwrite, add_vocabulary, read_vocabulary
+from ovseg_jax.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("--out", type=Path, metavar="FILE.npz", help="also write the embeddings")
+    add_overwrite(parser)
     add_vocabulary(parser)
     add_model(parser)
 
@@ -25,13 +29,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Embeds the words; returns the exit status."""
     import numpy as np
 
-    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.photos import load_model
     from ovseg_jax.cli.progress import Progress
+    from ovseg_jax.cli.results import open_file
     from ovseg_jax.vocabulary.prompts import templates as find_templates
     from ovseg_jax.vocabulary.text_bank import default_directory
 
     classes = read_vocabulary(arguments)
+    keep = arguments.out and open_file(arguments, arguments.out, _source(classes))
     with Progress() as progress:
         segmenter = load_model(arguments.model, progress)
         prompts = arguments.templates or segmenter.parts.templates
@@ -42,9 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
         f"{len(classes)} classes, {len(names)} names, {rows.shape[1]} templates ({prompts}), "
         f"{rows.shape[2]} numbers each; cached in {default_directory()}"
     )
-    if arguments.out:
+    if keep:
         arrays = {"embeddings": rows, "names": np.array(names), "classes": owners}
         arrays["templates"] = np.array(find_templates(prompts))
-        write_atomically(arguments.out, lambda file: np.savez(file, **arrays))
-        print(f"written to {arguments.out}")
+        path = keep(lambda file: np.savez(file, **arrays))
+        print(printable(f"written to {path}"))
     return 0
+
+
+def _source(classes: Any) -> str:
+    """What tells the file of these words from that of others."""
+    words = "; ".join(", ".join(entry.synonyms) for entry in classes.classes)
+    return f"words {hashlib.sha256(words.encode()).hexdigest()[:16]}"

@@ -8,12 +8,16 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from ovseg_jax import devices
 from ovseg_jax.errors import OvsegError, OvsegWarning, printable
 
 TRACEBACK = "OVSEG_TRACEBACK"
 """Environment variable; when set, errors keep their traceback."""
+PATHS = ("model", "generator", "data_root", "data_prepared", "tokenizer", "clip")
+"""Options that hold a path, or something else such as "toy", and so are no `Path`."""
 
 
 class UsageError(OvsegError, ValueError):
@@ -25,10 +29,11 @@ def is_users(error: BaseException) -> bool:
     return isinstance(error, OvsegError | OSError)
 
 
-def guarded(function: Callable[[Any], int | None], *arguments: Any) -> int:
+def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
     """Calls a command; errors of the user become a line on stderr and status 2.
 
-    A defect of the program keeps its traceback, which is what a bug report needs.
+    A defect of the program keeps its traceback, which is what a bug report needs. Devices that are
+    not there are no defect, wherever JAX was first asked for them.
     """
     try:
         with _plain_warnings():
@@ -37,9 +42,10 @@ def guarded(function: Callable[[Any], int | None], *arguments: Any) -> int:
         print("ovseg: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        if not is_users(error) or os.environ.get(TRACEBACK):
+        problem = error if is_users(error) else devices.problem()
+        if problem is None or os.environ.get(TRACEBACK):
             raise
-        report(error)
+        report(problem)
         return 2
 
 
@@ -57,7 +63,24 @@ def run_program(
     )
     add_arguments(parser)
     arguments, arguments.rest = parser.parse_known_args(argv)
-    return guarded(run, arguments)
+    return guarded(run_on_paths, run, arguments)
+
+
+def run_on_paths(
+    run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace
+) -> int | None:
+    """Runs a command unless one of its paths is an address such as gs://bucket/run.
+
+    Raises:
+        ovseg_jax.places.PlaceError: One is; a folder "gs:" would be written.
+    """
+    from ovseg_jax.places import local
+
+    for name, value in vars(options).items():
+        for path in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(path, Path) or (name in PATHS and path):
+                local(path, f"--{name.replace('_', '-')}")
+    return run(options)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
-from ovseg_jax.cli.options import READOUTS
+from ovseg_jax.cli.options import READOUTS, add_overwrite
+from ovseg_jax.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="folder for the JSON files (default: evaluations/ beside the run)"
     )
+    add_overwrite(parser)
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a model, all fields"
     )
@@ -56,15 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
+    from ovseg_jax import devices
     from ovseg_jax.cli.experiment import override
+    from ovseg_jax.cli.results import inputs_of
+    from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.loading import resolve
+    from ovseg_jax.places import from_here
+    from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
+    devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
-    config = override(config, options, f"evaluate {arguments.model}")
+    config = from_here(override(config, options, f"evaluate {arguments.model}"))
     chosen = _chosen(config, arguments.suite)
     folder = arguments.out or place / "evaluations"
     if arguments.generator and arguments.dense:
@@ -73,8 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
     if arguments.dense:
         config, chosen = _densely(config, chosen, arguments.dense)
+    inputs = [*inputs_of(arguments), place / "config.json"]
+    results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
+    results.claim([f"{item.name}.json" for item in chosen], place)
+    preflight.check_evaluations(chosen, config.model)
+    devices.announce("scoring")
     for item in chosen:
-        _evaluate(item, config.model, params, str(arguments.model), folder)
+        text = _evaluate(item, config.model, params, str(arguments.model))
+        path = results.write(
+            f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
+        )
+        print(printable(f"written to {path}"))
     return 0
 
 
@@ -86,8 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _experiment(place: Path, file: Path | None) -> Any:
     """Returns the config that says what to evaluate."""
     from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.config import Config
-    from ovseg_jax.configs_io import read_json
+    from ovseg_jax.training.record import read_config
 
     if file is not None:
         return load_config(file)
@@ -97,7 +113,7 @@ def _experiment(place: Path, file: Path | None) -> Any:
             f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
             "evaluations"
         )
-    return read_json(Config, stored)
+    return read_config(place)
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:
@@ -133,9 +149,9 @@ def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any
     return dataclasses.replace(config, model=towers_only(config.model, readout)), items
 
 
-def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> None:
+def _evaluate(item: Any, model: Any, params: Any, name: str) -> str:
+    """Prints scores and protocol; returns them as JSON."""
     from ovseg_jax import build
-    from ovseg_jax.atomic import write_atomically
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.evaluation import protocol
     from ovseg_jax.evaluation.suite import Suite
@@ -145,6 +161,4 @@ def _evaluate(item: Any, model: Any, params: Any, name: str, folder: Path) -> No
         suite = Suite(item, model, build.method(model))
         table, card = suite.run(params, name, on_batch=lambda seen: advance(seen, item.max_images))
     print(f"{item.name}\n{protocol.report(card, table)}\n")
-    text = protocol.to_json(card, table)
-    path = write_atomically(folder / f"{item.name}.json", lambda file: file.write(text.encode()))
-    print(f"written to {path}")
+    return protocol.to_json(card, table)

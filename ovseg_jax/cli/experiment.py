@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
 
 
 def load_config(path: Path) -> Any:
     """Runs a config file and returns its `Config`.
 
-    The folder above `configs/` comes to the import path, so that files can share
-    `configs.common`.
+    It may import `configs.*`, from the folder `configs` that it lies in or else from that of the
+    package, and files beside it. Relative paths in it start from its folder where they lead
+    somewhere, see `ovseg_jax.places`.
 
     Args:
-        path: The file; behind a colon the name of a variant, where it has `VARIANTS`
-            ("configs/mask_adapter/ablations.py:concat").
+        path: The file; `configs/...` that is not here is that of the package. Behind a colon the
+            name of a variant, where it has `VARIANTS` ("configs/mask_adapter/ablations.py:concat").
 
     Raises:
         UsageError: The file is missing, has no `get_config`, or returns something else; or it has
             no such variant.
     """
     from ovseg_jax.config import Config
+    from ovseg_jax.places import beside_file
 
     file, mark, variant = str(path).partition(".py:")
-    path = Path(f"{file}.py") if mark else path
+    given = Path(f"{file}.py") if mark else path
+    path = shipped.find_config(given)
     if path.suffix != ".py" or not path.is_file():
-        raise UsageError(f"{path}: no such config file; give a .py file such as those in configs/")
-    root = str(_root(path.resolve()))
-    if root not in sys.path:
-        sys.path.insert(0, root)
+        raise UsageError(
+            f"{given}: no such config file; give a .py file such as those in configs/{_near(given)}"
+        )
+    root, own = _root(path.resolve())
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    shipped.share_configs(own)
     spec = importlib.util.spec_from_file_location(f"_config_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -45,7 +53,7 @@ def load_config(path: Path) -> Any:
     config = module.get_config(variant) if mark else module.get_config()
     if not isinstance(config, Config):
         raise UsageError(f"{path}: get_config() returned a {type(config).__name__}, not a Config")
-    return config
+    return beside_file(config, path.resolve().parent)
 
 
 def override(config: Any, options: Sequence[str], program: str) -> Any:
@@ -72,7 +80,14 @@ def override(config: Any, options: Sequence[str], program: str) -> Any:
     )
 
 
-def _root(path: Path) -> Path:
-    """The folder that holds `configs/`, or the file's own folder outside of one."""
-    above = [folder.parent for folder in path.parents if folder.name == "configs"]
-    return above[-1] if above else path.parent
+def _root(path: Path) -> tuple[Path, Path | None]:
+    """The folder whose modules a config file may import, and the `configs` that it lies in."""
+    own = [folder for folder in path.parents if folder.name == "configs"]
+    return (own[-1].parent, own[-1]) if own else (path.parent, None)
+
+
+def _near(path: Path) -> str:
+    """Names the config of the package that was probably meant."""
+    known = [str(file.relative_to(shipped.ROOT)) for file in shipped.CONFIGS.rglob("*.py")]
+    near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.8)
+    return f"; perhaps you meant {near[0]}" if near else ""

@@ -7,7 +7,8 @@ import importlib
 from collections.abc import Sequence
 
 import ovseg_jax
-from ovseg_jax.cli.errors import guarded
+from ovseg_jax.cli.errors import guarded, run_on_paths
+from ovseg_jax.errors import printable
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
@@ -17,6 +18,8 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "data": "prepare data sets, your own too",
+    "weights": "write the weights of a run's checkpoint",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 
@@ -41,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run, passes_on=getattr(module, "PASSES_ON", False))
     arguments, rest = parser.parse_known_args(argv)
     if rest and not arguments.passes_on:
-        parser.error(f"unknown arguments: {' '.join(rest)}")
+        parser.error(printable(f"unknown arguments: {' '.join(rest)}"))
     arguments.rest = rest
-    return guarded(arguments.run, arguments)
+    return guarded(run_on_paths, arguments.run, arguments)
 
 
 if __name__ == "__main__":

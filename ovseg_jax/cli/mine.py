@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_generator, add_model
+from ovseg_jax.cli.options import add_generator, add_model, add_overwrite
 
 PER_IMAGE = {"1": 1, "5": 5, "all": 0}
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photos", type=Path, nargs="?", metavar="FOLDER", help="the photos; file names start there"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of pairs")
+    add_overwrite(parser)
     _add_words(parser)
     _add_masks(parser)
     _add_filters(parser)
@@ -108,7 +109,9 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data-split", default="train", metavar="SPLIT")
     group.add_argument("--data-config", default="", metavar="NAME")
     group.add_argument("--data-prepared", default="", metavar="DIR", help="where records lie")
-    group.add_argument("--data-vocabulary", default="", metavar="NAME", help="names of its classes")
+    group.add_argument(
+        "--data-vocabulary", default="", metavar="NAME", help="class list (default: the set's own)"
+    )
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -129,14 +132,18 @@ def _mine(arguments: argparse.Namespace, shard: tuple[int, int]) -> int:
     """Mines a shard into the journal; returns how many photos could not be used."""
     from ovseg_jax.cli import mining_parts
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.mining.journal import Journal, journal_path
+    from ovseg_jax.cli.results import inputs_of
+    from ovseg_jax.mining.folder import claim_folder
+    from ovseg_jax.mining.journal import Journal, check_owner, journal_path
     from ovseg_jax.mining.miner import mine_shard
     from ovseg_jax.mining.settings import settle
 
     _check(arguments)
+    claim_folder(arguments.out, inputs_of(arguments), overwrite=arguments.overwrite)
+    check_owner(journal_path(arguments.out, *shard))
     with Progress() as progress:
         photos = mining_parts.open_photos(arguments, PER_IMAGE[arguments.captions_per_image])
-        miner, options = mining_parts.make_miner(arguments, progress)
+        miner, options = mining_parts.make_miner(arguments, progress, photos.names)
         options |= {
             "photos": photos.key,
             "--captions-per-image": arguments.captions_per_image,
@@ -153,9 +160,11 @@ def _mine(arguments: argparse.Namespace, shard: tuple[int, int]) -> int:
 
 
 def _merge(arguments: argparse.Namespace) -> int:
+    from ovseg_jax.mining.folder import claim_folder
     from ovseg_jax.mining.merge import find_sources
     from ovseg_jax.mining.settings import settle
 
+    claim_folder(arguments.out, overwrite=arguments.overwrite)
     sources = find_sources(arguments.merge)
     if arguments.out.absolute() not in [folder.absolute() for folder in arguments.merge]:
         options = {f"merged {n}": source.settings for n, source in enumerate(sources)}
@@ -168,7 +177,8 @@ def _merge(arguments: argparse.Namespace) -> int:
 def _finish(arguments: argparse.Namespace, sources: list[Any]) -> int:
     from ovseg_jax.mining.pairs import describe, write_pairs
 
-    statistics = write_pairs(arguments.out, sources, arguments.min_count)
+    options = {"overwrite": arguments.overwrite}
+    statistics = write_pairs(arguments.out, sources, arguments.min_count, **options)
     print(f"{describe(statistics)}\n-> {arguments.out}")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,6 @@ from ovseg_jax.mining.stop_nouns import STOP_NOUNS
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.weights import CONFIG, find_weights, fingerprint
 
-VOCABULARIES = {
-    "coco_panoptic": "coco_panoptic133",
-    "coco_stuff": "coco_stuff171",
-    "toy_world": "toy_world48",
-}
-"""Class names of data sets, unless --data-vocabulary says otherwise."""
-
 
 def open_photos(
     arguments: argparse.Namespace, per_photo: int
@@ -43,28 +37,31 @@ def open_photos(
     captions = read_captions(arguments.captions, per_photo) if arguments.captions else None
     if arguments.data is None:
         return sources.FolderPhotos(arguments.photos, captions)
-    vocabulary = arguments.data_vocabulary or VOCABULARIES.get(arguments.data)
-    if vocabulary is None:
-        raise UsageError(f"--data {arguments.data}: name its classes by --data-vocabulary")
     data = DataConfig(
         name=arguments.data,
         config=arguments.data_config,
         split=arguments.data_split,
         root=arguments.data_root,
         prepared=arguments.data_prepared,
-        vocabulary=vocabulary,
+        vocabulary=arguments.data_vocabulary,
     )
     return sources.DatasetPhotos(data, arguments.photos, captions, per_photo)
 
 
 def make_miner(
-    arguments: argparse.Namespace, progress: Progress
+    arguments: argparse.Namespace, progress: Progress, names: Sequence[str] = ()
 ) -> tuple[NounMiner | ClassMiner, dict[str, Any]]:
-    """Returns what pairs masks with words, and the options on which its results depend."""
+    """Returns what pairs masks with words, and the options on which its results depend.
+
+    Args:
+        arguments: Of `ovseg mine`.
+        progress: Shows how far loading is.
+        names: Of all photos, as far as they are known before they are read.
+    """
     captions = file_key(arguments.captions) if arguments.captions else ""
     options: dict[str, Any] = {"--captions": captions}
     if arguments.words == "classes":
-        masks, options["masks"] = _given_masks(arguments)
+        masks, options["masks"] = _given_masks(arguments, names)
         return ClassMiner(masks, arguments.min_area), options
     stop_nouns = _stop_nouns(arguments.stop_nouns)
     extractor = NounExtractor(stop_nouns)
@@ -72,7 +69,7 @@ def make_miner(
     if segmenter.is_closed:
         raise UsageError(f"--model {arguments.model} has no CLIP, which has to score the masks")
     scorer = CropScorer(segmenter, _crop_size(arguments), arguments.templates or "")
-    masks, options["masks"] = _masks(arguments, segmenter)
+    masks, options["masks"] = _masks(arguments, segmenter, names)
     options |= {
         "--model": fingerprint({"clip": segmenter.parts.params["clip"]})[:16],
         "--templates": scorer.templates,
@@ -84,10 +81,10 @@ def make_miner(
     return miner, options
 
 
-def _masks(arguments: argparse.Namespace, segmenter: Any) -> tuple[Any, str]:
+def _masks(arguments: argparse.Namespace, segmenter: Any, names: Sequence[str]) -> tuple[Any, str]:
     """Returns the source of masks and what identifies it."""
     if arguments.masks or (arguments.data and not arguments.generator):
-        return _given_masks(arguments)
+        return _given_masks(arguments, names)
     maker = segmenter if segmenter.proposer is None else segmenter.proposer
     if isinstance(maker, AutomaticMaskGenerator):
         return sources.masks_of_generator(maker), f"SAM {fingerprint(maker.params)[:16]}"
@@ -101,9 +98,9 @@ def _masks(arguments: argparse.Namespace, segmenter: Any) -> tuple[Any, str]:
     return sources.masks_of_generator(maker), f"generator {fingerprint(maker.parts.params)[:16]}"
 
 
-def _given_masks(arguments: argparse.Namespace) -> tuple[Any, str]:
+def _given_masks(arguments: argparse.Namespace, names: Sequence[str]) -> tuple[Any, str]:
     if arguments.masks:
-        return sources.masks_of_files(arguments.masks), file_key(arguments.masks)
+        return sources.masks_of_files(arguments.masks, names), file_key(arguments.masks)
     return sources.masks_of_dataset, f"ground truth of {arguments.data}"
 
 

@@ -64,17 +64,42 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     )
 
 
+def add_photo_names(parser: argparse.ArgumentParser) -> None:
+    """Adds the photos, and whether to look into subfolders."""
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="photos, folders of photos, and patterns such as 'photos/*.jpg'",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="take the photos of subfolders too"
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Adds --overwrite."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also replace files that ovseg wrote from something else, or that were altered since; "
+        "never files of others, nor those that this run reads",
+    )
+
+
 def add_photos(parser: argparse.ArgumentParser) -> None:
     """Adds photos, masks, background and the output folder."""
-    parser.add_argument("photos", type=Path, metavar="PHOTO", help="a photo or a folder of photos")
+    add_photo_names(parser)
     parser.add_argument(
         "--masks",
         type=Path,
         metavar="FILE_OR_FOLDER",
-        help="masks of the photo as displayed (after EXIF rotation): COCO JSON, panoptic PNG, "
-        ".npz, or a folder of PNGs",
+        help="masks of the photo as displayed (after EXIF rotation): JSON (COCO, LabelMe, "
+        "Label Studio, VIA), label maps, .npz, YOLO .txt, or a folder with a file or subfolder per "
+        "photo; docs/inputs.md says how a photo finds its masks",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
+    add_overwrite(parser)
     parser.add_argument("--background", metavar="WORDS", help=BACKGROUND_HELP)
 
 

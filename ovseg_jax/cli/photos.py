@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
+from ovseg_jax.cli.results import open_results, stems
+from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.errors import printable
+
+if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
+    from ovseg_jax.inputs.listing import Listing
 
 
 def for_each_photo(
-    arguments: argparse.Namespace, handle: Callable[[Any, Any, str], str | None]
+    arguments: argparse.Namespace,
+    names_of: Callable[[Path, str], Iterable[str]],
+    handle: Callable[[Any, Any, str, OutputFolder], str | None],
 ) -> int:
     """Loads model and words, then handles photo after photo.
 
@@ -23,32 +31,58 @@ def for_each_photo(
 
     Args:
         arguments: With the options of `add_photos`, `add_model` and `add_vocabulary`.
-        handle: Takes the segmenter, the photo and the stem of its output files; returns a line
-            to print.
+        names_of: Returns the names of a photo's results, given the folder and the photo's stem.
+        handle: Takes the segmenter, the photo, the stem of its results and their folder; returns a
+            line to print.
 
     Returns:
         Exit status: 2 if a photo failed.
-    """
-    from ovseg_jax.inputs.images import list_images
 
-    photos = list_images(arguments.photos)
+    Raises:
+        OutputError: A result would meet a file that it may not replace; no photo was touched.
+    """
+    photos = find_photos(arguments)
     classes = read_vocabulary(arguments)
+    results = open_results(arguments, photos.photos, names_of)
+    if arguments.masks:  # no masks may serve two photos by accident
+        from ovseg_jax.masks.read import MaskFiles
+
+        arguments.masks = MaskFiles(arguments.masks, tuple(p.absolute() for p in photos.photos))
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
         return go_through(
-            photos, lambda photo, stem: handle(segmenter, photo, stem), progress.task("photos")
+            photos,
+            lambda photo, stem: handle(segmenter, photo, stem, results),
+            progress.task("photos"),
         )
 
 
+def find_photos(arguments: argparse.Namespace) -> Listing:
+    """Lists the photos that were asked for; names that lead to none are reported at once.
+
+    Args:
+        arguments: With the options of `add_photo_names`.
+
+    Raises:
+        ImageError: There is no photo at all.
+    """
+    from ovseg_jax.inputs.listing import list_photos
+
+    listing = list_photos(arguments.photos, recursive=arguments.recursive)
+    for error in listing.refused:
+        report(error)
+    return listing
+
+
 def go_through(
-    photos: list[Path],
+    listing: Listing,
     handle: Callable[[Any, str], str | None],
     advance: Callable[[int, int], None],
 ) -> int:
     """Handles photo after photo; one that cannot be used is reported, and the others go on.
 
     Args:
-        photos: Files.
+        listing: The photos, and what was refused already.
         handle: Takes a photo and the stem of its output files; returns a line to print.
         advance: Called with (photos done, photos in all).
 
@@ -57,31 +91,23 @@ def go_through(
     """
     from ovseg_jax.inputs.images import read_image
 
-    failed = 0
+    photos, failed = listing.photos, len(listing.refused)
+    total = len(photos) + failed
     for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
         advance(number, len(photos))
         try:
             line = handle(read_image(path), stem)
         except Exception as error:
-            if not is_users(error) or len(photos) == 1 or _disk_is_full(error):
+            if not is_users(error) or total == 1 or _disk_is_full(error):
                 raise
             report(error)
             failed += 1
             continue
         if line:
-            print(line, flush=True)
+            print(printable(line), flush=True)
     if failed:
-        print(f"ovseg: {failed} of {len(photos)} photos failed", file=sys.stderr)
+        print(f"ovseg: {failed} of {total} photos failed", file=sys.stderr)
     return 2 if failed else 0
-
-
-def stems(photos: list[Path]) -> list[str]:
-    """Returns one stem per photo; photos that differ in suffix only keep it in their stem."""
-    names = [photo.stem for photo in photos]
-    return [
-        photo.name.replace(".", "_") if names.count(photo.stem) > 1 else photo.stem
-        for photo in photos
-    ]
 
 
 def load_model(
@@ -133,6 +159,6 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) ->
 
 
 def _disk_is_full(error: BaseException) -> bool:
-    from ovseg_jax.atomic import OutputError
+    from ovseg_jax.disk.atomic import OutputError
 
     return isinstance(error, OutputError)

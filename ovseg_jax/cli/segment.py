@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
@@ -65,11 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segments the photos; returns the exit status."""
     from ovseg_jax.cli.photos import for_each_photo
+    from ovseg_jax.inference.output import names_of_answer, write_answer
 
     check_score(arguments.min_score)
     _check_dense(arguments)
 
-    def handle(segmenter: Any, photo: Any, stem: str) -> str:
+    def names_of(folder: Path, stem: str) -> list[str]:
+        if not arguments.save_maps:
+            return names_of_answer(stem)
+        # How many maps there will be is known later; those that are there must be ours.
+        older = (folder / f"{stem}_maps").glob("mask_*.png")
+        return names_of_answer(stem, maps=0) + [f"{stem}_maps/{path.name}" for path in older]
+
+    def handle(segmenter: Any, photo: Any, stem: str, results: Any) -> str:
         result = segmenter.segment(
             photo,
             arguments.masks,
@@ -77,10 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
             min_score=arguments.min_score,
             with_maps=arguments.save_maps,
         )
-        files = result.save(arguments.out, stem)
+        files = write_answer(result, results, stem)
         return f"{photo.path.name}: {_summary(result.names)} -> {files[1]}"
 
-    return for_each_photo(arguments, handle)
+    return for_each_photo(arguments, names_of, handle)
 
 
 def _check_dense(arguments: argparse.Namespace) -> None:

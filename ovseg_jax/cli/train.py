@@ -3,7 +3,11 @@
   ovseg train configs/toy/mask_adapter.py --workdir runs/a --optimizer.peak-lr 2e-4
   ovseg train configs/mask_adapter/ablations.py:concat --workdir runs/b      a named variant
 
-Every field of the config is an option: `ovseg train CONFIG --help` lists them all.
+Every field of the config is an option: `ovseg train CONFIG --help` lists them all. configs/... that
+is not in the working folder is that of the package.
+
+Ctrl-C and SIGTERM save at the next step and end with status 130 and 75: give the same command
+again. Status 3 says that a loss or gradient was not finite. See docs/training.md.
 """
 
 from __future__ import annotations
@@ -12,17 +16,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ovseg_jax.cli.errors import UsageError, run_program
+from ovseg_jax.cli.errors import UsageError, report, run_program
+from ovseg_jax.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
+DIVERGED = 3
+"""Exit status of a run whose loss or gradient was not finite; giving it again would not help."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("config", type=Path, nargs="?", help="config file, such as configs/**.py")
     parser.add_argument("--workdir", type=Path, help="where checkpoints and numbers go")
+    parser.add_argument(
+        "--resume-anyway",
+        action="store_true",
+        help="go on although fields differ that change the model or the stream, or from a "
+        "checkpoint without hashes",
+    )
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
@@ -35,14 +49,37 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
     from ovseg_jax.cli.experiment import load_config, override
+    from ovseg_jax.places import from_here
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     config = override(load_config(arguments.config), options, f"train {arguments.config}")
+    config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
-    from ovseg_jax.training.loop import train
+    return _train(config, arguments.workdir, arguments.resume_anyway)
 
-    train(config, arguments.workdir)
+
+def _train(config: Any, workdir: Path, resume_anyway: bool) -> int:
+    """Trains, unless nothing is left to do; heavy libraries are imported behind that question."""
+    from ovseg_jax.training import finished, record
+    from ovseg_jax.training.stopping import Interruption, StopRequest
+
+    with StopRequest().listening() as stop:
+        record.accepted_changes(workdir, config, anyway=resume_anyway)
+        if said := finished.summary(workdir, config):
+            print(printable(said))
+            return 0
+        from ovseg_jax.training.health import DivergenceError
+        from ovseg_jax.training.loop import train
+
+        try:
+            train(config, workdir, stop=stop, resume_anyway=resume_anyway)
+        except Interruption as interruption:
+            print(f"ovseg: {interruption}", file=sys.stderr)
+            return interruption.status
+        except DivergenceError as error:
+            report(error)
+            return DIVERGED
     return 0
 
 

@@ -12,12 +12,13 @@ class DataConfig:
     """The training stream.
 
     Attributes:
-        name: A folder under `data/`, which holds a TFDS builder.
+        name: A folder under `data/` of this package, which holds a TFDS builder.
         config: Builder config; empty for its default.
         split: TFDS split, slices allowed ("train[:64]").
         root: Where the publisher's files lie; empty where the builder makes its own.
         prepared: Where TFDS keeps prepared records; empty for its default.
-        vocabulary: Class list of the labels: a preset or a file.
+        vocabulary: Class list that labels are read as, by name: a preset or a file; empty for the
+            classes of the data set itself.
         image_size: Height and width of training images in pixels.
         batch_size: Images per step over all devices.
         max_segments: Ground-truth slots per image.

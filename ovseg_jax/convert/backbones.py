@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovseg_jax.convert.family import Shapes, count
+from ovseg_jax.convert.family import Shapes, axis, count
 from ovseg_jax.convert.rules import (
     ConversionError,
     Rule,
@@ -130,17 +130,14 @@ def _row_like(sizes: dict[str, Any], where: str) -> str:
 
 
 def _swin_sizes(shapes: Shapes) -> dict[str, Any]:
-    tables = [
-        shapes.get(f"backbone.layers.{i}.blocks.0.attn.relative_position_bias_table", (0, 0))
-        for i in range(4)
-    ]
+    tables = [f"backbone.layers.{i}.blocks.0.attn.relative_position_bias_table" for i in range(4)]
     return {
-        "width": shapes["backbone.patch_embed.proj.weight"][0],
+        "width": axis(shapes, "backbone.patch_embed.proj.weight", 0),
         "depths": tuple(
             count(shapes, rf"backbone\.layers\.{i}\.blocks\.(\d+)\..*") for i in range(4)
         ),
-        "heads": tuple(table[1] for table in tables),
-        "window": (round(tables[0][0] ** 0.5) + 1) // 2,
+        "heads": tuple(axis(shapes, table, 1) for table in tables),
+        "window": (round(axis(shapes, tables[0], 0) ** 0.5) + 1) // 2,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +17,14 @@ from ovseg_jax.models.clip.variants import variant as find_variant
 from ovseg_jax.typing import Params
 
 FAMILIES = (convnext.FAMILY, resnet.FAMILY, vit.FAMILY, *eva.FAMILIES)
+HF_MARKER = "vision_model.embeddings.class_embedding"
+OTHER_KINDS = {
+    HF_MARKER: ". These are the names of Hugging Face's CLIPModel: convert with clip_hf",
+    "vision_model.head.probe": ". These are the names of SigLIP: convert with siglip_hf",
+    "visual.class_embedding": ". These are OpenCLIP's names: convert with open_clip or openai",
+    "visual.trunk.stem.0.weight": ". These are OpenCLIP's names: convert with open_clip",
+}
+"""Tensors of files that another kind converts, and what to say."""
 QUICK = "_quickgelu"
 """End of the names of variants that differ from another in the activation alone."""
 
@@ -37,19 +45,29 @@ def convert_open_clip(
     Raises:
         ConversionError: The file holds another kind of model, or does not fit the table.
     """
-    name, table = identify(tensors, where, variant=variant)
-    rows = prefixed(table, "", "clip/")
-    params, report = apply(rows, tensors, {"clip": expected_clip(name)}, where)
-    return ModelConfig(clip=ClipConfig(variant=name), method=MaskPoolingConfig()), params, report
+    return converted(*identify(tensors, where, variant=variant), tensors, where)
 
 
 def convert_openai(
     tensors: Tensors, where: str, *, variant: str = ""
 ) -> tuple[ModelConfig, Params, Report]:
     """Converts a file that OpenAI published: as `convert_open_clip`, but with QuickGELU."""
-    name, _ = identify(tensors, where, variant=variant)
-    quick = name if name.endswith(QUICK) or name + QUICK not in VARIANTS else name + QUICK
-    return convert_open_clip(tensors, where, variant=variant or quick)
+    name, table = identify(tensors, where, variant=variant)
+    return converted(variant or quick(name), table, tensors, where)
+
+
+def quick(name: str) -> str:
+    """Returns the variant that differs in having QuickGELU, where there is one."""
+    return name + QUICK if name + QUICK in VARIANTS else name
+
+
+def converted(
+    name: str, table: Table, tensors: Tensors, where: str
+) -> tuple[ModelConfig, Params, Report]:
+    """Converts the towers of a variant into a model that pools under masks."""
+    rows = prefixed(table, "", "clip/")
+    params, report = apply(rows, tensors, {"clip": expected_clip(name)}, where)
+    return ModelConfig(clip=ClipConfig(variant=name), method=MaskPoolingConfig()), params, report
 
 
 def expected_clip(variant: str) -> Mapping[str, Any]:
@@ -59,22 +77,30 @@ def expected_clip(variant: str) -> Mapping[str, Any]:
     return jax.eval_shape(clip.init, jax.random.key(0), *arguments)["params"]
 
 
-def identify(tensors: Mapping[str, Any], where: str, *, variant: str = "") -> tuple[str, Table]:
+def identify(
+    tensors: Mapping[str, Any],
+    where: str,
+    *,
+    variant: str = "",
+    families: Sequence[Family] = FAMILIES,
+) -> tuple[str, Table]:
     """Returns the variant whose sizes are those of the tensors, and the table of its files.
 
     Args:
         tensors: Anything with a `shape`, by the names of a CLIP file.
         where: Name of the file, for messages.
         variant: The wanted variant; empty for the first that fits.
+        families: The layouts that it may have.
 
     Raises:
         ConversionError: The file holds no CLIP that is known here, one of unknown sizes, or not
             the wanted one.
     """
-    family = _family(tensors, where)
+    family = _family(tensors, where, families)
+    text = family.text or clip_text.LAYOUT
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    found = family.sizes(shapes), clip_text.sizes(shapes)
-    table = (*family.table, *clip_text.TABLE)
+    found = family.sizes(shapes), text.sizes(shapes)
+    table = (*family.table, *text.table)
     rows = VARIANTS if not variant else {variant: _wanted(variant)}
     rows = {name: row for name, row in rows.items() if type(row.visual) is family.tower}
     for name, row in rows.items():
@@ -113,15 +139,18 @@ def _wanted(name: str) -> Variant:
         raise ConversionError(str(error)) from error
 
 
-def _family(tensors: Mapping[str, Any], where: str) -> Family:
-    for family in FAMILIES:
+def _family(
+    tensors: Mapping[str, Any], where: str, families: Sequence[Family] = FAMILIES
+) -> Family:
+    for family in families:
         if family.marker in tensors:
             return family
     some = ", ".join(list(tensors)[:3])
-    markers = ", ".join(f"{family.marker} ({family.name})" for family in FAMILIES)
+    markers = ", ".join(f"{family.marker} ({family.name})" for family in families)
+    hint = next((hint for name, hint in OTHER_KINDS.items() if name in tensors), "")
     raise ConversionError(
         f"{where} holds no CLIP image tower that is known here: it has none of {markers}, but "
-        f"{some}, ..."
+        f"{some}, ...{hint}"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovseg_jax.convert.family import Shapes, count
+from ovseg_jax.convert.family import Shapes, TextLayout, axis, count
 from ovseg_jax.convert.rules import Rule, Skip, layer, norm, scalar, split_bias, split_linear
 
 _ROOT = r"(?:text\.)?"
@@ -35,11 +35,13 @@ TABLE = (
 def sizes(shapes: Shapes) -> dict[str, Any]:
     """Reads the attributes of `TextTower` that tensors show."""
     shapes = {name.removeprefix("text."): shape for name, shape in shapes.items()}
-    vocabulary, width = shapes.get("token_embedding.weight", (0, 0))
     return {
-        "width": width,
+        "width": axis(shapes, "token_embedding.weight", 1),
         "layers": count(shapes, _TEXT + r".*"),
-        "vocab_size": vocabulary,
-        "context_length": shapes.get("positional_embedding", (0,))[0],
-        "embedding_dim": shapes.get("text_projection", (0, 0))[1],
+        "vocab_size": axis(shapes, "token_embedding.weight", 0),
+        "context_length": axis(shapes, "positional_embedding", 0),
+        "embedding_dim": axis(shapes, "text_projection", 1),
     }
+
+
+LAYOUT = TextLayout(TABLE, sizes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ovseg_jax.convert.family import Family, Shapes, count
+from ovseg_jax.convert.family import Family, Shapes, axis, count
 from ovseg_jax.convert.rules import Rule, conv, layer, linear, norm
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 
@@ -39,10 +39,10 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     has_mlp = "visual.head.mlp.fc1.weight" in shapes
     projection = "visual.head.mlp.fc2.weight" if has_mlp else "visual.head.proj.weight"
     return {
-        "dims": tuple(shapes[names[0]][0] if names else 0 for names in blocks),
+        "dims": tuple(axis(shapes, names[0], 0) if names else 0 for names in blocks),
         "depths": tuple(len(names) for names in blocks),
         "head": "mlp" if has_mlp else "linear",
-        "embedding_dim": shapes.get(projection, (0,))[0],
+        "embedding_dim": axis(shapes, projection, 0),
     }
 
 

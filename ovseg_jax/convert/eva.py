@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax.convert.family import Family, Shapes, count, side
+from ovseg_jax.convert.family import Family, Shapes, axis, count, side
 from ovseg_jax.convert.rules import (
     Rule,
     Skip,
@@ -104,17 +104,17 @@ def sizes(shapes: Shapes, root: str) -> dict[str, Any]:
         root: What their names begin with.
     """
     inside = {name.removeprefix(root): x for name, x in shapes.items() if name.startswith(root)}
-    width, _, patch, _ = inside.get("patch_embed.proj.weight", (0, 0, 0, 0))
+    patch = axis(inside, "patch_embed.proj.weight", 2)
     expand = [f"blocks.0.mlp.{name}.weight" for name in ("fc1", "w1", "fc1_g")]
     return {
         "patch": patch,
-        "width": width,
+        "width": axis(inside, "patch_embed.proj.weight", 0),
         "layers": count(inside, _BLOCK + r".*"),
-        "mlp_width": max(inside.get(name, (0,))[0] for name in expand),
+        "mlp_width": max(axis(inside, name, 0) for name in expand),
         "gated": expand[0] not in inside,
         "pre_norm": False,
-        "image_size": side(inside.get("pos_embed", (0, 0))[1] - 1) * patch,
-        "embedding_dim": inside.get("head.weight", (0,))[0],
+        "image_size": side(axis(inside, "pos_embed", 1) - 1) * patch,
+        "embedding_dim": axis(inside, "head.weight", 0),
     }
 
 

@@ -22,6 +22,8 @@ from ovseg_jax.config import (
 )
 from ovseg_jax.convert import clip
 from ovseg_jax.convert.backbones import identify_backbone
+from ovseg_jax.convert.expected import expected_of, floats
+from ovseg_jax.convert.family import Shapes, axis
 from ovseg_jax.convert.query_generator import CONSTANTS, identify_heads
 from ovseg_jax.convert.rules import Report, Rule, Table, Tensors, apply, prefixed
 from ovseg_jax.models.clip.variants import build_clip
@@ -56,7 +58,7 @@ def convert_closed_generator(
     Raises:
         ConversionError: The file does not fit.
     """
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    shapes = _shapes(tensors)
     backbone, trunk_table = identify_backbone(shapes, where)
     fields, head_table = identify_heads(shapes, where)
     generator = QueryGeneratorConfig(backbone=backbone, **fields)
@@ -133,8 +135,7 @@ def clip_part(tensors: Tensors, where: str, variant: str = "") -> Part:
     variant, table = clip.identify(towers, where, variant=variant)
     rows = Rule(r"void_embedding\.weight", "void_embedding")
     expected = {"clip": clip.expected_clip(variant)}
-    width = towers["text_projection"].shape[1] if "text_projection" in towers else 0
-    expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    expected["void_embedding"] = floats(1, axis(_shapes(towers), "text_projection", 1))
     return Part(variant, (*prefixed(table, CLIP, "clip/"), rows), expected)
 
 
@@ -144,26 +145,29 @@ def generator_part(tensors: Tensors, where: str) -> Part:
     Raises:
         ConversionError: What is there is no generator of this family.
     """
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    shapes = _shapes(tensors)
     if not any(name.startswith("sem_seg_head.") for name in shapes):
         return Part(NoGeneratorConfig(), CONSTANTS, {})
     fields, table = identify_heads(shapes, where)
     generator = QueryGeneratorConfig(backbone="clip", **fields)
     last = max((n for n in shapes if _CLASS_LAYER.fullmatch(n)), default="")
     pyramid = {
-        f"res{index + 2}": jax.ShapeDtypeStruct((1, 8, 8, channels), jnp.float32)
+        f"res{index + 2}": floats(1, 8, 8, channels)
         for index, channels in enumerate(_trunk_channels(shapes))
     }
-    expected = expected_generator(generator, shapes[last][0] if last else 0, pyramid)
+    expected = expected_generator(generator, axis(shapes, last, 0), pyramid)
     return Part(generator, prefixed(table, "", "generator/"), {"generator": expected})
+
+
+def _shapes(tensors: Tensors) -> Shapes:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _trunk_channels(shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
     """Channels of res2 to res5, as the input projections of the pixel decoder see them."""
     head = "sem_seg_head.pixel_decoder."
-    finest = shapes.get(f"{head}adapter_1.weight", (0, 1))[1]
-    levels = [shapes.get(f"{head}input_proj.{i}.0.weight", (0, 1))[1] for i in (2, 1, 0)]
-    return [finest, *levels]
+    names = ("adapter_1", "input_proj.2.0", "input_proj.1.0", "input_proj.0.0")
+    return [axis(shapes, f"{head}{name}.weight", 1) or 1 for name in names]
 
 
 def expected_generator(
@@ -177,6 +181,5 @@ def expected_generator(
         pyramid: Shapes of the trunk maps that it borrows; None where it has a backbone.
     """
     module = build_generator(config, embedding_dim)
-    images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     sizes = jax.ShapeDtypeStruct((1, 2), jnp.int32)
-    return jax.eval_shape(module.init, jax.random.key(0), images, sizes, pyramid)["params"]
+    return expected_of(module, floats(1, 64, 64, 3), sizes, pyramid)

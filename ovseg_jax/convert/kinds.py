@@ -18,6 +18,7 @@ class Kind:
         converter: Module and function that turn tensors into a model.
         has_tokenizer: Whether its text tower needs a SentencePiece file from the user.
         needs_clip: Whether the CLIP file that was tuned has to be given as well.
+        has_settings: Whether a `config.json` beside the file tells what the weights do not.
     """
 
     description: str
@@ -25,6 +26,7 @@ class Kind:
     converter: str
     has_tokenizer: bool = False
     needs_clip: bool = False
+    has_settings: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Imports the converter: (tensors, where, *, variant) to config, params and report."""
@@ -42,6 +44,12 @@ KINDS: dict[str, Kind] = {
         "OpenAI's CLIP: ViT and ResNet with QuickGELU, TorchScript archives too (.pt)",
         "MIT",
         "ovseg_jax.convert.clip:convert_openai",
+    ),
+    "clip_hf": Kind(
+        "CLIP ViT in Hugging Face's layout, config.json beside it (.safetensors, .bin)",
+        "MIT",
+        "ovseg_jax.convert.clip_hf:convert_clip_hf",
+        has_settings=True,
     ),
     "eva_clip": Kind(
         "EVA-CLIP in BAAI's layout (.pt)",

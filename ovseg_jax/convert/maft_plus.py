@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from ovseg_jax.config import (
     ClipConfig,
     EnsembleConfig,
@@ -15,6 +12,7 @@ from ovseg_jax.config import (
     MaftPlusConfig,
     ModelConfig,
 )
+from ovseg_jax.convert.expected import expected_of, floats
 from ovseg_jax.convert.generators import clip_part, generator_part
 from ovseg_jax.convert.query_generator import attention
 from ovseg_jax.convert.rules import (
@@ -47,8 +45,7 @@ def is_maft(tensors: Tensors) -> bool:
 def expected_transfer(width: int) -> Mapping[str, Any]:
     """Returns the shapes of the transfer's parameters."""
     module = ContentTransfer(width)
-    arguments = jnp.zeros((1, width)), jnp.zeros((1, 2, 2, width))
-    return jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"]
+    return expected_of(module, floats(1, width), floats(1, 2, 2, width))
 
 
 def convert_maft_plus(

@@ -123,7 +123,7 @@ def _renamed(tensors: Tensors, where: str) -> tuple[dict, dict[str, list[str]], 
         if reason is not None:
             skipped[name] = reason
             continue
-        new = _new_name(name)
+        new = None if "[" in name else _new_name(name)
         if new is None:
             unknown.append(name)
             continue
@@ -132,17 +132,22 @@ def _renamed(tensors: Tensors, where: str) -> tuple[dict, dict[str, list[str]], 
         # torch's own attention writes in_proj_weight, Swin's writes qkv.weight.
         whole += ending.replace(".", "_") if whole.endswith("in_proj") else ending
         origins.setdefault(whole, []).append(name)
-        if part:
-            parts.setdefault(whole, {})[_FUSED[part]] = array
-        else:
-            renamed[whole] = array
+        place = parts.setdefault(whole, {}) if part else renamed
+        key = _FUSED[part] if part else whole
+        if key in place:
+            raise ConversionError(f"{where} holds {name} twice, under two names of the same layer")
+        place[key] = array
     if unknown:
         raise ConversionError(
             f"{where} has {len(unknown)} tensors that are not Mask2Former's with a Swin trunk: "
             f"{', '.join(sorted(unknown)[:5])}"
         )
     for whole, thirds in parts.items():
-        renamed[whole] = np.concatenate([thirds[index] for index in sorted(thirds)])
+        try:
+            renamed[whole] = np.concatenate([thirds[index] for index in sorted(thirds)])
+        except ValueError as error:
+            names = ", ".join(origins[whole])
+            raise ConversionError(f"{where}: {names} do not fit together: {error}") from error
     return renamed, origins, skipped
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from ovseg_jax.config import (
     ClipConfig,
     EnsembleConfig,
@@ -17,7 +14,8 @@ from ovseg_jax.config import (
     ModelConfig,
     NoGeneratorConfig,
 )
-from ovseg_jax.convert.family import count
+from ovseg_jax.convert.expected import expected_of, floats
+from ovseg_jax.convert.family import axis, count
 from ovseg_jax.convert.generators import clip_part, generator_part
 from ovseg_jax.convert.maft_plus import TRANSFER_TABLE, expected_transfer, is_maft
 from ovseg_jax.convert.rules import (
@@ -87,7 +85,7 @@ def convert_mask_adapter(
     """
     head = infer_head(tensors, where)
     towers, borrowed = clip_part(tensors, where, variant), generator_part(tensors, where)
-    width = tensors[f"{_HEAD}fuse.weight"].shape[1]
+    width = _feature_dim(tensors)
     expected = towers.expected | borrowed.expected | {"adapter": expected_head(head, width)}
     table = (*towers.table, *borrowed.table, *_head_table(head))
     inference = ON_FCCLIP
@@ -122,7 +120,7 @@ def convert_head(tensors: Tensors, where: str) -> tuple[MaskAdapterConfig, Param
         ConversionError: The tensors do not fit the table.
     """
     head = infer_head(tensors, where)
-    width = tensors[f"{_HEAD}fuse.weight"].shape[1]
+    width = _feature_dim(tensors)
     expected = {"adapter": expected_head(head, width)}
     params, report = apply(_head_table(head), tensors, expected, where)
     return head, params["adapter"], report
@@ -137,13 +135,20 @@ def infer_head(tensors: Mapping[str, Any], where: str) -> MaskAdapterConfig:
     telling = [f"{_HEAD}{name}.weight" for name in ("fuse", "final", "mask_downscaling.3")]
     if missing := [name for name in telling if name not in tensors]:
         raise ConversionError(f"{where} holds no Mask-Adapter: {', '.join(missing)} missing")
-    fuse, final, embedding = (tensors[name].shape for name in telling)
+    shapes = {name: tensors[name].shape for name in telling}
+    width, num_maps, mask_width = (axis(shapes, name, 0) for name in telling)
     return MaskAdapterConfig(
-        num_maps=final[0],
-        width=fuse[0],
-        mask_width=embedding[0],
+        num_maps=num_maps,
+        width=width,
+        mask_width=mask_width,
         num_blocks=count(tensors, r"mask_adapter\.cnext(\d+)\..*"),
     )
+
+
+def _feature_dim(tensors: Mapping[str, Any]) -> int:
+    """Returns the width of the features that the head reads."""
+    name = f"{_HEAD}fuse.weight"
+    return axis({name: tensors[name].shape}, name, 1)
 
 
 def expected_head(head: MaskAdapterConfig, feature_dim: int) -> Mapping[str, Any]:
@@ -155,8 +160,7 @@ def expected_head(head: MaskAdapterConfig, feature_dim: int) -> Mapping[str, Any
         num_blocks=head.num_blocks,
         num_maps=head.num_maps,
     )
-    arguments = jnp.zeros((1, 2, 2, feature_dim)), jnp.zeros((1, 1, 8, 8))
-    return jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"]
+    return expected_of(module, floats(1, 2, 2, feature_dim), floats(1, 1, 8, 8))
 
 
 def _head_table(head: MaskAdapterConfig) -> tuple[Rule, ...]:

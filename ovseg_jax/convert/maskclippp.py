@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import ClipConfig, EnsembleConfig, InferenceConfig, ModelConfig
 from ovseg_jax.config import MaskClipPlusPlusConfig as MethodConfig
 from ovseg_jax.convert import clip, clip_text
+from ovseg_jax.convert.expected import expected_of, floats
+from ovseg_jax.convert.family import axis
 from ovseg_jax.convert.generators import Part
 from ovseg_jax.convert.rules import (
     ConversionError,
@@ -116,14 +116,15 @@ def classifier_part(tensors: Tensors, where: str, variant: str = "") -> Part:
     if not inside:
         raise ConversionError(f"{where} holds no MaskCLIP++: {IMAGE}* is missing")
     name, table = clip.identify_image(inside, where, variant=variant)
-    tower = jax.eval_shape(build_clip(name).visual.init, jax.random.key(0), _image(name))
+    size = clip.find_variant(name).image_size
+    tower = expected_of(build_clip(name).visual, floats(1, size, size, 3))
     method = _method(tensors)
-    expected: dict[str, Any] = {"clip": {"visual": tower["params"]}}
+    expected: dict[str, Any] = {"clip": {"visual": tower}}
     if method.psm != "none":
         expected["align"] = _expected_psm(method, build_clip(name).embedding_dim)
     if (scales := tensors.get("visual_encoder.mask_logit_scale")) is not None:
         shape = scales.shape if len(scales.shape) == 2 else (1, *scales.shape)
-        expected["log_strength"] = jax.ShapeDtypeStruct(shape, jnp.float32)
+        expected["log_strength"] = floats(*shape)
     return Part(_config(name, method), (*_moved(table), *PSM_TABLE), expected)
 
 
@@ -136,11 +137,6 @@ def _identified(tensors: Tensors, base: Tensors, where: str) -> str:
     return clip.identify(image | text, where)[0] if image else ""
 
 
-def _image(name: str) -> jax.ShapeDtypeStruct:
-    size = clip.find_variant(name).image_size
-    return jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
-
-
 def _method(tensors: Tensors) -> MethodConfig:
     scales = tensors.get("visual_encoder.mask_logit_scale")
     depth = len(scales) if scales is not None and scales.ndim == 2 else 3
@@ -148,7 +144,8 @@ def _method(tensors: Tensors) -> MethodConfig:
         return MethodConfig(psm="pseudo_text", depth=depth)
     if "psm.corr_proj_in.0.weight" not in tensors:  # "DummyPSM" has no weights
         return MethodConfig(psm="none", depth=depth)
-    templates = tensors["psm.corr_proj_in.0.weight"].shape[1]
+    expand = "psm.corr_proj_in.0.weight"
+    templates = axis({expand: tensors[expand].shape}, expand, 1)
     return MethodConfig(psm="linear", depth=depth, num_templates=templates, ignore_empty=True)
 
 
@@ -172,11 +169,11 @@ def _config(name: str, method: MethodConfig) -> ModelConfig:
 def _expected_psm(method: MethodConfig, width: int) -> Mapping[str, Any]:
     if method.psm == "linear":
         module = similarity.LinearSimilarity(method.num_templates)
-        arguments = (jnp.zeros((1, method.num_templates)),)
+        arguments = (floats(1, method.num_templates),)
     else:
         module = similarity.PseudoText(width)
-        arguments = jnp.zeros((1, width)), jnp.zeros((1, 1, width))
-    return jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"]
+        arguments = floats(1, width), floats(1, 1, width)
+    return expected_of(module, *arguments)
 
 
 def _moved(table: Table) -> Table:

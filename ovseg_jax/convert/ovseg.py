@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 
-import jax
-import jax.numpy as jnp
-
 from ovseg_jax.config import (
     ClipConfig,
     EnsembleConfig,
@@ -20,6 +17,8 @@ from ovseg_jax.config import (
 )
 from ovseg_jax.convert import clip
 from ovseg_jax.convert.backbones import identify_backbone
+from ovseg_jax.convert.expected import floats
+from ovseg_jax.convert.family import axis
 from ovseg_jax.convert.generators import expected_generator
 from ovseg_jax.convert.query_generator import identify_heads
 from ovseg_jax.convert.rules import Report, Rule, Skip, Tensors, apply, prefixed
@@ -65,8 +64,8 @@ def convert_ovseg(
     """
     prompts = tensors.get(f"{_level(tensors)}visual.mask_embedding")
     method = OVSegConfig(has_void=NON_OBJECT in tensors, prompts="none")
-    if prompts is not None:
-        method = dataclasses.replace(method, prompts="mask", prompt_depth=len(prompts))
+    if prompts is not None and prompts.ndim:
+        method = dataclasses.replace(method, prompts="mask", prompt_depth=prompts.shape[0])
     return _convert(tensors, where, variant, method)
 
 
@@ -84,18 +83,18 @@ def _convert(
     if not variant and name + clip.QUICK in clip.VARIANTS:
         name += clip.QUICK  # OVSeg stands on OpenAI's models
     shapes = {tensor: array.shape for tensor, array in tensors.items()}
-    width = towers["text_projection"].shape[1]
+    width = axis({n: t.shape for n, t in towers.items()}, "text_projection", 1)
     expected = {"clip": clip.expected_clip(name)}
     void = ()
     if method.has_void:
         void = (Rule(re.escape(NON_OBJECT), "void_embedding"),)
-        expected["void_embedding"] = jax.ShapeDtypeStruct((1, width), jnp.float32)
+        expected["void_embedding"] = floats(1, width)
     source = re.escape(f"{level}visual.mask_embedding")
     prompts = Skip(source, because="mask prompts are for crops, which are not read here")
     if isinstance(method, OVSegConfig) and method.prompts == "mask":
         prompts = Rule(source, "prompt/mask_embedding")
         found = towers["visual.mask_embedding"]
-        expected["prompt"] = {"mask_embedding": jax.ShapeDtypeStruct(found.shape, jnp.float32)}
+        expected["prompt"] = {"mask_embedding": floats(*found.shape)}
     table = (prompts, *prefixed(clip_table, level, "clip/"), *void, CONSTANTS)
     generator, trunk = NoGeneratorConfig(), ""
     if any(tensor.startswith("sem_seg_head.") for tensor in tensors):

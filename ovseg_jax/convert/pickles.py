@@ -6,21 +6,20 @@ here.
 
 from __future__ import annotations
 
-import pickle
-from collections import OrderedDict
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ovseg_jax.convert.torch_zip import ReadError
+from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered, reason
 
 LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How `torch.save` before 1.6 began: a pickle of its magic number."""
 
 
-class _DType:
+class _DType(StandIn):
     """Stands for `numpy.dtype` of plain numbers."""
 
     def __init__(self, code: Any, *_: Any):
@@ -37,7 +36,7 @@ class _DType:
         self.dtype = self.dtype.newbyteorder(order if order in ("<", ">") else "=")
 
 
-class _Array:
+class _Array(StandIn):
     """Stands for an array while its state has not arrived."""
 
     values: np.ndarray | None = None
@@ -86,7 +85,7 @@ def _no_bytes(*arguments: Any) -> bytes:
 
 _CORES = ("numpy.core", "numpy._core")
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): ordered,
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): _no_bytes,
     ("numpy", "ndarray"): _Array,
@@ -95,19 +94,6 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     **{(f"{core}.multiarray", "scalar"): _scalar for core in _CORES},
     **{(f"{core}.numeric", "_frombuffer"): _from_buffer for core in _CORES},
 }
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Resolves the allowed names to our stand-ins and refuses all others."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise ReadError(
-                f"it asks for {module}.{name}, which a file of arrays does not need; nothing was "
-                "executed. If you trust the file, load it yourself and save its arrays as "
-                ".safetensors"
-            )
-        return _ALLOWED[module, name]
 
 
 def read_pickle(path: Path) -> Any:
@@ -124,18 +110,23 @@ def read_pickle(path: Path) -> Any:
             )
         file.seek(0)
         try:
-            return _finished(_ArrayUnpickler(file, encoding="latin1").load())
+            size = os.fstat(file.fileno()).st_size
+            return _finished(InertUnpickler(file, size, _ALLOWED).load(), {})
         except ReadError as error:
             raise ReadError(f"{path}: {error}") from error
         except Exception as error:  # a crafted pickle can fail in any way; it must fail cleanly
-            raise ReadError(f"{path}: its pickle cannot be read: {error}") from error
+            raise ReadError(f"{path}: {reason(error)}") from error
 
 
-def _finished(content: Any) -> Any:
+def _finished(content: Any, done: dict[int, Any]) -> Any:
+    """Puts arrays in place of their stand-ins; what is shared stays shared."""
     if isinstance(content, _Array):
         if content.values is None:
             raise ReadError("an array has no data")
         return content.values
-    if isinstance(content, Mapping):
-        return {name: _finished(value) for name, value in content.items()}
-    return content
+    if not isinstance(content, Mapping):
+        return content
+    if id(content) not in done:
+        done[id(content)] = finished = {}
+        finished.update((name, _finished(value, done)) for name, value in content.items())
+    return done[id(content)]

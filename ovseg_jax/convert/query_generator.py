@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ovseg_jax.config import QueryGeneratorConfig
-from ovseg_jax.convert.family import Shapes, count
+from ovseg_jax.convert.family import Shapes, axis, count
 from ovseg_jax.convert.rules import (
     ConversionError,
     Rule,
@@ -163,27 +163,25 @@ def identify_heads(shapes: Shapes, where: str) -> tuple[dict[str, Any], Table]:
 
 
 def _class_head(shapes: Shapes, detr: bool) -> dict[str, Any]:
-    linear = shapes.get(f"{HEAD}predictor.class_embed.weight")
-    if linear is not None:
-        return {"class_head": "linear", "num_classes": linear[0] - 1}
+    linear = f"{HEAD}predictor.class_embed.weight"
+    if linear in shapes:
+        return {"class_head": "linear", "num_classes": axis(shapes, linear, 0) - 1}
     return {"class_head": "embedding" if detr else "text"}
 
 
 def _sizes(shapes: Shapes, detr: bool, deformable: bool) -> dict[str, Any]:
-    queries, width = shapes[f"{HEAD}predictor.query_embed.weight"]
+    queries = f"{HEAD}predictor.query_embed.weight"
+    width = axis(shapes, queries, 1)
     layers = r"transformer\.decoder\.layers" if detr else r"transformer_ffn_layers"
     first = "transformer.decoder.layers.0" if detr else "transformer_ffn_layers.0"
-    missing = QueryGeneratorConfig()
-    encoder = shapes.get(
-        f"{HEAD}transformer.encoder.layers.0.linear1.weight", (missing.encoder_hidden,)
-    )
+    encoder = f"{HEAD}transformer.encoder.layers.0.linear1.weight"
     return {
-        "num_queries": queries,
+        "num_queries": axis(shapes, queries, 0),
         "width": width,
-        "mask_width": shapes.get(f"{HEAD}mask_features.weight", (width,))[0],
+        "mask_width": axis(shapes, f"{HEAD}mask_features.weight", 0) or width,
         "encoder_layers": count(shapes, r"sem_seg_head\.transformer\.encoder\.layers\.(\d+)\..*"),
-        "encoder_hidden": encoder[0],
+        "encoder_hidden": axis(shapes, encoder, 0) or QueryGeneratorConfig().encoder_hidden,
         "decoder_layers": count(shapes, rf"sem_seg_head\.predictor\.{layers}\.(\d+)\..*"),
-        "decoder_hidden": shapes.get(f"{HEAD}predictor.{first}.linear1.weight", (0,))[0],
+        "decoder_hidden": axis(shapes, f"{HEAD}predictor.{first}.linear1.weight", 0),
         "levels": count(shapes, r"sem_seg_head\.input_proj\.(\d)\.0\..*") if deformable else 3,
     }

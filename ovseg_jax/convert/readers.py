@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import math
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from ovseg_jax.convert.bounds import check_described
+from ovseg_jax.convert.inert import ReadError
+from ovseg_jax.convert.levels import find_level
+from ovseg_jax.convert.names import plain_names
 from ovseg_jax.convert.npz import is_npz, read_npz
 from ovseg_jax.convert.pickles import read_pickle
-from ovseg_jax.convert.torch_zip import ReadError, read_torch_zip
+from ovseg_jax.convert.quantised import refuse_quantised
+from ovseg_jax.convert.safetensors_file import read_safetensors
+from ovseg_jax.convert.shards import file_in, read_index, read_shards
+from ovseg_jax.convert.torch_zip import read_torch_zip
 
-_WRAPPERS = ("model", "state_dict", "model_state_dict")
-_PREFIXES = ("module.", "model.", "clip_model.", "clip.")
-_DTYPES = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "BF16": ml_dtypes.bfloat16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
-}
+_BLANK = b"\xef\xbb\xbf \r\n\t"
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """The tensors of a file, and what was found on the way to them.
+    """The tensors of a checkpoint, and what was found on the way to them.
 
     Attributes:
         tensors: Arrays by name, in the order of the file; floats as float32.
         dtypes: How many tensors were stored in which type.
         prefix: What stood in front of all names and was taken off.
+        wrappers: What was taken off names wherever it stood in them.
+        taken: Level of the file that they come from; empty for the top.
+        others: Other sets of weights in the file, by what `which` calls them.
+        left_out: Why everything else in the file was left out.
+        files: The file, or the index and its shards.
     """
 
     tensors: dict[str, np.ndarray]
     dtypes: dict[str, int]
     prefix: str
+    wrappers: tuple[str, ...]
+    taken: str
+    others: tuple[str, ...]
+    left_out: dict[str, str]
+    files: tuple[Path, ...]
 
 
 def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
@@ -55,39 +57,79 @@ def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
     return read_checkpoint(path).tensors
 
 
-def read_checkpoint(path: Path | str) -> Checkpoint:
+def read_checkpoint(path: Path | str, which: str = "") -> Checkpoint:
     """Reads a checkpoint: its content decides, not its suffix.
 
     `.safetensors`; zip files of `torch.save` (PyTorch 1.6 or newer) and TorchScript; detectron2's
-    `.pkl`; NumPy's `.npz`. A level called "model" or "state_dict" is taken off, and so are
-    prefixes of wrappers in front of all names. Float tensors of another precision become float32;
-    float32 ones stay mapped from disk where the format allows it.
+    `.pkl`; NumPy's `.npz`; the index of shards of the first two, or the folder that holds it.
+    Levels around the model and what wrappers leave in names are taken off
+    (`ovseg_jax.convert.levels`, `.names`). Float tensors of another precision become float32;
+    float32 ones stay mapped from disk where the format allows it. Memory is bounded by the size of
+    the files.
+
+    Args:
+        path: The file or folder.
+        which: The set of weights that is wanted, where a file has several; empty for the rule.
 
     Raises:
         ReadError: The file is missing, of another kind, damaged, or asks for code.
     """
     path = Path(path)
+    path = file_in(path) if path.is_dir() else path
     if not path.is_file():
         raise ReadError(f"{path} is not a file")
-    found = _read(path)
-    dtypes = dict(Counter(array.dtype.name for array in found.values()))
-    tensors, prefix = _without_prefix(found)
-    tensors = {name: _as_float32(array) for name, array in tensors.items()}
-    return Checkpoint(tensors=tensors, dtypes=dtypes, prefix=prefix)
+    content, files = _read_all(path)
+    try:
+        level = find_level(content, which)
+        shapes = {name: array.shape for name, array in level.tensors.items()}
+        check_described(shapes, sum(file.stat().st_size for file in files))
+        refuse_quantised(shapes)
+        tensors, prefix, wrappers = plain_names(level.tensors)
+    except ReadError as error:
+        raise ReadError(f"{path}: {error}") from error
+    return Checkpoint(
+        tensors={name: _as_float32(array) for name, array in tensors.items()},
+        dtypes=dict(Counter(array.dtype.name for array in tensors.values())),
+        prefix=prefix,
+        wrappers=wrappers,
+        taken=level.taken,
+        others=level.others,
+        left_out=level.left_out,
+        files=files,
+    )
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read_all(path: Path) -> tuple[Any, tuple[Path, ...]]:
+    """Returns what a checkpoint holds, and the files that it is."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if _is_safetensors(start) or not start.lstrip(_BLANK).startswith(b"{"):
+        return _read(path), (path,)
+    shards = read_index(path)
+    return read_shards(path, shards, _read_shard), (path, *dict.fromkeys(shards.values()))
+
+
+def _read_shard(path: Path) -> dict[str, np.ndarray]:
+    content = _read(path)
+    entries = content.items() if isinstance(content, Mapping) else ()
+    return {name: value for name, value in entries if isinstance(value, np.ndarray)}
+
+
+def _read(path: Path) -> Any:
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(b"PK"):
-        if is_npz(path):
-            return read_npz(path)
-        return _state_dict(read_torch_zip(path), path)
-    if start[8:9] == b"{":
-        return _read_safetensors(path)
+        return read_npz(path) if is_npz(path) else read_torch_zip(path)
+    if _is_safetensors(start):
+        return read_safetensors(path)
     if start[:1] == b"\x80":
-        return _state_dict(read_pickle(path), path)
+        return read_pickle(path)
     raise ReadError(f"{path} {_what_else(path, start)}")
+
+
+def _is_safetensors(start: bytes) -> bool:
+    """Whether a file begins with a number of eight bytes and a header of JSON."""
+    return start[8:9] == b"{" and b"\0" in start[:8]
 
 
 def file_hash(path: Path | str) -> str:
@@ -96,72 +138,39 @@ def file_hash(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_BEGINNINGS = {
+    b"GGUF": "is a GGUF file, whose weights are quantised; take the file that it was made from",
+    b"\x93NUMPY": "is a single array of NumPy; a checkpoint is an .npz of named ones",
+    b"\x89HDF": "is an HDF5 file, which is not read; save its arrays as .safetensors",
+    b"version https://git-lfs": "is a Git LFS pointer; fetch the file that it stands for",
+}
+
+
 def _what_else(path: Path, start: bytes) -> str:
     """Says what an unreadable file is and what to do about it."""
     if not start:
         return "is empty"
-    if start.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer; fetch the file that it stands for"
+    for beginning, description in _BEGINNINGS.items():
+        if start.startswith(beginning):
+            return description
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "is a web page; the download went wrong"
-    advice = "load it with PyTorch 1.6 or newer and save its state dict again"
-    if tarfile.is_tarfile(path):
-        return f"is a tar file of an old PyTorch, which is not read; {advice}"
+    if _is_tar(path):
+        return (
+            "is a tar file of an old PyTorch, which is not read; load it with PyTorch 1.6 or "
+            "newer and save its state dict again"
+        )
     return "is no safetensors file, no zip file of torch.save, no .npz and no pickle of arrays"
 
 
-def _state_dict(content: Any, path: Path) -> dict[str, np.ndarray]:
-    """Finds the dict of tensors inside what was saved."""
-    while isinstance(content, Mapping):
-        inner = next((k for k in _WRAPPERS if isinstance(content.get(k), Mapping)), None)
-        if inner is None:
-            break
-        content = content[inner]
-    entries = content.items() if isinstance(content, Mapping) else ()
-    tensors = {name: value for name, value in entries if isinstance(value, np.ndarray)}
-    if not tensors or not all(isinstance(name, str) for name in tensors):
-        raise ReadError(f"{path} holds no dict of tensors, but a {type(content).__name__}")
-    return tensors
-
-
-def _without_prefix(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
-    """Takes off what wrappers leave in front of all names, one after another."""
-    removed, result = "", dict(tensors)
-    while result and (prefix := _common_prefix(result)):
-        result = {name.removeprefix(prefix): array for name, array in result.items()}
-        removed += prefix
-    return result, removed
-
-
-def _common_prefix(names: Iterable[str]) -> str:
-    """Returns the wrapper's prefix that all names begin with, or nothing."""
-    return next((p for p in _PREFIXES if all(name.startswith(p) for name in names)), "")
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except Exception:  # a crafted header fails in many ways
+        return False
 
 
 def _as_float32(array: np.ndarray) -> np.ndarray:
     is_float = array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16
-    return array.astype(np.float32, copy=False) if is_float else array
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    mapped = np.memmap(path, np.uint8, "r")
-    length = int.from_bytes(bytes(mapped[:8]), "little")
-    if length > mapped.size - 8:
-        raise ReadError(f"{path} is damaged or incomplete: its header ends beyond the file")
-    try:
-        header = json.loads(bytes(mapped[8 : 8 + length]))
-        header.pop("__metadata__", None)
-        data = mapped[8 + length :]
-        return {name: _slice(data, name, entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReadError(f"{path} is damaged or incomplete: {error}") from error
-
-
-def _slice(data: np.ndarray, name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    if entry["dtype"] not in _DTYPES:
-        raise ReadError(f"{name} is of type {entry['dtype']}, which is not read")
-    dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
-    start, end = entry["data_offsets"]
-    if not 0 <= start <= end <= data.size or end - start != math.prod(shape) * dtype.itemsize:
-        raise ReadError(f"the data of {name} {shape} is missing or of the wrong size")
-    return data[start:end].view(dtype).reshape(shape)
+    with np.errstate(over="ignore"):  # infinities are found, and named, afterwards
+        return array.astype(np.float32, copy=False) if is_float else array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovseg_jax.convert.family import Family, Shapes, count, side
+from ovseg_jax.convert.family import Family, Shapes, axis, count, side
 from ovseg_jax.convert.rules import Rule, Skip, conv, layer
 from ovseg_jax.models.clip.resnet import ResNetTower
 
@@ -62,12 +62,12 @@ TABLE = (
 
 def sizes(shapes: Shapes) -> dict[str, Any]:
     """Reads the attributes of `ResNetTower` that tensors show."""
-    positions = shapes.get("visual.attnpool.positional_embedding", (0,))[0]
+    positions = axis(shapes, "visual.attnpool.positional_embedding", 0)
     return {
-        "width": shapes.get("visual.conv3.weight", (0,))[0],
+        "width": axis(shapes, "visual.conv3.weight", 0),
         "blocks": tuple(count(shapes, rf"visual\.layer{i}\.(\d+)\..*") for i in (1, 2, 3, 4)),
         "image_size": side(positions - 1) * 32,
-        "embedding_dim": shapes.get("visual.attnpool.c_proj.weight", (0,))[0],
+        "embedding_dim": axis(shapes, "visual.attnpool.c_proj.weight", 0),
     }
 
 

@@ -223,9 +223,12 @@ def _converted(
     rule: Rule, name: str, array: np.ndarray, problems: list[str]
 ) -> list[tuple[str, np.ndarray]]:
     paths = [re.fullmatch(rule.source, name).expand(target) for target in _targets(rule)]
+    if array.dtype.kind != "f":
+        problems.append(f"{name} holds {array.dtype}, but parameters are floats; is it quantised?")
+        return []
     try:
         values = rule.transform(array)
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         action = rule.transform.__name__
         problems.append(f"{name} {array.shape} cannot be converted by {action!r}: {error}")
         return []

@@ -8,7 +8,7 @@ import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.config import ClipConfig, MaskGeneratorConfig, ModelConfig, SamConfig
-from ovseg_jax.convert.family import Shapes, count
+from ovseg_jax.convert.family import Shapes, axis, count
 from ovseg_jax.convert.rules import (
     ConversionError,
     Report,
@@ -183,7 +183,7 @@ def _identify(shapes: Shapes, where: str) -> tuple[Table, str]:
         (OFFICIAL_TABLE, "image_encoder.", "blocks"),
         (HF_TABLE, "vision_encoder.", "layers"),
     ):
-        width = shapes.get(f"{prefix}pos_embed", (0, 0, 0, 0))[-1]
+        width = axis(shapes, f"{prefix}pos_embed", 3)
         depth = count(shapes, rf"{re.escape(prefix)}{blocks}\.(\d+)\..*")
         for name, sizes in SIZES.items():
             if (width, depth) == (sizes["width"], sizes["depth"]):

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
+from ovseg_jax.convert import huggingface
 from ovseg_jax.convert.clip import expected_clip
-from ovseg_jax.convert.family import Shapes, count, side
+from ovseg_jax.convert.family import Shapes, axis, count, side
 from ovseg_jax.convert.rules import (
     ConversionError,
     Fill,
@@ -113,26 +114,11 @@ _VISION, _TEXT = r"vision_model\.", r"text_model\."
 _POOL, _PARTS = _VISION + r"head\.", ("query", "key", "value")
 
 
-def _hf_block(source: str, target: str) -> tuple[Rule, ...]:
-    return (
-        *norm(source + "layer_norm1", f"{target}/attention_norm"),
-        *(
-            rule
-            for name, part in zip(("q", "k", "v"), _PARTS, strict=True)
-            for rule in layer(rf"{source}self_attn\.{name}_proj", f"{target}/attention/{part}")
-        ),
-        *layer(source + r"self_attn\.out_proj", f"{target}/attention/output"),
-        *norm(source + "layer_norm2", f"{target}/mlp_norm"),
-        *layer(source + r"mlp\.fc1", f"{target}/mlp/expand"),
-        *layer(source + r"mlp\.fc2", f"{target}/mlp/reduce"),
-    )
-
-
 _POOLED = "clip/visual/head/attention"
 HF_TABLE: Table = (
     *layer(_VISION + r"embeddings\.patch_embedding", "clip/visual/patches", conv),
     Rule(_VISION + r"embeddings\.position_embedding\.weight", "clip/visual/position_embedding"),
-    *_hf_block(_VISION + r"encoder\.layers\.(\d+)\.", r"clip/visual/block\1"),
+    *huggingface.block(_VISION + r"encoder\.layers\.(\d+)\.", r"clip/visual/block\1"),
     *norm(_VISION + "post_layernorm", "clip/visual/final_norm"),
     Rule(_POOL + "probe", "clip/visual/head/probe", table_of_tokens),
     Rule(
@@ -151,12 +137,12 @@ HF_TABLE: Table = (
     *layer(_POOL + r"mlp\.fc2", "clip/visual/head/mlp/reduce"),
     Rule(_TEXT + r"embeddings\.token_embedding\.weight", "clip/text/token_embedding"),
     Rule(_TEXT + r"embeddings\.position_embedding\.weight", "clip/text/position_embedding"),
-    *_hf_block(_TEXT + r"encoder\.layers\.(\d+)\.", r"clip/text/block\1"),
+    *huggingface.block(_TEXT + r"encoder\.layers\.(\d+)\.", r"clip/text/block\1"),
     *norm(_TEXT + "final_layer_norm", "clip/text/final_norm"),
     *layer(_TEXT + "head", "clip/text/projection"),
     Rule("logit_scale", "clip/logit_scale", scalar),
     Rule("logit_bias", "clip/logit_bias", scalar),
-    Skip(r".*embeddings\.position_ids", because="constants: 0, 1, 2, ..."),
+    huggingface.POSITION_IDS,
 )
 
 
@@ -178,14 +164,14 @@ def convert_big_vision(
     """
     tensors = unrolled({name.removeprefix("params/"): x for name, x in tensors.items()})
     shapes = {name: tuple(x.shape) for name, x in tensors.items()}
-    kernel = shapes.get("img/embedding/kernel", (0, 0, 0, 0))
+    patch = axis(shapes, "img/embedding/kernel", 0)
     sizes = {
-        "patch": kernel[0],
-        "width": kernel[3],
+        "patch": patch,
+        "width": axis(shapes, "img/embedding/kernel", 3),
         "layers": count(shapes, r"img/Transformer/encoderblock_(\d+)/.*"),
-        "image_size": side(shapes.get("img/pos_embedding", (0, 0))[1]) * kernel[0],
+        "image_size": side(axis(shapes, "img/pos_embedding", 1)) * patch,
     }
-    vocabulary = shapes.get("txt/Embed_0/embedding", (0,))[0]
+    vocabulary = axis(shapes, "txt/Embed_0/embedding", 0)
     name = _variant(sizes, vocabulary, variant, where)
     return _converted(BIG_VISION_TABLE, tensors, name, where)
 
@@ -195,17 +181,20 @@ def convert_siglip_hf(
 ) -> tuple[ModelConfig, Params, Report]:
     """Converts `model.safetensors` of a Hugging Face `SiglipModel`; as `convert_big_vision`."""
     shapes: Shapes = {name: tuple(x.shape) for name, x in tensors.items()}
-    kernel = shapes.get("vision_model.embeddings.patch_embedding.weight", (0, 0, 0, 0))
-    positions = shapes.get("vision_model.embeddings.position_embedding.weight", (0,))[0]
+    kernel = "vision_model.embeddings.patch_embedding.weight"
+    positions = axis(shapes, "vision_model.embeddings.position_embedding.weight", 0)
     sizes = {
-        "patch": kernel[2],
-        "width": kernel[0],
+        "patch": axis(shapes, kernel, 2),
+        "width": axis(shapes, kernel, 0),
         "layers": count(shapes, r"vision_model\.encoder\.layers\.(\d+)\..*"),
-        "image_size": side(positions) * kernel[2],
+        "image_size": side(positions) * axis(shapes, kernel, 2),
     }
-    vocabulary = shapes.get("text_model.embeddings.token_embedding.weight", (0,))[0]
+    vocabulary = axis(shapes, "text_model.embeddings.token_embedding.weight", 0)
     name = _variant(sizes, vocabulary, variant, where)
     return _converted(HF_TABLE, tensors, name, where)
+
+
+_MOST_BLOCKS = 1000
 
 
 def unrolled(tensors: Tensors) -> dict[str, np.ndarray]:
@@ -215,7 +204,7 @@ def unrolled(tensors: Tensors) -> dict[str, np.ndarray]:
     """
     result: dict[str, np.ndarray] = {}
     for name, array in tensors.items():
-        if "/encoderblock/" in name and array.ndim:
+        if "/encoderblock/" in name and 0 < (*array.shape, 0)[0] <= _MOST_BLOCKS:
             for index, part in enumerate(array):
                 result[name.replace("/encoderblock/", f"/encoderblock_{index}/")] = part
         else:
@@ -242,7 +231,7 @@ def _variant(sizes: Mapping[str, Any], vocabulary: int, wanted: str, where: str)
     known = wanted or f"any of {', '.join(rows)}"
     raise ConversionError(
         f"{where} has sizes ({told}, {vocabulary} token ids) that are not those of {known}; "
-        "a file without both towers, or of NaFlex, has none of them"
+        "a file without both towers, or of NaFlex, has none of them; Hugging Face's CLIP is clip_hf"
     )
 
 

@@ -9,10 +9,8 @@ tensors; only the tensors are looked at.
 from __future__ import annotations
 
 import io
-import pickle
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,18 +18,17 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.convert.inert import InertUnpickler, ReadError, StandIn, ordered, reason
+from ovseg_jax.convert.quantised import FULL_PRECISION
+
+_MODULES, _LONGEST_NAME = 500_000, 1_000
+"""So many attributes a program may have, and letters a name: shared parts could make billions."""
 
 
-class ReadError(OvsegError, ValueError):
-    """A checkpoint cannot be read; the message names the file, what it is, and what to do."""
-
-
-class _StorageType:
+class _StorageType(NamedTuple):
     """Stands for `torch.FloatStorage` and its sisters."""
 
-    def __init__(self, dtype: Any):
-        self.dtype = np.dtype(dtype)
+    dtype: np.dtype
 
 
 class _Storage(NamedTuple):
@@ -57,7 +54,7 @@ _STORAGE_TYPES = {
 def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
     """Returns a view of a storage; every number is checked, since strides could point outside."""
     numbers = (offset, *size, *stride)
-    whole = all(type(number) is int and number >= 0 for number in numbers)
+    whole = all(type(number) is int and 0 <= number < 2**62 for number in numbers)
     if not (isinstance(storage, _Storage) and whole and len(size) == len(stride)):
         raise ReadError("a tensor has a malformed description")
     values = storage.values
@@ -76,20 +73,18 @@ def _first(data: Any, *_: Any) -> Any:
     return data
 
 
-class _Module:
+class _Module(StandIn):
     """Stands for an object of a TorchScript program: attributes, no behaviour."""
-
-    def __setstate__(self, state: Any) -> None:
-        self.attributes = dict(state) if isinstance(state, Mapping) else {}
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): ordered,
+    ("argparse", "Namespace"): StandIn,
     ("torch", "Size"): tuple,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): _first,
-    **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGE_TYPES.items()},
+    **{("torch", name): _StorageType(np.dtype(dtype)) for name, dtype in _STORAGE_TYPES.items()},
     **{
         ("torch.jit._pickle", name): _first
         for name in (
@@ -102,26 +97,33 @@ _PROGRAM = "__torch__"
 """Names of a TorchScript program's own classes begin with this; each becomes a `_Module`."""
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Resolves the allowed names to our stand-ins and refuses all others."""
+_UNTYPED = {"UntypedStorage", "_rebuild_tensor_v3"}
+_QUANTISED = {"_rebuild_qtensor", "QInt8Storage", "QUInt8Storage", "QInt32Storage"}
+_OTHER_TYPES = ("float8", "float4", "uint16", "uint32", "uint64", "complex")
 
-    def __init__(self, stream: io.BytesIO, storages: Mapping[str, np.ndarray]):
-        super().__init__(stream)
+
+class _TensorUnpickler(InertUnpickler):
+    """Finds storages; names the types of tensors that are not read."""
+
+    def __init__(self, pickled: bytes, storages: Mapping[str, np.ndarray]):
+        super().__init__(io.BytesIO(pickled), len(pickled), _ALLOWED)
         self._storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == _PROGRAM:
             return _Module
-        if (module, name) not in _ALLOWED:
-            raise ReadError(
-                f"it asks for {module}.{name}, which a file of tensors does not need; nothing was "
-                "executed. If you trust the file, load it with PyTorch and save its state dict "
-                "alone, best as .safetensors"
-            )
-        return _ALLOWED[module, name]
+        if module.split(".")[0] == "torch" and name in _QUANTISED:
+            raise ReadError(f"its tensors are quantised (torch.{name}); {FULL_PRECISION}")
+        if module == "torch" and name.startswith(_OTHER_TYPES):
+            raise ReadError(f"it has tensors of torch.{name}, which is not read; {FULL_PRECISION}")
+        if module.split(".")[0] == "torch" and name in _UNTYPED:
+            return StandIn  # the type that follows tells what it is
+        return super().find_class(module, name)
 
-    def persistent_load(self, reference: Any) -> _Storage:
+    def persistent_load(self, reference: Any) -> Any:
         kind, storage_type, key, _, count = reference
+        if storage_type is StandIn:
+            return StandIn()
         if kind != "storage" or not isinstance(storage_type, _StorageType):
             raise ReadError(f"it refers to a {kind!r} of an unknown type")
         raw = self._storages.get(str(key))
@@ -143,48 +145,57 @@ def read_torch_zip(path: Path) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            root = _root(path, names)
-            storages = _map_storages(path, archive, f"{root}data/")
-            pickled = archive.read(f"{root}data.pkl")
-        content = _TensorUnpickler(io.BytesIO(pickled), storages).load()
+            entries = {info.filename: info for info in archive.infolist()}
+        mapped = np.memmap(path, np.uint8, "r")
+        root = _root(mapped, entries)
+        storages = _map_storages(mapped, entries, f"{root}data/")
+        pickled = bytes(_entry_bytes(mapped, entries[f"{root}data.pkl"]))
+        content = _TensorUnpickler(pickled, storages).load()
         return _tensors_of(content) if isinstance(content, _Module) else content
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from error
     except (zipfile.BadZipFile, struct.error, OSError) as error:
         raise ReadError(f"{path} is damaged or incomplete: {error}") from error
     except Exception as error:  # a crafted pickle can fail in any way; it must fail cleanly
-        raise ReadError(f"{path}: its pickle cannot be read: {error}") from error
+        raise ReadError(f"{path}: {reason(error)}") from error
 
 
-def _root(path: Path, names: list[str]) -> str:
+def _root(mapped: np.ndarray, entries: Mapping[str, zipfile.ZipInfo]) -> str:
     """Returns the folder inside the archive that holds `data.pkl`."""
-    roots = [name.removesuffix("data.pkl") for name in names if name.endswith("data.pkl")]
+    roots = [name.removesuffix("data.pkl") for name in entries if name.endswith("data.pkl")]
     if len(roots) != 1:
         raise ReadError("it is a zip file, but not one that torch.save wrote (no data.pkl)")
-    if f"{roots[0]}byteorder" in names:
-        with zipfile.ZipFile(path) as archive:
-            if archive.read(f"{roots[0]}byteorder") != b"little":
-                raise ReadError("it was written on a big-endian machine; save it again")
+    order = entries.get(f"{roots[0]}byteorder")
+    if order is not None and bytes(_entry_bytes(mapped, order)[:10]) != b"little":
+        raise ReadError("it was written on a big-endian machine; save it again")
     return roots[0]
 
 
-def _tensors_of(module: _Module, prefix: str = "") -> dict[str, np.ndarray]:
+def _tensors_of(program: _Module) -> dict[str, np.ndarray]:
     """Names the tensors of a tree of modules by their attributes."""
     tensors: dict[str, np.ndarray] = {}
-    for name, value in getattr(module, "attributes", {}).items():
+    waiting, seen = [("", program)], 0
+    while waiting:
+        name, value = waiting.pop()
         if isinstance(value, np.ndarray):
-            tensors[f"{prefix}{name}"] = value
-        elif isinstance(value, _Module):
-            tensors |= _tensors_of(value, f"{prefix}{name}.")
+            tensors[name.removeprefix(".")] = value
+        elif isinstance(value, _Module) and isinstance(value.state, Mapping):
+            waiting += [(f"{name}.{inner}", x) for inner, x in reversed(value.state.items())]
+        seen += 1
+        if seen > _MODULES or len(name) > _LONGEST_NAME:
+            raise ReadError("its modules hold each other, which no model does")
     return tensors
 
 
-def _map_storages(path: Path, archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
+def _map_storages(
+    mapped: np.ndarray, entries: Mapping[str, zipfile.ZipInfo], folder: str
+) -> dict[str, np.ndarray]:
     """Maps every stored entry under a folder as bytes, by the rest of its name."""
-    mapped = np.memmap(path, np.uint8, "r")
-    entries = [info for info in archive.infolist() if info.filename.startswith(folder)]
-    return {info.filename[len(folder) :]: _entry_bytes(mapped, info) for info in entries}
+    return {
+        name.removeprefix(folder): _entry_bytes(mapped, info)
+        for name, info in entries.items()
+        if name.startswith(folder)
+    }
 
 
 def _entry_bytes(mapped: np.ndarray, info: zipfile.ZipInfo) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovseg_jax.convert.family import Family, Shapes, count, side
+from ovseg_jax.convert.family import Family, Shapes, axis, count, side
 from ovseg_jax.convert.rules import Rule, conv, layer, norm, split_bias, split_linear
 from ovseg_jax.models.clip.vit import VisionTransformer
 
@@ -30,14 +30,14 @@ TABLE = (
 
 def sizes(shapes: Shapes) -> dict[str, Any]:
     """Reads the attributes of `VisionTransformer` that tensors show."""
-    width, _, patch, _ = shapes["visual.conv1.weight"]
-    positions = shapes.get("visual.positional_embedding", (0,))[0]
+    patch = axis(shapes, "visual.conv1.weight", 2)
+    positions = axis(shapes, "visual.positional_embedding", 0)
     return {
         "patch": patch,
-        "width": width,
+        "width": axis(shapes, "visual.conv1.weight", 0),
         "layers": count(shapes, _BLOCK + r".*"),
         "image_size": side(positions - 1) * patch,
-        "embedding_dim": shapes.get("visual.proj", (0, 0))[1],
+        "embedding_dim": axis(shapes, "visual.proj", 1),
         "pre_norm": True,
         "gated": False,
     }

@@ -23,6 +23,7 @@ from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
+from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import load_proposer
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
@@ -43,7 +44,7 @@ class Suite:
         """
         self._config, self._model, self._method = config, model, method
         build.check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
-        self.classes = build.vocabulary(config.data.vocabulary)
+        self.classes = class_list(config.data)
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
         if config.masks.kind == "model":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -25,12 +26,16 @@ class EncodedImage:
         pixels: RGB, at the photo's size.
         prepared: The photo as the network saw it.
         features: What `Method.encode` returned.
+        name: Of the photo's file, of pictures in memory too; empty where it has none.
+        path: The photo's file; None where it came as pixels.
         regions: Embeddings of the latest masks, by what `fingerprint` makes of these.
     """
 
     pixels: UInt8[np.ndarray, "H W 3"]
     prepared: Prepared
     features: Features
+    name: str = ""
+    path: Path | None = None
     regions: dict[bytes, Regions] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )

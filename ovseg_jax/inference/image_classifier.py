@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from PIL import Image
 
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inputs.photos import Photo, is_several, load_photo
 from ovseg_jax.methods.method import average_templates, synonym_max
 from ovseg_jax.models.clip.variants import Variant
 from ovseg_jax.ops.compiler import compiler_options
@@ -70,14 +71,21 @@ class ImageClassifier:
         self._text = self.segmenter.embed(classes, templates, progress)
         self.classes = classes
 
-    def classify(self, pixels: UInt8[np.ndarray, "H W 3"]) -> list[Guess]:
-        """Returns all classes, the most probable first.
+    def classify(self, photo: Photo | Sequence[Photo]) -> list[Guess] | list[list[Guess]]:
+        """Returns all classes, the most probable first; of several photos a list of such.
+
+        Args:
+            photo: A file, a picture of Pillow or an array; or a list of these.
 
         Raises:
+            ImageError: It cannot be used as a photo.
             SegmenterError: No vocabulary was set.
         """
+        if is_several(photo):
+            return [self.classify(each) for each in photo]
         if self.classes is None:
             raise SegmenterError("no words to choose from: call set_vocabulary first")
+        pixels = load_photo(photo).pixels
         fitted = fit_image(pixels, self.variant.image_size, self.variant.image_fit)
         scores = np.asarray(self._compute(self.segmenter.engine.params, fitted[None], self._text))
         # Slots behind the vocabulary are padding.

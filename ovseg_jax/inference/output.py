@@ -16,7 +16,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,35 +26,66 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
-from ovseg_jax.atomic import write_atomically
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.inference.drawing import draw_maps, draw_overlay
 from ovseg_jax.inference.results import Answer, Classification
 
 
-def save_answer(result: Answer, folder: str | Path, stem: str) -> list[Path]:
+def save_answer(
+    result: Answer, folder: str | Path, stem: str, *, overwrite: bool = False
+) -> list[Path]:
     """Writes all files of one photo.
 
     Args:
         result: What `Segmenter.segment` returned.
         folder: Where to write; made if need be.
         stem: Start of the file names.
+        overwrite: Also replace our own files that were altered, or that answer another photo.
 
     Returns:
         The files written.
 
     Raises:
-        OutputError: The disk refuses; the file in question is not left half written.
+        OutputError: A file is there that may not be replaced, and nothing is written; or the disk
+            refuses, and the file in question is not left half written.
     """
-    folder = Path(folder)
+    inputs = [path for path in (result.photo_file, result.masks_file) if path is not None]
+    results = OutputFolder(folder, inputs=inputs, overwrite=overwrite)
+    return write_answer(result, results, stem)
+
+
+def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]:
+    """Writes all files of one photo into a folder that several photos share; see `save_answer`."""
+    maps = None if result.classification.maps is None else len(result.classification)
+    names = names_of_answer(stem, maps)
+    results.claim(names, result.source)
     labels = encode_labels(result.prediction.labels, len(result.words.classes))
     overlay = draw_overlay(result)
     record = json.dumps(describe(result), ensure_ascii=False, indent=1)
-    files = [
-        write_atomically(folder / f"{stem}_labels.png", lambda file: _png(labels, file)),
-        write_atomically(folder / f"{stem}_overlay.png", lambda file: _png(overlay, file)),
-        write_atomically(folder / f"{stem}.json", lambda file: file.write(record.encode())),
-    ]
-    return files + (_save_maps(result, folder, stem) if _has_maps(result) else [])
+    writers = itertools.chain(
+        [
+            lambda file: _png(labels, file),
+            lambda file: _png(overlay, file),
+            lambda file: file.write(record.encode()),
+        ],
+        _map_writers(result) if maps is not None else (),
+    )
+    pairs = zip(names, writers, strict=True)
+    return [results.write(name, write, result.source) for name, write in pairs]
+
+
+def names_of_answer(stem: str, maps: int | None = None) -> list[str]:
+    """Returns the names of a photo's files, in the order in which they are written.
+
+    Args:
+        stem: How they start.
+        maps: Masks whose maps are drawn; None without maps.
+    """
+    names = [f"{stem}_labels.png", f"{stem}_overlay.png", f"{stem}.json"]
+    if maps is None:
+        return names
+    grids = [f"{stem}_maps/mask_{number:03d}.png" for number in range(maps)]
+    return [*names, f"{stem}_maps.npz", *grids]
 
 
 def encode_labels(labels: Int[np.ndarray, "H W"], num_classes: int) -> Image.Image:
@@ -95,6 +128,7 @@ def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
     """Returns name, score and best alternatives of each given mask, ready for JSON.
 
     "name" is the best word, and "is_background" tells whether it is one of the background words.
+    "source" is the file and place of a mask that came from a file.
     """
     entries = []
     for number, label in enumerate(found.classes):
@@ -111,6 +145,8 @@ def describe_masks(found: Classification, top: int = 5) -> list[dict[str, Any]]:
                 "top": [{"name": name, "score": round(score, 6)} for name, score in best],
             }
         )
+    for entry, source in zip(entries, found.sources, strict=False):
+        entry["source"] = source
     return entries
 
 
@@ -132,19 +168,12 @@ def _png(picture: Image.Image, file: BinaryIO) -> None:
     picture.save(file, format="PNG")
 
 
-def _has_maps(result: Answer) -> bool:
-    return result.classification.maps is not None
-
-
-def _save_maps(result: Answer, folder: Path, stem: str) -> list[Path]:
-    """Writes the logits of all maps, and one grid of pictures per mask."""
+def _map_writers(result: Answer) -> Iterator[Callable[[BinaryIO], object]]:
+    """Yields what writes the logits of all maps, then one grid of pictures per mask."""
     found = result.classification
     arrays = {"maps": found.maps.astype(np.float16), "extent": np.array(found.extent)}
-    archive = folder / f"{stem}_maps.npz"
-    files = [write_atomically(archive, lambda file: np.savez_compressed(file, **arrays))]
+    yield lambda file: np.savez_compressed(file, **arrays)
     for entry, mask, maps in zip(describe_masks(found), result.masks, found.maps, strict=True):
         title = f"mask {entry['index']}: {entry['name']} {entry['score']:.2f}"
         grid = draw_maps(result.pixels, mask, maps, found.extent, title)
-        path = folder / f"{stem}_maps" / f"mask_{entry['index']:03d}.png"
-        files.append(write_atomically(path, lambda file, grid=grid: _png(grid, file)))
-    return files
+        yield lambda file, grid=grid: _png(grid, file)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -67,6 +69,7 @@ class Classification:
         areas: Pixels of each mask.
         maps: Activation map logits of each mask, if they were asked for.
         extent: Share of the maps' height and width that is photo; the rest is padding.
+        sources: File and place of each mask; empty where masks came from no file.
     """
 
     words: Words
@@ -74,6 +77,7 @@ class Classification:
     areas: Int[np.ndarray, " q"]
     maps: Float[np.ndarray, "q m h w"] | None = None
     extent: tuple[float, float] = (1.0, 1.0)
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -104,6 +108,8 @@ class Answer:
         settings: How scores became the answer.
         model: Name of the model.
         photo: Name of the photo's file, where it has one.
+        photo_file: The photo's file, where it has one.
+        masks_file: File or folder of the given masks, where they come from one.
     """
 
     prediction: Prediction
@@ -114,6 +120,17 @@ class Answer:
     settings: Settings
     model: str
     photo: str = ""
+    photo_file: Path | None = None
+    masks_file: Path | None = None
+
+    @property
+    def source(self) -> Path | str:
+        """The photo's file, or a hash of its pixels: what tells its results from others'."""
+        if self.photo_file is not None:
+            return self.photo_file
+        digest = hashlib.sha256(f"{self.pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return f"pixels {digest.hexdigest()[:16]}"
 
     @property
     def words(self) -> Words:

@@ -1,16 +1,17 @@
 """The friendly front: a model and words, applied to photos, with given masks or masks of its own.
 
-Works on arrays; `ovseg_jax.api` adds file names. Each photo is encoded once; masks and words may
+Photos and masks are checked here, whatever form they come in; `ovseg_jax.api` adds masks in files
+and several photos in one call. Each photo is encoded once; masks and words may
 change afterwards, and other words for the same masks need no tower at all.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
 
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.dense import dense_labels
@@ -23,6 +24,8 @@ from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.soft import list_masks, predict_soft
 from ovseg_jax.inference.tasks import predict, show_labels
 from ovseg_jax.inference.words import Words
+from ovseg_jax.inputs.photos import Photo, load_photo
+from ovseg_jax.masks.arrays import MaskArrays, hard_masks
 from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.typing import Prediction, Proposals
 from ovseg_jax.vocabulary.classes import carry_table
@@ -74,30 +77,45 @@ class Segmenter(NamedModel):
 
     # ---- images --------------------------------------------------------------------------
 
-    def encode(self, image: UInt8[np.ndarray, "H W 3"] | EncodedImage) -> EncodedImage:
-        """Runs the image tower; the result may stand for the image in every other call."""
-        return image if isinstance(image, EncodedImage) else self.engine.encode(image)
+    def encode(self, image: Photo | EncodedImage) -> EncodedImage:
+        """Runs the image tower; the result may stand for the image in every other call.
+
+        Args:
+            image: A file, a picture of Pillow or an array; see `ovseg_jax.inputs.photos`.
+
+        Raises:
+            ImageError: It cannot be used as a photo.
+        """
+        if isinstance(image, EncodedImage):
+            return image
+        photo = load_photo(image)
+        return dataclasses.replace(
+            self.engine.encode(photo.pixels), name=photo.name, path=photo.path
+        )
 
     def classify(
         self,
-        image: UInt8[np.ndarray, "H W 3"] | EncodedImage,
-        masks: Bool[np.ndarray, "q _H _W"],
+        image: Photo | EncodedImage,
+        masks: MaskArrays,
         *,
         with_maps: bool = False,
     ) -> Classification:
         """Names each mask.
 
         Args:
-            image: RGB pixels, or what `encode` returned.
-            masks: Hard masks at the photo's size; none, empty and full ones are all right.
+            image: A photo, or what `encode` returned.
+            masks: Hard masks at the photo's size, [masks, H, W] or in another form of
+                `ovseg_jax.masks.arrays`; none, empty and full ones are all right.
             with_maps: Also return the activation maps of methods that have them.
 
         Raises:
-            SegmenterError: No vocabulary yet, masks of another size, or no maps to return.
+            ImageError: The photo cannot be used.
+            MasksError: The masks cannot, or are of another size.
+            SegmenterError: No vocabulary yet, or no maps to return.
         """
         words = self._checked_words()
         encoded = self.encode(image)
-        _check_masks(masks, encoded.size)
+        masks = hard_masks(masks, encoded.size)
         probabilities, maps = self.engine.score(encoded, masks, self._text, with_maps)
         if with_maps and len(masks) and maps is None:
             raise _no_maps(self.parts)
@@ -114,8 +132,8 @@ class Segmenter(NamedModel):
 
     def segment(
         self,
-        image: UInt8[np.ndarray, "H W 3"] | EncodedImage,
-        masks: Bool[np.ndarray, "q _H _W"] | None = None,
+        image: Photo | EncodedImage,
+        masks: MaskArrays | None = None,
         task: Task = "semantic",
         *,
         min_score: float | None = None,
@@ -124,9 +142,9 @@ class Segmenter(NamedModel):
         """Names each mask and paints the answer at the photo's size, exactly along given masks.
 
         Args:
-            image: RGB pixels, or what `encode` returned.
-            masks: Hard masks at the photo's size; they may overlap. None for masks of the model's
-                own generator or of its proposer, or for none at all if the model names pixels.
+            image: A photo, or what `encode` returned.
+            masks: As for `classify`; they may overlap. None for masks of the model's own generator
+                or of its proposer, or for none at all if the model names pixels.
             task: "semantic": each pixel takes the class with the largest sum of probability over
                 its masks. "panoptic": the most certain mask owns the pixel. "instance": the best
                 pairs of mask and class.
@@ -134,8 +152,8 @@ class Segmenter(NamedModel):
             with_maps: Also keep activation maps.
 
         Raises:
-            SegmenterError: As for `classify`; or no such task; or instances of stuff only; or no
-                masks and no generator.
+            ImageError, MasksError, SegmenterError: As for `classify`; the last also for no such
+                task, instances of stuff only, or no masks and no generator.
         """
         settings = Settings.of(self.parts.inference, task, min_score)
         words = self._checked_words()
@@ -152,6 +170,7 @@ class Segmenter(NamedModel):
         elif masks is None:
             prediction, found, masks = self._segment_own(encoded, things, settings, with_maps)
         else:
+            masks = hard_masks(masks, encoded.size)
             found = self.classify(encoded, masks, with_maps=with_maps)
             prediction = predict(found, masks, things, settings)
         return Segmentation(
@@ -162,6 +181,8 @@ class Segmenter(NamedModel):
             is_thing=things,
             settings=settings,
             model=self.parts.name,
+            photo=encoded.name,
+            photo_file=encoded.path,
         )
 
     # ---- inner parts ---------------------------------------------------------------------
@@ -224,16 +245,3 @@ class Segmenter(NamedModel):
 def _no_maps(parts: ModelParts) -> SegmenterError:
     kind = type(parts.method).__name__
     return SegmenterError(f"{kind} has no activation maps; --save-maps needs Mask-Adapter")
-
-
-def _check_masks(masks: np.ndarray, size: tuple[int, int]) -> None:
-    if masks.dtype != bool or masks.ndim != 3:
-        raise SegmenterError(
-            f"masks are {masks.dtype} of shape {masks.shape}; expected booleans [masks, H, W]"
-        )
-    if masks.shape[1:] != size:
-        found, wanted = (f"{s[1]} x {s[0]}" for s in (masks.shape[1:], size))
-        raise SegmenterError(
-            f"masks are {found} pixels and the photo, upright, is {wanted}; give masks of the "
-            "photo's own size"
-        )

@@ -1,40 +1,28 @@
-"""Finding, preparing and opening the TFDS builders of the top-level `data/` folder.
-
-Records are prepared as ArrayRecord files, so that any example can be read by its number: the
-training stream needs that to be a pure function of (seed, step).
-"""
+"""Opening a split of a data set, and decoding its records."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegError
-
-# TensorFlow only reads data here; its notes about processors would drown ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
-
-class DataError(OvsegError, ValueError):
-    """A data set is missing or is not what its config says."""
+from ovseg_jax.inputs.builders import DataError, load_builder
+from ovseg_jax.inputs.labels import Labelled
 
 
 def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
     """Opens a split for random access, preparing the data set the first time.
 
     Returns:
-        A sequence of examples: "image" and "segment_ids" as encoded bytes, "categories" int64
-        [segments], "captions" [texts] as bytes, "file_name" bytes.
+        A sequence of examples: "image" and "segment_ids" as encoded bytes, "categories" int32
+        [segments] as positions in `data.vocabulary`, "captions" [texts] as bytes, "file_name"
+        bytes.
 
     Raises:
-        DataError: The data set or the split does not exist, or the split is empty.
+        DataError: The data set or the split does not exist, the split is empty, or the vocabulary
+            lacks a class of the data set.
     """
     import tensorflow_datasets as tfds
 
@@ -49,6 +37,7 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
         ) from None
     if not len(source):
         raise DataError(f"data.split: {data.split!r} of {data.name} holds no example")
+    source = Labelled(source, data)
     return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
 
 
@@ -78,64 +67,6 @@ class Subset(Sequence):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self._source[int(self.numbers[index])]
-
-
-def load_builder(data: DataConfig) -> Any:
-    """Returns the prepared builder of `data.name`.
-
-    A builder that reads a folder of the user's own keeps the records of every folder apart: its
-    module offers `config_of_folder(root, name)`, which names them after the folder's content.
-
-    Raises:
-        DataError: There is no such builder or config, or its files are missing or damaged.
-    """
-    import tensorflow_datasets as tfds
-
-    module_name = f"data.{data.name}.{data.name}_dataset_builder"
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not module_name.startswith(str(error.name)):
-            raise
-        raise DataError(
-            f"data.name: no builder {module_name}; run from a checkout of the repository, whose "
-            "data/ folder holds one folder per data set"
-        ) from None
-    arguments = {"file_format": "array_record"}
-    if data.prepared:
-        arguments["data_dir"] = data.prepared
-    with _naming_the_root(data):
-        arguments["config"] = _builder_config(module, data)
-        builder = module.Builder(**arguments)
-        download = tfds.download.DownloadConfig(manual_dir=data.root or None)
-        builder.download_and_prepare(download_config=download, file_format="array_record")
-    return builder
-
-
-def _builder_config(module: Any, data: DataConfig) -> Any:
-    """Returns the builder config by name or as an object; None takes the builder's first."""
-    if hasattr(module, "config_of_folder"):
-        return module.config_of_folder(data.root, data.config)
-    known = module.Builder.builder_configs
-    if data.config and data.config not in known:
-        raise DataError(
-            f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
-        )
-    return data.config or None
-
-
-@contextlib.contextmanager
-def _naming_the_root(data: DataConfig) -> Iterator[None]:
-    """Turns complaints about files that are missing or damaged into a `DataError`."""
-    from data.manual_files import ManualFileError
-
-    try:
-        yield
-    except (ManualFileError, AssertionError) as error:
-        # TFDS asserts that the folder exists, with the builder's instructions in the message.
-        if isinstance(error, AssertionError) and "Manual directory" not in str(error):
-            raise
-        raise DataError(f"data.root: {data.root or 'not given'}: {error}") from error
 
 
 def decode(example: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -2,7 +2,8 @@
 
 * EXIF orientation is applied, so height and width are those of the photo as displayed.
 * Grey and palette pictures become RGB. Transparency is laid over white.
-* Sixteen-bit grey is scaled to eight bits (65535 becomes 255).
+* Grey and colours of more than eight bits, and fractions, are scaled by the rule of
+  `ovseg_jax.inputs.depth`, which warns where the range had to be guessed.
 * CMYK is converted by Pillow's formula; embedded colour profiles are not used.
 * Of animations and multi-page files the first picture counts.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -18,17 +21,17 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.inputs.decoders import open_picture
+from ovseg_jax.inputs.pictures import read_picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded (Pillow's limit against bombs)."""
-
-
-class ImageError(OvsegError, ValueError):
-    """A picture that cannot be used; the message names the file and the remedy."""
+MANY_PIXELS, PIXELS_PER_BYTE = 40_000_000, 250
+"""From so many pixels on, a file must hold a byte for so many of them."""
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,15 +42,17 @@ class LoadedImage:
         pixels: RGB.
         height: Height in pixels as displayed.
         width: Width in pixels as displayed.
-        path: The file.
+        path: The file; None where the photo came as an array or a picture in memory.
         turned: Whether EXIF orientation swapped height and width of the stored picture.
+        name: The file's name, of pictures in memory too; empty where there is no file.
     """
 
     pixels: UInt8[np.ndarray, "H W 3"]
     height: int
     width: int
-    path: Path
+    path: Path | None = None
     turned: bool = False
+    name: str = ""
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
@@ -58,41 +63,63 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> LoadedImage
         max_pixels: Larger pictures are refused.
 
     Raises:
-        ImageError: The file is missing, no picture, damaged, cut off, or too large.
+        ImageError: The file is missing, no picture, damaged, cut off, too large, or its range is
+            not known; or it is an address on the web.
     """
-    path = Path(path)
-    with _explained(path), _without_bomb_limit(), Image.open(path) as file:
-        _check_size(file, path, max_pixels)
-        file.load()
-        upright = _upright(file)
-        pixels = np.ascontiguousarray(_to_rgb(upright, path))
-        turned = upright.size != file.size
-    return LoadedImage(pixels, *pixels.shape[:2], path=path, turned=turned)
+    name, path = os.fspath(path), Path(path)
+    if is_address(name):
+        raise ImageError(address_refused(name))
+    with _explained(path), _without_bomb_limit(), open_picture(path) as file:
+        _check_size(file, str(path), max_pixels)
+        _check_density(file, path)
+        pixels, turned = read_picture(file, str(path))
+    return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
 
 
-def list_images(path: str | Path) -> list[Path]:
-    """Returns the photo itself, or the photos of a folder in the order of their names.
+def take_picture(picture: Image.Image, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+    """Takes a picture of Pillow as a photo, upright by its EXIF data as a file would be.
 
     Raises:
-        ImageError: Nothing is there, or the folder holds no picture.
+        ImageError: It is damaged or too large, or its range is not known.
     """
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise ImageError(f"{path}: no such file or folder; give a photo or a folder of photos")
-    found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
-    if not found:
-        count = sum(1 for _ in path.iterdir())
-        raise ImageError(
-            f"{path}: the folder holds no picture ({count} other entries); "
-            f"accepted are {' '.join(SUFFIXES)}"
+    file = getattr(picture, "filename", "") or ""
+    path = Path(os.fsdecode(file))
+    name = path.name or "photo"
+    with _explained(name), _without_bomb_limit():
+        _check_size(picture, name, max_pixels)
+        pixels, turned = read_picture(picture, name)
+    return loaded(pixels, name, turned=turned, name=path.name)
+
+
+def loaded(
+    pixels: UInt8[np.ndarray, "H W 3"],
+    what: str,
+    *,
+    path: Path | None = None,
+    turned: bool = False,
+    name: str = "",
+) -> LoadedImage:
+    """Makes a photo of its pixels, and warns where they look like a mask."""
+    if pixels.max() == 1:
+        warn(
+            f"{what}: holds no value but 0 and 1 and so is black; of a photo with values from 0 to "
+            "1 pass fractions (float), of a mask give it as a mask"
         )
-    return found
+    return LoadedImage(pixels, *pixels.shape[:2], path=path, turned=turned, name=name)
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address such as https://..., and no file here."""
+    return bool(ADDRESS.match(name)) and not os.path.lexists(name)
+
+
+def address_refused(name: str) -> str:
+    """Says that nothing is fetched."""
+    return f"{name}: is an address, and nothing is fetched; download the photo and give its file"
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path | str) -> Iterator[None]:
     """Turns what Pillow and the file system raise into one kind of error with a remedy."""
     try:
         yield
@@ -110,10 +137,12 @@ def _explained(path: Path) -> Iterator[None]:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
         ) from None
+    except MemoryError:
+        raise ImageError(f"{path}: needs more memory than there is; make it smaller") from None
 
 
-def _describe(path: Path) -> str:
-    size = path.stat().st_size
+def _describe(path: Path | str) -> str:
+    size = Path(path).stat().st_size
     return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
 
 
@@ -123,13 +152,14 @@ def _without_bomb_limit() -> Iterator[None]:
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is not the user's concern
+            # Odd metadata is not the user's concern; our own warnings are.
+            warnings.filterwarnings("ignore", module="PIL")
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _check_size(file: Image.Image, path: Path, max_pixels: int) -> None:
+def _check_size(file: Image.Image, path: str, max_pixels: int) -> None:
     width, height = file.size
     if width * height > max_pixels:
         raise ImageError(
@@ -138,29 +168,11 @@ def _check_size(file: Image.Image, path: Path, max_pixels: int) -> None:
         )
 
 
-def _upright(file: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(file)
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error, ZeroDivisionError):
-        return file  # damaged EXIF data says nothing about orientation
-
-
-def _to_rgb(file: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    if file.mode.startswith("I") or file.mode == "F":
-        return np.repeat(_eight_bits(np.asarray(file), file.mode, path)[..., None], 3, axis=-1)
-    if file.has_transparency_data:
-        layer = file.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return np.asarray(Image.alpha_composite(white, layer).convert("RGB"))
-    return np.asarray(file.convert("RGB"))
-
-
-def _eight_bits(values: np.ndarray, mode: str, path: Path) -> UInt8[np.ndarray, "H W"]:
-    """Scales sixteen-bit grey; wider pixels have no agreed range, so they are refused."""
-    whole = mode != "F" and values.min(initial=0) >= 0 and values.max(initial=0) <= 65535
-    if not whole:
+def _check_density(file: Image.Image, path: Path) -> None:
+    """Refuses a few bytes that become gigabytes: no large photo is that plain."""
+    pixels, size = file.size[0] * file.size[1], path.stat().st_size
+    if pixels > max(MANY_PIXELS, PIXELS_PER_BYTE * size):
         raise ImageError(
-            f"{path}: pixels of type {mode!r} from {values.min():g} to {values.max():g} have no "
-            "agreed range; convert the picture to 8 or 16 bits"
+            f"{path}: its {size / 1e6:.1f} megabytes announce {pixels / 1e6:.0f} megapixels, which "
+            "no photo does; it is damaged or made to fill the memory"
         )
-    return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

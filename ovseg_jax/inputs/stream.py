@@ -8,6 +8,7 @@ and its whole state is the number of the next step: restoring costs nothing.
 from __future__ import annotations
 
 import atexit
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -45,11 +46,29 @@ class Stream(Iterator[Batch]):
         atexit.unregister(self.close)
 
     def __next__(self) -> Batch:
-        """Returns the next batch, laid out over all devices."""
-        arrays = next(self._local_batches)
+        """Returns the next batch, laid out over all devices.
+
+        Raises:
+            DataError: A record cannot be read, or is not what its data set says.
+        """
+        arrays = self._read()
         self.position += 1
         place = jax.make_array_from_process_local_data
         return Batch(**{name: place(self._sharding, array) for name, array in arrays.items()})
+
+    def _read(self) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        try:
+            return next(self._local_batches)
+        except tf.errors.OpError as error:
+            raise DataError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the reader raised, out of TensorFlow's report of it, which ends in a traceback."""
+    first = str(error).splitlines()[0]
+    return re.sub(r"^\{\{.*?\}\} ", "", first).removeprefix(f"{DataError.__name__}: ")
 
 
 def train_stream(

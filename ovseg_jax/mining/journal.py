@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ovseg_jax.disk.journal import Entry, FolderJournal, append_journal
 from ovseg_jax.errors import OvsegError
 
 try:
@@ -39,6 +40,19 @@ def photos_of(shard: int, shards: int, count: int) -> range:
     return range(shard - 1, count, shards)
 
 
+def check_owner(path: Path) -> None:
+    """Refuses a file that is not ours: to append to it, or to cut its end, would alter it.
+
+    Raises:
+        JournalError: Names it.
+    """
+    if os.path.lexists(path) and not FolderJournal(path.parent).entries_of(path.name):
+        raise JournalError(
+            f"{path} exists and was not written by ovseg; choose another --out, or move that file "
+            "away"
+        )
+
+
 class Journal:
     """The journal of one shard, open for more.
 
@@ -59,9 +73,11 @@ class Journal:
         """Opens and locks the file and cuts off a torn line.
 
         Raises:
-            JournalError: Another process has it open, or a line is damaged.
+            JournalError: Another process has it open, a line is damaged, or the file is not ours.
         """
+        check_owner(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        append_journal(self.path.parent, [Entry(self.path.name)])
         self._file = open(self.path, "a+b")
         try:
             self._lock()

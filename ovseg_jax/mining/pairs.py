@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.atomic import write_atomically
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.mining.journal import Record
 
@@ -45,19 +45,23 @@ class Source:
     records: Callable[[], Iterable[Record]]
 
 
-def write_pairs(folder: Path, sources: list[Source], min_count: int = 1) -> Record:
+def write_pairs(
+    folder: Path, sources: list[Source], min_count: int = 1, *, overwrite: bool = False
+) -> Record:
     """Writes the files of a finished folder.
 
     Args:
         folder: Where to.
         sources: Complete runs; their pairs are concatenated.
         min_count: Nouns with fewer pairs are left out.
+        overwrite: Also replace our own files that were altered.
 
     Returns:
         The statistics.
 
     Raises:
         PairsError: No pair is left.
+        OutputError: A file is there that may not be replaced, or the disk refuses.
     """
     counts: Counter[str] = Counter()
     for _, pair in _all_pairs(sources):
@@ -78,10 +82,12 @@ def write_pairs(folder: Path, sources: list[Source], min_count: int = 1) -> Reco
 
     ordered = sorted(kept, key=lambda noun: (-kept[noun], noun))
     settings = [source.settings for source in sources]
-    write_atomically(folder / PAIRS, write_lines)
-    _write_json(folder / SOURCES, settings)
-    _write_json(folder / VOCABULARY, {"classes": [{"names": [noun]} for noun in ordered]})
-    _write_json(folder / STATISTICS, statistics)
+    results = OutputFolder(folder, overwrite=overwrite)
+    results.claim((PAIRS, SOURCES, VOCABULARY, STATISTICS))
+    results.write(PAIRS, write_lines)
+    _write_json(results, SOURCES, settings)
+    _write_json(results, VOCABULARY, {"classes": [{"names": [noun]} for noun in ordered]})
+    _write_json(results, STATISTICS, statistics)
     return statistics
 
 
@@ -169,6 +175,6 @@ def _checked(line: bytes, where: str) -> Record:
     return pair
 
 
-def _write_json(path: Path, content: Any) -> None:
+def _write_json(results: OutputFolder, name: str, content: Any) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    results.write(name, lambda file: file.write(text.encode()))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax import build
 from ovseg_jax.config import DataConfig
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.instance import harden
 from ovseg_jax.inference.segmenter import Segmenter
-from ovseg_jax.inputs.images import list_images, read_image
+from ovseg_jax.inputs.images import read_image
+from ovseg_jax.inputs.listing import list_images
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.mining.captions import CaptionError, Captions
 from ovseg_jax.mining.settings import text_key
-from ovseg_jax.models.generators.files import read_masks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +92,11 @@ class DatasetPhotos:
 
     Attributes:
         folder: Where the files of its photos lie; empty if they have none.
+        names: Empty; a photo's name is known when it is decoded.
         key: Identifies them.
     """
+
+    names: tuple[str, ...] = ()
 
     def __init__(
         self, data: DataConfig, folder: Path | None, captions: Captions | None, per_photo: int
@@ -110,11 +113,13 @@ class DatasetPhotos:
             ovseg_jax.inputs.datasets.DataError: The data set is missing or damaged.
         """
         from ovseg_jax.inputs.datasets import open_split
+        from ovseg_jax.inputs.labels import class_list
 
         self.folder = folder or (Path(data.root) if data.root else None)
         self._examples, self._captions, self._per_photo = open_split(data), captions, per_photo
-        self._names = build.vocabulary(data.vocabulary).names
-        parts = (data.name, data.config, data.split, data.vocabulary)
+        classes = class_list(data)
+        self._names = classes.names
+        parts = (data.name, data.config, data.split, data.vocabulary or classes.name)
         self.key = f"{len(self)} of {' '.join(filter(None, parts))}"
 
     def __len__(self) -> int:
@@ -149,12 +154,18 @@ def masks_of_dataset(photo: Photo) -> NamedMasks:
     return photo.masks
 
 
-def masks_of_files(path: Path) -> MaskSource:
-    """Returns a source that reads files as `ovseg segment --masks` does."""
+def masks_of_files(path: Path, photos: Sequence[str] = ()) -> MaskSource:
+    """Returns a source that reads files as `ovseg segment --masks` does.
+
+    Args:
+        path: File or folder.
+        photos: Names of all photos that are mined, so that no masks serve two of them.
+    """
+    files = MaskFiles(path, tuple(map(Path, photos)))
 
     def read(photo: Photo) -> NamedMasks:
         try:
-            found = read_masks(path, photo.name, *photo.pixels.shape[:2])
+            found = files.read(photo.name, *photo.pixels.shape[:2])
         except ValueError as error:
             raise MaskFileError(str(error)) from error
         return NamedMasks(found.masks, found.names)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.atomic import write_atomically
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
 
 FILE, FORMAT = "settings.json", 1
@@ -30,7 +30,7 @@ def settle(folder: Path, record: Mapping[str, Any]) -> None:
     """
     path = folder / FILE
     if not path.exists():
-        write_atomically(path, lambda file: file.write(_json(record)))
+        OutputFolder(folder).write(FILE, lambda file: file.write(_json(record)))
     before = read_settings(folder)
     if changed := differences(before, record):
         raise SettingsError(

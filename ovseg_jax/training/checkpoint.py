@@ -1,10 +1,11 @@
-"""Orbax checkpoints behind four verbs: open, restore, save, wait.
+"""Orbax checkpoints of a run, each with hashes that are checked before it is used.
 
 A run's directory:
 
-    config.json              the resolved config
+    config.json              the config of its first step; changes.jsonl holds later changes
     frozen/                  parameters that never change, written once
-    checkpoints/<step>/      state (trainable part and moments), data position, config
+    checkpoints/<step>/      state (trainable part and moments), data position, config, hashes
+    checkpoints/damaged-*/   what was found damaged, set aside
 
 Orbax writes to a temporary name and renames, so a killed run leaves the last whole checkpoint.
 """
@@ -18,9 +19,14 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.training import frozen, integrity
+from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
+
+FOLDER = "checkpoints"
 
 
 class CheckpointError(OvsegError, RuntimeError):
@@ -32,13 +38,15 @@ class Run:
 
     def __init__(self, workdir: Path, config: CheckpointConfig, description: dict[str, Any]):
         """Opens a run's directory; use `open_run`."""
-        self._workdir = workdir
+        self._workdir, self._folder = workdir, workdir / FOLDER
         self._every = config.every_steps
         self._description = description
+        self._saving, self._frozen_hash = 0, ""
+        hashes = ocp.options.AsyncOptions(post_finalization_callback=self._write_hashes)
         self._manager = ocp.CheckpointManager(
-            workdir / "checkpoints",
+            self._folder,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=config.keep, enable_async_checkpointing=True
+                max_to_keep=config.keep, enable_async_checkpointing=True, async_options=hashes
             ),
         )
 
@@ -49,35 +57,48 @@ class Run:
 
         Raises:
             CheckpointError: The directory holds a run whose parameters differ.
+            ovseg_jax.training.frozen.FrozenError: The frozen part is damaged.
         """
         step = self._manager.latest_step()
         if step is None:
+            self._frozen_hash = frozen.value_hash(state.frozen)
             self._write_frozen(state)
             return state, 0
+        self._compare(step, state)
         shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, _moving(state))
         arguments = ocp.args.Composite(
             state=ocp.args.StandardRestore(shapes), data=ocp.args.JsonRestore()
         )
         try:
             restored = self._manager.restore(step, args=arguments)
-            frozen = self._read_frozen(state)
         except (ValueError, KeyError, FileNotFoundError) as error:
-            raise CheckpointError(
-                f"{self._workdir}: checkpoint {step} does not fit this config: {error}; "
-                "use another work directory or the config that is stored there"
-            ) from error
-        return state.replace(**restored.state, frozen=frozen), int(restored.data["position"])
+            raise self._unfit(step, str(error)) from error
+        self._frozen_hash = restored.data.get("frozen", "")
+        kept = frozen.restore(self._workdir, state.frozen, self._frozen_hash)
+        return state.replace(**restored.state, frozen=kept), int(restored.data["position"])
 
-    def save_if_due(self, state: TrainState, number: int, position: int, last: bool) -> None:
-        """Starts saving at every `every_steps`-th step and at the last one."""
-        if not (last or number % self._every == 0) or self._manager.latest_step() == number:
+    def newest(self) -> int | None:
+        """Returns the step of the newest checkpoint, behind the one that is being written."""
+        self.wait()
+        return self._manager.latest_step()
+
+    def is_due(self, number: int) -> bool:
+        """Whether the config wants a checkpoint of this step."""
+        return number % self._every == 0
+
+    def save(self, state: TrainState, number: int, position: int) -> None:
+        """Starts saving in the background, unless this step is saved already."""
+        if self._manager.latest_step() == number:
             return
+        data = {"position": position, "frozen": self._frozen_hash}
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(_moving(state)),
-            data=ocp.args.JsonSave({"position": position}),
+            data=ocp.args.JsonSave(data),
             config=ocp.args.JsonSave(self._description),
         )
         try:
+            self._manager.wait_until_finished()
+            self._saving = number
             self._manager.save(number, args=arguments, force=True)
         except (OSError, ValueError) as error:
             raise self._failure(number, error) from error
@@ -94,6 +115,35 @@ class Run:
         except (OSError, ValueError) as error:
             raise self._failure(self._manager.latest_step(), error) from error
 
+    def finish_saving(self) -> None:
+        """Waits for a save under way while another error ends the run; says what failed."""
+        try:
+            self.wait()
+        except CheckpointError as error:
+            say(str(error))
+
+    def _write_hashes(self) -> None:
+        """Called by Orbax on one host, when all files are written and not yet in their place."""
+        found = list(self._folder.glob(f"{self._saving}{integrity.UNFINISHED}*"))
+        if len(found) != 1:
+            raise CheckpointError(f"{self._folder}: no files of checkpoint {self._saving} found")
+        integrity.write_hashes(found[0])
+
+    def _compare(self, step: int, state: TrainState) -> None:
+        """Refuses parameters of other names or shapes than those of the checkpoint."""
+        try:
+            folder = self._manager.directory / str(step) / "state"
+            stored = ocp.StandardCheckpointHandler().metadata(folder)
+            trees.compare(stored["trainable"], state.trainable, f"checkpoint {step}")
+        except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
+            raise self._unfit(step, str(error)) from error
+
+    def _unfit(self, step: int, why: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self._workdir}: checkpoint {step} does not fit this config: {why}; "
+            "use another work directory or the config that is stored there"
+        )
+
     def _failure(self, number: int | None, error: Exception) -> CheckpointError:
         free = shutil.disk_usage(self._workdir).free / 2**20
         return CheckpointError(
@@ -102,28 +152,45 @@ class Run:
         )
 
     def _write_frozen(self, state: TrainState) -> None:
-        if not state.frozen:
-            return
-        with ocp.StandardCheckpointer() as checkpointer:
-            try:
-                checkpointer.save(self._workdir / "frozen", state.frozen, force=True)
-                checkpointer.wait_until_finished()
-            except (OSError, ValueError) as error:
-                raise self._failure(0, error) from error
-
-    def _read_frozen(self, state: TrainState) -> dict:
-        if not state.frozen:
-            return {}
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, state.frozen)
-        with ocp.StandardCheckpointer() as checkpointer:
-            return checkpointer.restore(self._workdir / "frozen", shapes)
+        try:
+            frozen.write(self._workdir, state.frozen)
+        except (OSError, ValueError) as error:
+            raise self._failure(0, error) from error
 
 
-def open_run(workdir: Path, config: CheckpointConfig, description: dict[str, Any]) -> Run:
-    """Opens or creates a run's directory; `description` is the resolved config as JSON."""
-    workdir = workdir.absolute()
-    workdir.mkdir(parents=True, exist_ok=True)
+def open_run(
+    workdir: Path, config: CheckpointConfig, description: dict[str, Any], *, trust: bool = False
+) -> Run:
+    """Opens a run's directory, with the newest whole checkpoint as its newest.
+
+    Args:
+        workdir: Absolute; this process must be the only one that trains there.
+        config: When to save, and how many to keep.
+        description: The resolved config as JSON.
+        trust: Also go on from a checkpoint without hashes.
+
+    Raises:
+        ovseg_jax.training.integrity.IntegrityError: All checkpoints are damaged.
+    """
+    if jax.process_index() == 0:
+        integrity.clear_unfinished(workdir)
+        integrity.clear_unfinished(workdir / FOLDER)
+        _set_damaged_aside(workdir / FOLDER, trust)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices("damaged checkpoints set aside")
     return Run(workdir, config, description)
+
+
+def _set_damaged_aside(folder: Path, trust: bool) -> None:
+    step, damaged = integrity.newest_intact(folder, trust=trust)
+    for number, wrong in damaged.items():
+        place = integrity.set_aside(folder / str(number))
+        say(f"checkpoint {number} is damaged: {wrong}; it was set aside as {place}")
+    if damaged:
+        lost = max(damaged) - (step or 0)
+        say(f"checkpoint {step} is whole: {lost} steps are lost and will be done again")
 
 
 def _moving(state: TrainState) -> dict[str, Any]:

@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import jax
 
 from ovseg_jax import build
-from ovseg_jax.atomic import write_atomically
-from ovseg_jax.config import Config
+from ovseg_jax.config import Config, EvaluationConfig
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.training.report import Report
+from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Params
+
+FOLDER = "evaluations"
+
+
+class _Stopped(Exception):
+    """Leaves an evaluation that nobody waits for; never seen outside of this file."""
 
 
 class Evaluations:
     """The evaluations that a config asks for, each with its own rhythm."""
 
-    def __init__(self, config: Config, method: object, workdir: Path):
+    def __init__(self, config: Config, method: object, workdir: Path, stop: StopRequest):
         """Prepares them; results go to `workdir/evaluations/<name>_<step>.json`."""
-        self._config, self._folder = config, workdir / "evaluations"
+        self._config, self._workdir, self._stop = config, workdir, stop
         self._suites = [
             (item, Suite(item, config.model, method)) for item in build.evaluations(config)
         ]
 
-    def run_if_due(self, number: int, params: Params, report: Report) -> None:
-        """Runs what is due after step `number` and was not done before, and reports it."""
-        for item, suite in self._suites:
-            rhythm = item.every_steps or self._config.num_steps
-            path = self._folder / f"{item.name}_{number}.json"
-            last = number == self._config.num_steps
-            if path.exists() or not (last or number % rhythm == 0):
-                continue
-            table, card = suite.run(params, f"{self._folder.parent.name}, step {number}")
+    def are_due(self, number: int) -> bool:
+        """Whether something is due behind step `number` and was not done before."""
+        return any(self._due(number))
+
+    def run_if_due(self, number: int, params: Params, report: Report) -> bool:
+        """Runs what is due behind step `number` and was not done before, and reports it.
+
+        Returns:
+            Whether all of it is done. One that is left because of a request to stop writes
+            nothing, and the next run starts it again.
+        """
+        for item, suite in self._due(number):
+            try:
+                name = f"{self._workdir.name}, step {number}"
+                table, card = suite.run(params, name, on_batch=self._leave_if_asked)
+            except _Stopped:
+                return False
             text = protocol.to_json(card, table).encode()
-            write_atomically(path, lambda file, text=text: file.write(text))
+            results = OutputFolder(self._workdir / FOLDER)
+            file_name = result_file(self._workdir, item, number).name
+            results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
             report.evaluation(number, {f"{item.name}/{key}": v for key, v in table.items()})
+        return True
+
+    def _due(self, number: int) -> Iterator[tuple[EvaluationConfig, Suite]]:
+        last = number == self._config.num_steps
+        for item, suite in self._suites:
+            due = last or number % (item.every_steps or self._config.num_steps) == 0
+            if due and not result_file(self._workdir, item, number).exists():
+                yield item, suite
+
+    def _leave_if_asked(self, _: Any) -> None:
+        if self._stop.requested and jax.process_count() == 1:  # several hosts leave together
+            raise _Stopped
+
+
+def result_file(workdir: Path, item: EvaluationConfig, number: int) -> Path:
+    """Where the scores of an evaluation behind a step are written."""
+    return workdir / FOLDER / f"{item.name}_{number}.json"

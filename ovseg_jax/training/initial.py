@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 from ovseg_jax import trees
 from ovseg_jax.config import Config
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import load_weights
+from ovseg_jax.weights import load_weights, stored_shapes
 
 NOWHERE = "init_from (empty)"
 """What messages call the source of parameters that have none."""
@@ -37,14 +36,30 @@ def load_initial(params: Params, shardings: Params, config: Config) -> Params:
     """
     _check_patterns(trees.flatten(params), config)
     values: dict[str, Any] = {}
-    for source in dict.fromkeys((config.init_from, *(place for _, place in config.init_parts))):
-        values |= _part_of(source, trees.flatten(params), config)
+    for source in _sources(config):
+        values |= _part_of(source, trees.flatten(params), config, _stored)
     return jax.tree.map(
         lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),
         trees.unflatten(values),
         params,
         shardings,
     )
+
+
+def check_initial(shapes: Params, config: Config) -> None:
+    """Compares what the sources hold with the model, by names and shapes alone.
+
+    Args:
+        shapes: Of all parameters of the model.
+        config: Names the sources.
+
+    Raises:
+        trees.TreeError: See `load_initial`.
+        ovseg_jax.weights.WeightsError: A source is no weights directory.
+    """
+    _check_patterns(trees.flatten(shapes), config)
+    for source in _sources(config):
+        _part_of(source, trees.flatten(shapes), config, stored_shapes)
 
 
 def source_of(path: str, config: Config) -> str:
@@ -62,10 +77,23 @@ def _check_patterns(wanted: Mapping[str, Any], config: Config) -> None:
         raise trees.TreeError(trees.listing("init_parts decide no parameter of the model", lines))
 
 
-def _part_of(source: str, wanted: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """Returns {path: value} of the parameters that belong to a source."""
+def _sources(config: Config) -> list[str]:
+    return list(dict.fromkeys((config.init_from, *(place for _, place in config.init_parts))))
+
+
+def _stored(source: str) -> dict[str, Any]:
+    return trees.flatten(load_weights(source)[1])
+
+
+def _part_of(
+    source: str,
+    wanted: Mapping[str, Any],
+    config: Config,
+    read: Callable[[str], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Returns {path: what `read` returns} of the parameters that belong to a source."""
     expected = {path: leaf for path, leaf in wanted.items() if source_of(path, config) == source}
-    loaded = trees.flatten(load_weights(Path(source))[1]) if source else {}
+    loaded = read(source) if source else {}
     given = {path: value for path, value in loaded.items() if source_of(path, config) == source}
     if source and not given.keys() & expected.keys():
         raise trees.TreeError(f"{source} gives no parameter of the model: leave it out")

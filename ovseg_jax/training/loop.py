@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import jax
 
-from ovseg_jax import build, configs_io
+from ovseg_jax import build, configs_io, devices
 from ovseg_jax.config import Config
-from ovseg_jax.inputs.stream import train_stream
-from ovseg_jax.training import checkpoint, sharding, state, step
+from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.inputs.stream import Stream, train_stream
+from ovseg_jax.training import (
+    checkpoint,
+    finished,
+    preflight,
+    record,
+    run_folder,
+    sharding,
+    state,
+    step,
+)
 from ovseg_jax.training.evaluations import Evaluations
-from ovseg_jax.training.report import Report
+from ovseg_jax.training.keeper import Keeper
+from ovseg_jax.training.report import Report, say
+from ovseg_jax.training.stopping import StopRequest
+from ovseg_jax.typing import Text
+from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
 from ovseg_jax.weights import save_weights
 
 
-def train(config: Config, workdir: Path) -> state.TrainState:
-    """Trains to `config.num_steps`, going on from the newest checkpoint in `workdir`.
+def train(
+    config: Config, workdir: Path, *, stop: StopRequest | None = None, resume_anyway: bool = False
+) -> state.TrainState:
+    """Trains to `config.num_steps`, going on from the newest whole checkpoint in `workdir`.
 
     Without steps nothing is read from the training data: the parameters that the config joins are
     written, and what it asks for is evaluated.
@@ -28,58 +45,106 @@ def train(config: Config, workdir: Path) -> state.TrainState:
         config: The experiment.
         workdir: Where checkpoints, numbers, the resolved config and, at the end, `weights/` go;
             safe to kill at any time and to call again.
+        stop: Asked behind every step whether to save and end.
+        resume_anyway: Go on even where fields differ that change the model or the stream, or
+            from a checkpoint without hashes.
 
     Returns:
         The final state.
+
+    Raises:
+        ovseg_jax.training.record.RecordError: The folder holds a run of another config.
+        ovseg_jax.training.run_folder.BusyError: Another process trains there.
+        ovseg_jax.training.health.DivergenceError: A loss or gradient is not finite.
+        ovseg_jax.training.stopping.Interruption: `stop` asked for it; the same call goes on.
     """
     sharding.connect_hosts()
+    workdir = workdir.absolute()
+    changes = record.accepted_changes(workdir, config, anyway=resume_anyway)
+    preflight.check_training(config)
+    devices.announce("training")
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
-    build.check_source(config.masks, method)
     source = build.mask_source(config.masks)
-    current, tx = state.create(config, method, mesh)
+    vocabulary = _vocabulary(config)
 
-    run = checkpoint.open_run(workdir, config.checkpoint, configs_io.to_dict(config))
-    if jax.process_index() == 0:
-        (workdir / "config.json").write_text(json.dumps(configs_io.to_dict(config), indent=1))
-    current, position = run.restore(current)
+    with contextlib.ExitStack() as cleanup:
+        cleanup.enter_context(run_folder.taken(workdir))
+        current, tx = state.create(config, method, mesh)
+        description = configs_io.to_dict(config)
+        run = checkpoint.open_run(workdir, config.checkpoint, description, trust=resume_anyway)
+        current, position = run.restore(current)
+        first = int(current.step)
+        record.check_length(config, first)
+        text = _text(config, method, current, vocabulary, mesh)
+        steps, stream = range(first + 1, config.num_steps + 1), None
+        if steps:
+            stream = _stream(config, vocabulary, mesh, position)
+            cleanup.callback(stream.close)
+        _keep_record(workdir, config, changes, first)
+        report = Report(workdir, config.num_steps, first, config.log_every)
+        cleanup.callback(report.close)
+        cleanup.callback(run.finish_saving)
+        stop = stop or StopRequest()
+        keeper = Keeper(config, run, report, Evaluations(config, method, workdir, stop))
+        keeper.start(current, mesh, stop)
 
-    vocabulary = build.vocabulary(config.data.vocabulary)
+        update = None
+        for number in steps:
+            batch = next(stream)
+            if update is None:
+                raw = step.make_step(method, source, tx, config.seed)
+                update = step.compile_step(raw, current, batch, text)
+            current, metrics = update(current, batch, text)
+            keeper.step_done(number, current, metrics, stream.position)
+        run.wait()
+        # After the last step is on disk: a run that was killed here finds its way back here.
+        _save_weights(workdir, config, current)
+        keeper.score_final(current)
+        return current
+
+
+def _vocabulary(config: Config) -> ClassList:
+    """Loads the training vocabulary, whose names the model must be able to tell apart."""
+    vocabulary = class_list(config.data)
     build.check_classes(config.model, vocabulary)
     check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
-    text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
-    text = jax.device_put(text, sharding.replicated(mesh))
-    steps, stream = range(int(current.step) + 1, config.num_steps + 1), None
-    if steps:
-        stream = train_stream(
-            config.data,
-            config.seed,
-            sharding=sharding.batch_sharding(mesh),
-            start=position,
-            tokenizer=build.tokenizer(config.model),
-            class_filter=build.class_filter(config.data, vocabulary),
-        )
-    report = Report(workdir, config.num_steps, int(current.step), config.log_every)
-    evaluations = Evaluations(config, method, workdir)
+    return vocabulary
 
-    update = None
-    for number in steps:
-        batch = next(stream)
-        if update is None:
-            raw = step.make_step(method, source, tx, config.seed)
-            update = step.compile_step(raw, current, batch, text)
-        current, metrics = update(current, batch, text)
-        report.scalars(number, metrics)
-        run.save_if_due(current, number, stream.position, last=number == config.num_steps)
-        if number < config.num_steps:
-            evaluations.run_if_due(number, current.params, report)
-    if stream is not None:
-        stream.close()
-    run.wait()
-    # After the last step is on disk: a run that was killed here finds its way back to this line.
+
+def _text(
+    config: Config, method: Any, current: state.TrainState, vocabulary: ClassList, mesh: Any
+) -> Text:
+    """Embeds the training vocabulary, whole on every device."""
+    text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
+    return jax.device_put(text, sharding.replicated(mesh))
+
+
+def _stream(config: Config, vocabulary: ClassList, mesh: Any, position: int) -> Stream:
+    return train_stream(
+        config.data,
+        config.seed,
+        sharding=sharding.batch_sharding(mesh),
+        start=position,
+        tokenizer=build.tokenizer(config.model),
+        class_filter=build.class_filter(config.data, vocabulary),
+    )
+
+
+def _save_weights(workdir: Path, config: Config, current: state.TrainState) -> None:
+    """Writes `weights/`, which makes the run a model, with the number of its steps."""
     params = sharding.gathered(current.params)
     if jax.process_index() == 0:
-        save_weights(workdir / "weights", config.model, params)
-    evaluations.run_if_due(config.num_steps, current.params, report)
-    report.close()
-    return current
+        trained = {finished.STEP: config.num_steps}
+        save_weights(workdir / finished.WEIGHTS, config.model, params, report=trained)
+
+
+def _keep_record(workdir: Path, config: Config, changes: list[record.Change], first: int) -> None:
+    """Writes or extends the run's record, and says where and how a run goes on."""
+    if jax.process_index() == 0:
+        record.write(workdir, config, changes, first)
+    if first:
+        say(f"{workdir} goes on from step {first} of {config.num_steps}")
+    for change in changes:
+        why = record.reason(change, config) or "because of --resume-anyway"
+        say(f"from here on {change} ({why})")

@@ -10,6 +10,14 @@ from typing import Any
 import jax
 import rich.progress
 
+from ovseg_jax.errors import printable
+
+
+def say(text: str) -> None:
+    """Prints a line for the user, on process 0, beside the numbers."""
+    if jax.process_index() == 0:
+        print(f"ovseg: {printable(text)}", file=sys.stderr, flush=True)
+
 
 class Report:
     """Writes scalars through clu on process 0 and shows progress when talking to a terminal."""

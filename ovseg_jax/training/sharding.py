@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ovseg_jax import trees
+from ovseg_jax import devices, trees
 from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
 
@@ -32,6 +32,8 @@ def connect_hosts() -> None:
     Pods, Slurm and Open MPI are recognised by JAX itself. Elsewhere set `JAX_COORDINATOR_ADDRESS`,
     `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`. Call it before anything touches a device.
     """
+    # It would take SIGTERM for itself; `stopping` and `agreement` answer Ctrl-C as well.
+    jax.config.update("jax_enable_preemption_service", False)
     environment = os.environ
     if "JAX_COORDINATOR_ADDRESS" in environment and "JAX_NUM_PROCESSES" in environment:
         jax.distributed.initialize(
@@ -52,13 +54,13 @@ def make_mesh(config: MeshConfig) -> Mesh:
     Raises:
         ConfigError: The devices do not fill the grid.
     """
-    total = jax.device_count()
+    total = len(devices.found())
     sizes = [config.data, config.fsdp]
     known = int(np.prod([size for size in sizes if size > 0]))
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
         raise ConfigError(
-            f"mesh: data={config.data} x fsdp={config.fsdp} does not fill {total} devices; "
-            "set one axis to -1 to take what is left"
+            f"mesh: data={config.data} x fsdp={config.fsdp} does not fill what JAX finds here, "
+            f"{devices.described()}; set one axis to -1 to take what is left"
         )
     shape = tuple(total // known if size == -1 else size for size in sizes)
     return jax.make_mesh(shape, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2)

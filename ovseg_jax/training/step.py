@@ -8,7 +8,7 @@ import jax
 import optax
 
 from ovseg_jax import trees
-from ovseg_jax.training import statistics
+from ovseg_jax.training import health, statistics
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 
@@ -41,13 +41,16 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
             )
             return loss, (metrics, seen)
 
-        gradients, (metrics, seen) = jax.grad(objective, has_aux=True)(state.trainable)
+        derive = jax.value_and_grad(objective, has_aux=True)
+        (loss, (metrics, seen)), gradients = derive(state.trainable)
         updates, optimizer = tx.update(gradients, state.optimizer, state.trainable)
         trainable = optax.apply_updates(state.trainable, updates)
         if mutable:
             trainable = statistics.follow(trainable, state.trainable, seen)
         new = state.replace(step=state.step + 1, trainable=trainable, optimizer=optimizer)
-        return new, metrics | {"gradient_norm": optax.tree.norm(gradients)}
+        finite = health.measure(loss, gradients, trainable, optimizer)
+        norm = optax.tree.norm(gradients)
+        return new, metrics | {"gradient_norm": norm, health.KEY: finite}
 
     return step
 
@@ -76,5 +79,6 @@ def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
     given to the new one.
     """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    whole = state.step.sharding  # metrics lie on every device, so that every host can read them
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, whole))
     return jitted.lower(state, batch, text).compile()

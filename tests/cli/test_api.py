@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from ovseg_jax import api, loading
+from ovseg_jax.errors import OvsegError
+from ovseg_jax.inference.output import describe
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.weights import WeightsError
@@ -43,6 +45,44 @@ def test_files_arrays_and_encoded_photos_give_the_same_answer(segmenter, photos)
         np.testing.assert_array_equal(segmenter.classify(photo, MASKS).probabilities, expected)
 
 
+def test_an_encoded_photo_keeps_its_name(segmenter, photos):
+    masks = photos.parent / "masks.json"
+    for photo in (segmenter.encode(photos / "photo2.png"), Image.open(photos / "photo2.png")):
+        result = segmenter.segment(photo, masks)
+        assert result.photo == "photo2.png" and len(result.masks) == 3
+
+
+def test_a_list_of_photos_gives_a_list_of_answers(segmenter, photos):
+    given = [photos / "photo1.png", np.asarray(Image.open(photos / "photo2.png"))]
+    masks = [photos.parent / "masks.json", list(MASKS)]
+    one_by_one = [
+        segmenter.classify(*pair).probabilities for pair in zip(given, masks, strict=True)
+    ]
+    for found in (segmenter.classify(given, masks), segmenter.segment(given, masks)):
+        answers = [getattr(each, "classification", each).probabilities for each in found]
+        np.testing.assert_array_equal(answers, one_by_one)
+    assert [each.name for each in segmenter.encode(given)] == ["photo1.png", ""]
+    files = [photos / "photo1.png", photos / "photo2.png"]
+    shared = segmenter.segment(files, photos.parent / "masks.json")
+    assert [each.photo for each in shared] == ["photo1.png", "photo2.png"]
+    assert segmenter.segment([], None) == []
+
+
+@pytest.mark.parametrize(
+    ("masks", "found"), [([MASKS], "1 for 2 photos"), (MASKS, "a ndarray for 2 photos")]
+)
+def test_masks_of_several_photos_must_be_told_apart(segmenter, photos, masks, found):
+    given = [photos / "photo1.png", photos / "photo2.png"]
+    with pytest.raises(api.MasksError, match=f"{found}; pass a list with an entry per photo"):
+        segmenter.segment(given, masks)
+
+
+def test_a_photo_that_is_nothing_of_the_kind_is_refused(segmenter):
+    for photo in (None, 7, b"bytes", "https://example.org/a.jpg"):
+        with pytest.raises(OvsegError):
+            segmenter.segment(photo, MASKS)
+
+
 def test_an_encoded_photo_is_not_encoded_again(segmenter, photos, monkeypatch):
     encoded = segmenter.encode(photos / "photo1.png")
 
@@ -58,11 +98,13 @@ def test_masks_are_needed(segmenter, photos):
         segmenter.segment(photos / "photo1.png", None)
 
 
-def test_a_file_that_lists_no_mask_for_the_photo_is_named(segmenter, photos):
+def test_a_photo_that_is_listed_without_masks_gets_an_empty_answer(segmenter, photos):
     file = photos.parent / "none.json"
     file.write_text(json.dumps({"photo1.png": {"width": 80, "height": 60, "proposals": []}}))
-    with pytest.raises(api.MasksError, match=r"none\.json .*photo1\.png.* no mask"):
-        segmenter.segment(photos / "photo1.png", file)
+    result = segmenter.segment(photos / "photo1.png", file)
+    assert len(result.masks) == 0 and (result.prediction.labels == -1).all()
+    with pytest.raises(api.MasksError, match=r"none\.json.*no image 'photo2\.png'"):
+        segmenter.segment(photos / "photo2.png", file)
 
 
 def test_a_folder_of_pictures_works_as_masks(segmenter, photos):
@@ -72,6 +114,8 @@ def test_a_folder_of_pictures_works_as_masks(segmenter, photos):
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.png")
     result = segmenter.segment(photos / "photo1.png", photos.parent / "masks", "panoptic")
     np.testing.assert_array_equal(result.masks, MASKS)
+    sources = [entry["source"] for entry in describe(result)["masks"]]
+    assert sources == [f"photo1/{number}.png" for number in range(len(MASKS))]
 
 
 def test_a_place_without_weights_is_named(tmp_path):

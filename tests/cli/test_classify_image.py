@@ -43,13 +43,14 @@ def test_a_photo_gets_a_table_of_its_best_names(classify, photos, weights):
 
 def test_the_file_holds_all_classes_in_the_order_of_the_vocabulary(classify, photos, tmp_path):
     target = tmp_path / "deep" / "out.json"
-    # Two folders and a photo; published lists hold names twice.
+    (photos / "photo3.png").write_bytes((photos / "photo2.png").read_bytes())
+    # A folder, and a photo of it once more; published lists hold names twice.
     given = photos, photos / "photo2.png"
     status, out, _ = classify(*given, "--json", target, words=("--vocab-preset", "ade847"))
     record = json.loads(target.read_text())
     assert status == 0 and len(record["vocabulary"]) == 847
     files = [os.path.basename(photo["file"]) for photo in record["photos"]]
-    assert files == ["photo1.png", "photo2.png", "photo2.png"]
+    assert files == ["photo1.png", "photo2.png", "photo3.png"]
     first, second, again = (np.array(photo["probabilities"]) for photo in record["photos"])
     assert first.shape == (847,) and first.sum() == pytest.approx(1, abs=1e-4)
     assert (second == again).all() and not np.allclose(first, second, rtol=1e-3)

@@ -57,6 +57,27 @@ def test_a_dry_run_checks_and_writes_nothing(tmp_path, capsys):
     assert not target.exists()
 
 
+def test_a_dry_run_says_that_the_target_would_be_refused(tmp_path, capsys):
+    save_file(random(toy_clip()), tmp_path / "model.safetensors")
+    for target in (tmp_path, tmp_path / "model.safetensors"):
+        command = ["convert", "open_clip", str(tmp_path / "model.safetensors"), str(target)]
+        assert main([*command, "--dry-run"]) == 1
+        out = capsys.readouterr().out
+        assert "68 tensors used" in out and "the target would be refused: " in out
+
+
+def test_a_target_that_would_be_refused_is_so_before_the_file_is_read(tmp_path, capsys):
+    """The reported case: a clone whose checkpoint is turned into weights "here"."""
+    for name in (".git/HEAD", "README.md", "model.safetensors"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("no checkpoint, which would be another message")
+    for target in (tmp_path, tmp_path / "README.md", tmp_path / "model.safetensors"):
+        command = ["convert", "open_clip", str(tmp_path / "model.safetensors"), str(target)]
+        assert main([*command, "--overwrite"]) == 2
+        assert "for the weights" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -80,5 +101,10 @@ def test_weights_come_in_two_layouts(tmp_path, layout, file):
     target = tmp_path / "weights"
     command = ["convert", "open_clip", str(tmp_path / "a.safetensors"), str(target)]
     assert main([*command, "--layout", layout, "--dtype", "bfloat16"]) == 0
-    assert {path.name for path in target.iterdir()} == {"config.json", "report.json", file}
+    assert {path.name for path in target.iterdir()} == {
+        ".ovseg",
+        "config.json",
+        "report.json",
+        file,
+    }
     load_weights(target)

@@ -84,7 +84,9 @@ def test_files_that_are_no_config_are_explained(tmp_path, name, content, message
 
 def test_train_passes_config_and_workdir_on(experiment, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("ovseg_jax.training.loop.train", lambda *given: calls.append(given))
+    monkeypatch.setattr(
+        "ovseg_jax.training.loop.train", lambda *given, **options: calls.append(given)
+    )
     arguments = [str(experiment), "--workdir", str(tmp_path / "run"), "--seed", "5"]
     assert main(["train", *arguments]) == 0
     with pytest.raises(SystemExit) as end:
@@ -108,6 +110,13 @@ def test_help_after_a_config_lists_its_fields(experiment, capsys):
     assert "--optimizer.peak-lr" in capsys.readouterr().out
 
 
+@pytest.fixture
+def fake_suite(monkeypatch):
+    """Evaluations without their data."""
+    monkeypatch.setattr(suite, "Suite", FakeSuite)
+    monkeypatch.setattr("ovseg_jax.training.preflight.check_evaluations", lambda *given: None)
+
+
 class FakeSuite:
     """Stands in for an evaluation: its data is not needed here."""
 
@@ -120,9 +129,8 @@ class FakeSuite:
 
 
 def test_evaluate_prints_and_stores_scores_with_their_protocol(
-    weights, experiment, tmp_path, monkeypatch, capsys
+    weights, experiment, tmp_path, fake_suite, capsys
 ):
-    monkeypatch.setattr(suite, "Suite", FakeSuite)
     options = ["--config", str(experiment), "--suite", "second", "--out", str(tmp_path / "o")]
     assert main(["evaluate", str(weights), *options]) == 0
     out = capsys.readouterr().out
@@ -132,13 +140,12 @@ def test_evaluate_prints_and_stores_scores_with_their_protocol(
     assert not (tmp_path / "o" / "first.json").exists()
 
 
-def test_a_run_needs_no_config_file(weights, tmp_path, monkeypatch):
+def test_a_run_needs_no_config_file(weights, tmp_path, fake_suite):
     run = tmp_path / "run"
     run.mkdir()
     (run / "weights").symlink_to(weights)
     stored = schema.Config(evaluations=(schema.EvaluationConfig(name="only"),))
     (run / "config.json").write_text(json.dumps(to_dict(stored)))
-    monkeypatch.setattr(suite, "Suite", FakeSuite)
     with pytest.raises(SystemExit) as end:
         evaluate.main([str(run)])
     assert end.value.code == 0 and (run / "evaluations" / "only.json").exists()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.masks.read import read_masks
 
 REALSET = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[3] / "shared" / "realset"))
 PROPOSALS = REALSET / "proposals.json"

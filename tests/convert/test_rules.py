@@ -109,3 +109,11 @@ def test_a_prefixed_table_moves_sources_and_targets():
     assert list(params) == ["clip"] and len(report.skipped) == 1
     with pytest.raises(ConversionError, match="no rule for the tensor clipXmodel.gamma"):
         apply(table, {"clipXmodel.gamma": np.ones(4)}, {}, "x")
+
+
+@pytest.mark.parametrize("transform", [linear, conv, scalar, split_linear, split_bias])
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3, 1, 1, 1, 1, 1)])
+def test_a_transform_that_cannot_take_a_tensor_is_a_problem_of_the_file(transform, shape):
+    table = (Rule("x", ("a", "b", "c") if "split" in transform.__name__ else "a", transform),)
+    with pytest.raises(ConversionError, match="x cannot be converted, [1-9]"):
+        apply(table, {"x": np.zeros(shape)}, shapes(z=(1,)), "x")

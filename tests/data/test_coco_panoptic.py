@@ -149,3 +149,31 @@ def test_the_script_makes_the_dummy_data_that_is_checked_in(tmp_path):
                 np.testing.assert_array_equal(Image.open(path), Image.open(twin))
             elif path.suffix == ".json":
                 assert path.read_text() == twin.read_text()
+
+
+def _renumbered(root, rename=lambda name: name):
+    """Gives all categories other ids, in annotations and in the list that names them."""
+    path = root / "annotations" / "panoptic_val2017.json"
+    content = json.loads(path.read_text())
+    for item in content["annotations"]:
+        for segment in item["segments_info"]:
+            segment["category_id"] = 1000 - segment["category_id"]
+    for category in content["categories"]:
+        category |= {"id": 1000 - category["id"], "name": rename(category["name"])}
+    path.write_text(json.dumps(content))
+    return root
+
+
+def test_other_ids_with_the_same_names_are_the_same_classes(tmp_path):
+    def categories(root, place):
+        records = tfds.as_numpy(_prepare(root, tmp_path / place).as_dataset(split="validation"))
+        return {record["file_name"]: record["categories"].tolist() for record in records}
+
+    original = categories(DUMMY, "original")
+    assert categories(_renumbered(_copy(tmp_path), str.upper), "renumbered") == original
+
+
+def test_names_that_are_no_classes_are_refused_with_both_lists(tmp_path):
+    root = _renumbered(_copy(tmp_path), lambda name: f"my {name}")
+    with pytest.raises(ManualFileError, match="my .* of its categories .* of 'coco_panoptic133'"):
+        _prepare(root, tmp_path / "records")

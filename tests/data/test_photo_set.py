@@ -17,76 +17,25 @@ from PIL import Image
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from data.photo_set.annotations import stack_masks  # noqa: E402
+from data.photo_set.masks import stack_masks  # noqa: E402
 from ovseg_jax import build  # noqa: E402
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
 from ovseg_jax.training import sharding  # noqa: E402
+from tests.data.photo_folder import (  # noqa: E402
+    DOG,
+    PERSON,
+    SIZE,
+    TOOTHBRUSH,
+    Folder,
+    rectangle,
+)
 
 ROOT = Path(__file__).parents[2]
 REALSET = Path(os.environ.get("OVSEG_REALSET", ROOT.parent / "shared" / "realset"))
-SIZE = (40, 60)
 NAMES = [f"photo_{number}.png" for number in (7, 3, 11, 5, 2, 13, 1, 12, 9, 4, 10, 6)]
-PERSON, DOG, TOOTHBRUSH = (0, 1), (16, 18), (79, 90)
-"""Class index and COCO category id."""
-
-
-def rectangle(category, top, left, bottom, right, **fields):
-    """An annotation that covers exactly rows top to bottom - 1 and columns left to right - 1."""
-    polygon = [left, top, right, top, right, bottom, left, bottom]
-    return {"category_id": category[1], "segmentation": [polygon], **fields}
-
-
-class Folder:
-    """A folder of small photos that tests change and write."""
-
-    def __init__(self, place):
-        self.place = place
-        self.entries, self.images, self.objects = [], [], []
-        for folder in ("images", "gt"):
-            (place / folder).mkdir(parents=True)
-
-    def photo(self, name, set_name, gt, size=SIZE, **fields):
-        """Writes a photo of noise and lists it."""
-        seed = sum(map(ord, name))
-        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-        Image.fromarray(pixels).save(self.place / "images" / name)
-        entry = {"set": set_name, "image": f"images/{name}", "gt": gt}
-        self.entries.append(entry | {"height": size[0], "width": size[1]} | fields)
-        return pixels
-
-    def instances(self, name, objects, size=SIZE):
-        """Lists a photo with polygons."""
-        self.images.append(
-            {"id": len(self.images) + 50, "file_name": name, "height": size[0], "width": size[1]}
-        )
-        self.objects += [{"image_id": self.images[-1]["id"], "id": 1} | item for item in objects]
-        return self.photo(name, "coco128_instances", "gt/instances.json", size)
-
-    def labels(self, name, set_name, labels, **fields):
-        """Lists a photo with a label PNG."""
-        Image.fromarray(labels).save(self.place / "gt" / name)
-        return self.photo(name, set_name, f"gt/{name}", labels.shape[:2], **fields)
-
-    def write(self):
-        """Writes manifest and instances."""
-        content = {"images": self.images, "annotations": self.objects}
-        (self.place / "gt" / "instances.json").write_text(json.dumps(content))
-        (self.place / "manifest.json").write_text(json.dumps(self.entries))
-        return self
-
-    def config(self, config="coco128_instances", **fields):
-        """How the stream is told to read it."""
-        return DataConfig(
-            name="photo_set",
-            config=config,
-            root=str(self.place),
-            prepared=str(self.place.parent / "prepared"),
-            vocabulary="coco_things80",
-            **fields,
-        )
 
 
 @pytest.fixture
@@ -163,8 +112,8 @@ def test_a_photo_without_objects_is_kept(folder):
 
 
 def test_label_maps_become_one_segment_per_class(folder):
-    folder.labels("v.png", "voc", np.asarray([[0, 255, 15], [20, 15, 21]], np.uint8))
-    folder.labels("a.png", "ade150", np.asarray([[0, 1, 150], [150, 151, 3]], np.uint8))
+    folder.labels("v.png", "voc", np.asarray([[0, 255, 15], [20, 15, 255]], np.uint8))
+    folder.labels("a.png", "ade150", np.asarray([[0, 1, 150], [150, 255, 3]], np.uint8))
     folder.write()
     voc, ade = read(folder, "voc")[0], read(folder, "ade150")[0]
     assert voc["categories"].tolist() == [0, 15, 20]
@@ -249,7 +198,7 @@ def _broken(folder, damage):
         ("instances size", "a.png has 40 x 61 pixels there, in the manifest 40 x 60"),
         ("gt", "instance annotations not found; expected the file .*instances.json"),
         ("not instances", "instances.json: not a COCO instances file"),
-        ("category", "annotation 1 has category 12, which is not one of COCO's 80 things"),
+        ("category", "annotations have category 12, which 'categories' does not list"),
         ("shape", "annotation 1 is neither polygons nor run lengths"),
         ("unlisted", "instances.json: lists no picture a.png"),
     ],
@@ -269,7 +218,7 @@ def test_a_label_map_of_another_size_is_named(folder):
 def test_no_root_and_an_unknown_config_are_named(folder):
     folder.instances("a.png", [])
     data = folder.write().config()
-    with pytest.raises(DataError, match="data.root: not given: .*should hold manifest.json"):
+    with pytest.raises(DataError, match="data.root: not given: photo_set: no folder of"):
         open_split(dataclasses.replace(data, root=""))
     with pytest.raises(DataError, match="no config 'nothing'; known: coco128_instances, "):
         open_split(dataclasses.replace(data, config="nothing"))

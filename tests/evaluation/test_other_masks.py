@@ -126,7 +126,7 @@ def test_evaluate_takes_another_generator(toy, tmp_path, capsys):
         options += [f"--evaluations.0.data.{name}", value]
     assert main(["evaluate", ADAPTER, *options]) == 0
     assert f"model {GENERATOR}" in capsys.readouterr().out
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["test_fcclip.json"]
+    assert [path.name for path in (tmp_path / "out").glob("*.json")] == ["test_fcclip.json"]
 
 
 def test_models_without_masks_and_training_on_foreign_masks_are_refused(toy):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from golden_cases import Case, NotSupported, Outputs, runner
+from golden_cases.frames import channels_first
 from ovseg_jax.convert.clip import QUICK, convert_open_clip
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.resnet import ResNetTower
@@ -43,27 +44,23 @@ def variant_name(model: str) -> str:
 def run_pyramid(clip: Clip, variables: dict, case: Case) -> Outputs:
     """Runs a ConvNeXt or ResNet: all maps, the head per cell, the embedding."""
 
-    @jax.jit
-    def compute(variables, image, native):
-        return {
-            "maps": clip.apply(variables, image, method=lambda m, x: m.visual.trunk(x)),
-            "projected": clip.apply(variables, image, method="features").projected,
-            "image_embedding": clip.apply(variables, native, method="encode_image"),
-        }
+    def inside(clip, image):
+        maps, whole = clip.visual.outputs(image)
+        return maps, clip.project(list(maps.values())[-1]), whole
 
-    native = "image_native" if "image_native" in case.inputs else "image"
-    results = jax.device_get(
-        compute(variables, normalised(case, "image"), normalised(case, native))
-    )
-    outputs = {name: channels_first(x) for name, x in results["maps"].items()}
+    compute = jax.jit(functools.partial(clip.apply, method=inside))
+    maps, projected, whole = jax.device_get(compute(variables, normalised(case, "image")))
+    if "image_native" in case.inputs:
+        whole = jax.device_get(compute(variables, normalised(case, "image_native")))[-1]
+    outputs = {name: channels_first(x) for name, x in maps.items()}
     outputs["clip_vis_dense"] = outputs[max(n for n in outputs if n.startswith("res"))]
-    outputs["image_embedding"] = results["image_embedding"]
+    outputs["image_embedding"] = whole
     if "pooled" in case.inputs:
-        outputs["dense_projected"] = channels_first(results["projected"])
+        outputs["dense_projected"] = channels_first(projected)
         pooled = jnp.asarray(case.inputs["pooled"])
         outputs["visual_head"] = np.asarray(clip.apply(variables, pooled, method="project"))
     if "mask_logits" in case.inputs and isinstance(clip.visual, ResNetTower):
-        outputs["visual_head"] = masked_pooling(clip, variables, case, results["maps"]["res5"])
+        outputs["visual_head"] = masked_pooling(clip, variables, case, maps["res5"])
     return outputs
 
 
@@ -124,8 +121,3 @@ def normalised(case: Case, name: str) -> jax.Array:
     """Returns an input image as a normalised batch of one."""
     mean, std = (np.float32(case.config[key]) for key in ("pixel_mean", "pixel_std"))
     return jnp.asarray((case.inputs[name][None].astype(np.float32) - mean) / std)
-
-
-def channels_first(x: np.ndarray) -> np.ndarray:
-    """Returns maps as the reference code lays them out."""
-    return np.moveaxis(x, -1, 1)

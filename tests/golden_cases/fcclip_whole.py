@@ -11,17 +11,19 @@ from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.generators import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.inference.ensemble import joined_log_probabilities
-from ovseg_jax.inference.frame import Frame
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.generators.variants import build_generator
-from ovseg_jax.typing import Text
+from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.typing import Batch, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 
 from . import Case, Outputs, runner
-from .fcclip import STRIDE, three_tasks
-from .generators import channels_first, padded_batch
-from .thresholds import decisively
+from .frames import case_batch, channels_first, each_image
+from .tasks import frame_in, tasks
+from .thresholds import Guides, attention_guides, decisively, single
 
+STRIDE = 32
+"""Pixels per cell of the map that is pooled."""
 STAGES = (0, 4)
 """Auxiliary answers that the case stores; 0 is that of the untouched queries."""
 
@@ -67,15 +69,13 @@ def run_head(case: Case) -> Outputs:
 
 @runner("fcclip", "fcclip_full")
 def run_whole(case: Case) -> Outputs:
-    """From an image and names to all three tasks."""
-    config = case.config
+    """From images and names to all three tasks."""
     model, params, _ = convert_fcclip(case.checkpoint(), case.name)
     method = build.method(model)
     params = jax.tree.map(jnp.asarray, params)
     text = named_classes(case, model, method, params)
-    batch = padded_batch(case.inputs["image"], config["size_divisibility"])
-    answers = propose_and_score(method, params, batch, text)
-    return tasks(case, text, batch, *answers)
+    batch = case_batch(case)
+    return answers(case, text, batch, *propose_and_score(method, params, batch, text))
 
 
 def named_classes(case: Case, model, method, params) -> Text:
@@ -88,7 +88,14 @@ def named_classes(case: Case, model, method, params) -> Text:
     return text.replace(seen=jnp.asarray(seen))
 
 
-def propose_and_score(method, params, batch, text):
+def pooling_guides(result: tuple) -> Guides:
+    """Yields what mask pooling cuts at zero beside what guides attention."""
+    yield from attention_guides(result)
+    pixels, layers, proposals = result[:3]
+    yield resize_masks(proposals.masks, pixels.levels[0].shape[1:3])
+
+
+def propose_and_score(method, params, batch: Batch, text: Text, guides=pooling_guides):
     """Proposals, scores and words of a whole model, by one compiled program."""
 
     def whole(bound, batch, text):
@@ -101,17 +108,12 @@ def propose_and_score(method, params, batch, text):
         scores = bound.score(features, proposals, text)
         return pixels, layers, proposals, scores, bound.words(features, text)
 
-    found = decisively(method, whole, params, batch, text)[2:]
+    towers = {name: tower for name, tower in params["clip"].items() if name != "text"}
+    found = decisively(method, whole, params | {"clip": towers}, batch, text, guides=guides)[2:]
     return jax.tree.map(single, found)
 
 
-def single(x):
-    """Double precision, which thresholds may have needed, ends here."""
-    wide = jnp.issubdtype(x.dtype, jnp.floating)
-    return jnp.asarray(x, jnp.float32) if wide else jnp.asarray(x)
-
-
-def tasks(case: Case, text: Text, batch, proposals, scores, words) -> Outputs:
+def answers(case: Case, text: Text, batch: Batch, proposals, scores, words) -> Outputs:
     """Ensemble and tasks, in the columns of the case: classes, then void."""
     config, count = case.config, len(case.config["class_names"])
     weights = EnsembleConfig(
@@ -119,11 +121,15 @@ def tasks(case: Case, text: Text, batch, proposals, scores, words) -> Outputs:
         beta=config["beta"],
         skip_empty=config.get("ensemble_on_valid_mask", False),
     )
-    grid = [side // STRIDE for side in batch.images.shape[1:3]]
-    log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, tuple(grid))
-    image = case.inputs["image"]
-    frame = Frame(batch.images.shape[1:3], image.shape[:2], tuple(config["output_size"]))
-    kept = columns(log_probs, count)[0]
+    grid = tuple(side // STRIDE for side in batch.images.shape[1:3])
+    log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, grid)
+    kept = columns(log_probs, count)
+
+    def answer(index: int) -> Outputs:
+        frame = frame_in(case, batch, index)
+        found = tasks(case, kept[index], proposals.masks[index], frame)
+        return found | {"final_log_probs": kept[index]}
+
     names = len(np.asarray(text.classes)[np.asarray(text.classes) < len(text.valid)])
     used = np.asarray(words)
     return {
@@ -133,10 +139,7 @@ def tasks(case: Case, text: Text, batch, proposals, scores, words) -> Outputs:
         "out_vocab_logits": columns(scores.logits, count),
         "pred_logits": columns(proposals.class_logits, count),
         "pred_masks": np.asarray(proposals.masks),
-        "final_log_probs": kept,
-        **three_tasks(
-            jnp.asarray(kept), jnp.asarray(proposals.masks[0], jnp.float32), frame, config
-        ),
+        **each_image(len(batch.images), answer),
     }
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.convert.generators import convert_closed_generator
-from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.panoptic import PanopticRules
-from ovseg_jax.inference.semantic import semantic_scores
-from ovseg_jax.typing import Batch, Proposals
+from ovseg_jax.typing import Batch
 
 from . import Case, NotSupported, Outputs, runner
-from .fcclip import three_tasks
+from .frames import case_batch, channels_first, each_image
+from .tasks import frame_in, tasks
 from .thresholds import decisively
 
 AUXILIARY = 2
@@ -33,17 +30,25 @@ def run_maskformer(case: Case) -> Outputs:
 
 
 def run_whole(case: Case, overlap_inside: bool) -> Outputs:
-    """From an image to all tasks that the case stores."""
-    config = case.config
-    if config["pre_norm"]:
+    """From images to all tasks that the case stores."""
+    if case.config["pre_norm"]:
         raise NotSupported("norms before the sums")
     model, params, _ = convert_closed_generator(case.checkpoint(), case.name)
-    method = build.method(model)
-    image = case.inputs["image"]
-    batch = padded_batch(image, config["size_divisibility"])
-    pixels, layers, final, maps = decisively(method, every_stage, params, batch)
+    batch = case_batch(case)
+    pixels, layers, final, maps = decisively(build.method(model), every_stage, params, batch)
     auxiliary = layers[AUXILIARY]
-    frame = Frame(batch.images.shape[1:3], image.shape[:2], tuple(config["output_size"]))
+    things = case.config.get("num_thing_classes", 0)
+
+    def answer(index: int) -> Outputs:
+        return tasks(
+            case,
+            np.float32(final.class_logits[index]),
+            final.masks[index],
+            frame_in(case, batch, index),
+            certain=overlap_inside,
+            things=list(range(things)),
+        )
+
     outputs = {
         **{f"backbone_{name}": channels_first(x) for name, x in maps.items()},
         "mask_features": channels_first(pixels.masks),
@@ -52,7 +57,7 @@ def run_whole(case: Case, overlap_inside: bool) -> Outputs:
         "aux2_logits": np.asarray(auxiliary.class_logits),
         "aux2_masks": np.asarray(auxiliary.masks),
     }
-    return outputs | tasks(case, final, frame, overlap_inside)
+    return outputs | each_image(len(batch.images), answer)
 
 
 def every_stage(method, batch: Batch):
@@ -62,31 +67,3 @@ def every_stage(method, batch: Batch):
     pixels = generator.pixel_decoder(maps)
     layers = generator.decoder(pixels, all_layers=True)
     return pixels, layers, generator.decoder(pixels)[-1], maps
-
-
-def tasks(case: Case, final: Proposals, frame: Frame, overlap_inside: bool) -> Outputs:
-    """Semantic, and panoptic and instances where the case has things."""
-    config = case.config
-    logits, masks = (jnp.asarray(x[0], jnp.float32) for x in (final.class_logits, final.masks))
-    if "num_thing_classes" not in config:
-        scores = semantic_scores(logits, masks, frame, order="scores_first")
-        return {"sem_seg": np.asarray(scores)}
-    things = {"thing_classes": list(range(config["num_thing_classes"]))}
-    rules = PanopticRules(
-        config["object_mask_threshold"], config["overlap_threshold"], certain=overlap_inside
-    )
-    return three_tasks(logits, masks, frame, config | things, rules)
-
-
-def padded_batch(image: np.ndarray, multiple: int) -> Batch:
-    """An image in a frame whose sides are multiples of a number; 0 for no padding."""
-    height, width = image.shape[:2]
-    sides = [-(-side // multiple) * multiple if multiple else side for side in (height, width)]
-    frame = np.zeros((1, *sides, 3), np.uint8)
-    frame[0, :height, :width] = image
-    return Batch(images=jnp.asarray(frame), sizes=jnp.array([[height, width]]))
-
-
-def channels_first(x) -> np.ndarray:
-    """Maps as the reference lays them out."""
-    return np.moveaxis(np.asarray(x), -1, 1)

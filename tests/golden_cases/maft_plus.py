@@ -12,17 +12,15 @@ from ovseg_jax import build
 from ovseg_jax.convert.maft_plus import TRANSFER_TABLE, convert_maft_plus, expected_transfer
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.inference.ensemble import geometric_ensemble
-from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.semantic import semantic_scores
 from ovseg_jax.losses.maft import compensation_loss, mask_aware_loss
 from ovseg_jax.models.content_transfer import ContentTransfer
-from ovseg_jax.typing import Proposals
+from ovseg_jax.typing import Batch
 
 from . import Case, Outputs, runner
-from .fcclip import three_tasks
 from .fcclip_whole import columns, named_classes, propose_and_score
-from .generators import padded_batch
-from .mask_adapter import given_text
+from .frames import case_batch, each_image
+from .given import given_proposals, given_text
+from .tasks import frame_in, tasks
 
 
 @runner("maft_plus", "cdt")
@@ -58,12 +56,25 @@ def run_losses(case: Case) -> Outputs:
     }
 
 
+def transfer_settings(case: Case) -> dict:
+    """Settings of the transfer, as fields of the method, where the case names them.
+
+    What it does not name is that of the published configuration, as the converter knows it.
+    """
+    fields = {}
+    panoptic = case.config.get("cdt_panoptic_on", case.manifest.get("cdt_panoptic_on"))
+    if isinstance(panoptic, bool):
+        fields["panoptic"] = panoptic
+    if "cdt_heads" in case.config:
+        fields["transfer_heads"] = case.config["cdt_heads"]
+    return fields
+
+
 def loaded(case: Case):
     """The converted model in the form of the transfer that the case names."""
     model, params, _ = convert_maft_plus(case.checkpoint(), case.name)
-    panoptic = case.config.get("cdt_panoptic_on", case.manifest.get("cdt_panoptic_on", False))
-    fields = {"panoptic": panoptic is True, "transfer_heads": case.config.get("cdt_heads", 8)}
-    model = dataclasses.replace(model, method=dataclasses.replace(model.method, **fields))
+    method = dataclasses.replace(model.method, **transfer_settings(case))
+    model = dataclasses.replace(model, method=method)
     return model, build.method(model), jax.tree.map(jnp.asarray, params)
 
 
@@ -71,9 +82,7 @@ def loaded(case: Case):
 def run_classify(case: Case) -> Outputs:
     """Classifies given masks."""
     model, method, params = loaded(case)
-    text, masks = given_text(case), jnp.asarray(case.inputs["pred_masks"])
-    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
-    proposals = Proposals(masks=masks[None], valid=jnp.ones((1, len(masks)), bool))
+    text, batch, proposals = given_text(case), case_batch(case), given_proposals(case)
 
     def compute(bound, batch, proposals, text):
         features = bound.encode_batch(batch)
@@ -82,46 +91,44 @@ def run_classify(case: Case) -> Outputs:
     scores, words = jax.jit(lambda p, *x: method.apply({"params": p}, *x, method=compute))(
         params, batch, proposals, text
     )
-    class_logits = jnp.asarray(case.inputs["pred_logits"])
     return {
         "pooled_embed": np.asarray(scores.regions.embeddings),
         "text_used": np.asarray(words),
         "out_vocab_logits": np.asarray(scores.logits),
-        **answers(case, model, batch, text, class_logits, scores.logits, masks),
+        **answers(case, model, batch, text, proposals, scores.logits),
     }
 
 
 @runner("maft_plus", "maft_full")
 def run_whole(case: Case) -> Outputs:
-    """From an image and names to the answer."""
+    """From images and names to the answer."""
     model, method, params = loaded(case)
     text = named_classes(case, model, method, params)
-    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
+    batch = case_batch(case)
     proposals, scores, words = propose_and_score(method, params, batch, text)
     count, names = len(case.config["class_names"]), int(case.inputs["num_templates"].sum())
     used = np.asarray(words)
-    logits = proposals.class_logits, scores.logits
     return {
         "pooled_embed": np.asarray(scores.regions.embeddings),
         "text_used": np.concatenate([used[:, :names], used[:, -1:]], axis=1),
         "out_vocab_logits": columns(scores.logits, count),
         "pred_logits": columns(proposals.class_logits, count),
         "pred_masks": np.asarray(proposals.masks),
-        **answers(case, model, batch, text, *logits, proposals.masks[0], count),
+        **answers(case, model, batch, text, proposals, scores.logits),
     }
 
 
-def answers(case, model, batch, text, class_logits, logits, masks, count=None) -> Outputs:
+def answers(case: Case, model, batch: Batch, text, proposals, logits) -> Outputs:
     """Classes from the method, void from the generator; then the tasks."""
     weights = model.inference.ensemble
     log_probs = geometric_ensemble(
-        class_logits, logits, text.seen, text.valid, weights.alpha, weights.beta
+        proposals.class_logits, logits, text.seen, text.valid, weights.alpha, weights.beta
     )
-    kept = columns(log_probs, count or logits.shape[-1] - 1)[0]
-    image = case.inputs["image"]
-    frame = Frame(batch.images.shape[1:3], image.shape[:2], tuple(case.config["output_size"]))
-    outputs = {"final_log_probs": kept}
-    if "pan_seg" in case.info["outputs"]:
-        return outputs | three_tasks(jnp.asarray(kept), masks, frame, case.config)
-    scores = semantic_scores(jnp.asarray(kept), masks, frame, order="scores_first")
-    return outputs | {"sem_seg": np.asarray(scores)}
+    kept = columns(log_probs, len(case.inputs["num_templates"]))
+
+    def answer(index: int) -> Outputs:
+        frame = frame_in(case, batch, index)
+        found = tasks(case, kept[index], proposals.masks[index], frame)
+        return found | {"final_log_probs": kept[index]}
+
+    return each_image(len(batch.images), answer)

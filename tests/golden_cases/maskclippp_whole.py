@@ -15,8 +15,10 @@ from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.ops.resize import resize, resize_masks
 from ovseg_jax.typing import Batch
 
-from . import Case, Outputs, runner
-from .maskclippp import Classifier, classify, joined, normalised, sizes_of, tasks, text_of
+from . import Case, NotSupported, Outputs, runner
+from .frames import common_frame, each_image, numbered
+from .maskclippp import Classifier, answers, classify, joined, joint, normalised, padded, text_of
+from .maskclippp_settings import short_side
 from .thresholds import decisively
 
 STRIDE = 32
@@ -24,32 +26,40 @@ STRIDE = 32
 
 @runner("maskclippp", "maskclippp_full")
 def run_full(case: Case) -> Outputs:
-    """From an image to all tasks; the image is resized apart for generator and classifier."""
-    tensors, image = case.checkpoint(), case.inputs["image"]
-    soft, segmentor = propose(case, tensors, image)
+    """From images to all tasks; they are resized apart for generator and classifier."""
+    tensors, images = case.checkpoint(), numbered(case, "image")
+    softs, segmentors = propose(case, tensors, images)
     model, text = Classifier(case, tensors["model"]), text_of(case)
-    features = model.features(model.pixels(image))
-    result = classify(model, features, model.masks(soft, image), text)
-    result |= joined(case, segmentor, result["class_logits"], text)
-    outputs = {"seg_masks": soft, "seg_logits": np.asarray(segmentor)[0]}
-    return outputs | result | tasks(case, result["final_log_probs"], soft)
+    frame, results = model.frame(images), []
+    for index, features in enumerate(model.features(images, [len(soft) for soft in softs])):
+        masks = model.masks(softs[index], images[index], frame)
+        result = classify(model, features, masks, text)
+        segmentor = segmentors[index : index + 1]
+        results.append(result | joined(case, segmentor, result["class_logits"], text))
+
+    def answer(index: int) -> Outputs:
+        own = answers(case, results[index]["final_log_probs"], softs[index])
+        return own | {"seg_masks": softs[index], "seg_logits": np.asarray(segmentors[index])}
+
+    return joint(results) | each_image(len(images), answer)
 
 
-def propose(case: Case, tensors: dict, image: np.ndarray) -> tuple[np.ndarray, jax.Array]:
+def propose(case: Case, tensors: dict, images: list) -> tuple[list[np.ndarray], jax.Array]:
     """FC-CLIP's soft masks at its input, without the padding, and its logits."""
     method, params = generator_of(case, tensors)
-    size = sizes_of(image, case.config["generator_short_side"])
-    frame = [-(-side // STRIDE) * STRIDE for side in size]
-    pixels = resize(normalised(image, method.clip), size)
-    margins = [(0, frame[0] - size[0]), (0, frame[1] - size[1])]
-    padded = jnp.pad(pixels, ((0, 0), *margins, (0, 0)))
+    sizes = [short_side(image, case.config["generator_short_side"]) for image in images]
+    frame = common_frame(sizes, STRIDE)
+    pixels = [
+        padded(resize(normalised(image, method.clip), size), frame)
+        for image, size in zip(images, sizes, strict=True)
+    ]
     rows = case.inputs["t_embs_f"]
     text = text_of(case).replace(embeddings=jnp.asarray(rows)[:, None])
 
-    def whole(bound, padded, text):
+    def whole(bound, pixels, text):
         clip = bound.clip
-        raw = padded * jnp.asarray(clip.pixel_std) + jnp.asarray(clip.pixel_mean)
-        batch = Batch(images=raw, sizes=jnp.asarray([frame]))
+        raw = pixels * jnp.asarray(clip.pixel_std) + jnp.asarray(clip.pixel_mean)
+        batch = Batch(images=raw, sizes=jnp.asarray(sizes))
         features = bound.encode(raw, batch.sizes)
         pixels = bound.generator.pixel_decoder(
             bound.generator.trunk(raw, batch.sizes, features.pyramid)
@@ -57,13 +67,23 @@ def propose(case: Case, tensors: dict, image: np.ndarray) -> tuple[np.ndarray, j
         layers = bound.generator.decoder(pixels, all_layers=True)
         return pixels, layers, bound.propose(batch, features, text)
 
-    proposals = decisively(method, whole, params, padded, text)[2]
-    soft = resize_masks(jax.nn.sigmoid(jnp.asarray(proposals.masks[0], jnp.float32)), tuple(frame))
-    return np.asarray(soft[:, : size[0], : size[1]]), jnp.asarray(proposals.class_logits)
+    proposals = decisively(method, whole, params, jnp.concatenate(pixels), text)[2]
+    soft = resize_masks(jax.nn.sigmoid(jnp.asarray(proposals.masks, jnp.float32)), frame)
+    cropped = [
+        np.asarray(masks[:, :height, :width])
+        for masks, (height, width) in zip(soft, sizes, strict=True)
+    ]
+    return cropped, jnp.asarray(proposals.class_logits, jnp.float32)
 
 
 def generator_of(case: Case, tensors: dict) -> tuple[MaskPooling, dict]:
-    """The frozen generator on its own image tower; no text tower is there."""
+    """The frozen generator on its own image tower; no text tower is there.
+
+    Raises:
+        NotSupported: It is none of FC-CLIP.
+    """
+    if not {"clip_f", "fcclip"} <= set(tensors):
+        raise NotSupported(f"a generator from {', '.join(sorted(tensors))}")
     towers = {name: x for name, x in tensors["clip_f"].items() if name.startswith("visual.")}
     name, table = identify_image(towers, case.name)
     clip = build_clip(name)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
-from ovseg_jax.config import EnsembleConfig, MaskCroppingConfig
+from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.ovseg import convert_ovseg
 from ovseg_jax.inference.ensemble import ovseg_probabilities
+from ovseg_jax.inference.frame import Frame
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.ops.crops import mask_boxes
@@ -22,9 +23,11 @@ from ovseg_jax.typing import Batch, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 
 from . import Case, NotSupported, Outputs, runner
-from .generators import channels_first, padded_batch
+from .frames import case_batch, channels_first, each_image, numbered
+from .given import given_proposals
+from .tasks import frame_in
+from .thresholds import Guides, decisively, single
 
-SIDE = MaskCroppingConfig().crop_size
 FILLS = {"mean": "mean", "zero": "black"}
 
 
@@ -75,40 +78,47 @@ def run_tower(case: Case) -> Outputs:
 def run_inference(case: Case) -> Outputs:
     """From given masks and their embeddings to the semantic map."""
     model, method, params = converted(case)
-    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
-    proposals = Proposals(
-        masks=jnp.asarray(case.inputs["pred_masks"])[None],
-        valid=jnp.ones((1, len(case.inputs["pred_masks"])), bool),
-        class_embeddings=100 * unit(jnp.asarray(case.inputs["pred_embeddings"])),
-    )
-    return answers(case, model, method, params, batch, proposals)
+    embeddings = jnp.asarray(np.concatenate(numbered(case, "pred_embeddings")))
+    proposals = given_proposals(case).replace(class_embeddings=100 * unit(embeddings))
+    return answers(case, model, method, params, case_batch(case), proposals)
 
 
 @runner("ovseg", "ovseg_full")
 def run_full(case: Case) -> Outputs:
-    """From an image and names to the semantic map."""
+    """From images and names to the semantic map."""
     model, method, params = converted(case)
-    batch = padded_batch(case.inputs["image"], case.config["size_divisibility"])
-
-    def propose(bound, batch):
-        images, sizes = batch.images.astype(float), batch.sizes
-        return bound.generator.trunk(images, sizes), bound.generator(images, sizes)[-1]
-
-    @jax.jit
-    def compute(params, batch):
-        def is_head(module, _):
-            return module.name == "class_layer"
-
-        options = {"capture_intermediates": is_head, "mutable": ["intermediates"]}
-        result, seen = method.apply({"params": params}, batch, method=propose, **options)
-        head = seen["intermediates"]["generator"]["decoder"]["class_layer"]
-        return *result, head["__call__"][-1]
-
-    trunk, proposals, embeddings = compute(params, batch)
+    batch = case_batch(case)
+    trunk, proposals, embeddings = propose(method, params, batch)
     outputs = {f"backbone_{name}": channels_first(x) for name, x in trunk.items()}
     outputs["pred_masks"] = np.asarray(proposals.masks)
     outputs["pred_embeddings"] = np.asarray(embeddings)
     return outputs | answers(case, model, method, params, batch, proposals)
+
+
+def propose(method, params, batch: Batch) -> tuple:
+    """Trunk maps, proposals, and what the class head says before it becomes unit vectors.
+
+    Crops cut masks where their probability crosses the method's threshold; a mask whose logits
+    come close to that is computed in double precision.
+    """
+    cut = np.log(method.mask_threshold / (1 - method.mask_threshold))
+
+    def whole(bound, batch):
+        images, sizes = batch.images.astype(float), batch.sizes
+        return bound.generator.trunk(images, sizes), bound.generator(images, sizes)[-1]
+
+    def guides(result: tuple) -> Guides:
+        (_, proposals), _ = result
+        yield resize_masks(proposals.masks, batch.images.shape[1:3]) - cut
+
+    def is_head(module, _):
+        return module.name == "class_layer"
+
+    options = {"capture_intermediates": is_head, "mutable": ["intermediates"], "guides": guides}
+    own = {"generator": params["generator"]}
+    (trunk, proposals), seen = decisively(method, whole, own, batch, **options)
+    head = seen["intermediates"]["generator"]["decoder"]["class_layer"]
+    return jax.tree.map(single, (trunk, proposals, head["__call__"][-1]))
 
 
 def cropping(case: Case) -> dict:
@@ -158,22 +168,27 @@ def answers(case: Case, model, method, params, batch: Batch, proposals: Proposal
         return rows, named, bound.score(features, proposals, text)
 
     rows, named, scores = apply(method, params, score, batch, proposals, text)
-    features = np.asarray(unit(scores.regions.embeddings))[0]
+    features = np.asarray(unit(scores.regions.embeddings))
     valid = (features != 0).any(-1)
     weight = clip_exponent(config)
     weights = EnsembleConfig(kind="ovseg", alpha=weight, beta=weight)
     count = len(case.inputs["class_names"])
     inside = ovseg_probabilities(named, scores.logits, text.seen, text.valid, weights)
     if weight == 1:  # without the generator's opinion, only masks that CLIP saw have a say
-        inside = inside * valid[:, None]
+        inside = inside * valid[..., None]
     cosines = 100 * features @ np.asarray(rows).T
-    return {
-        "text_features": np.asarray(rows),
-        "region_features": features[valid],
-        "clip_logits": cosines[valid][:, [*range(count), -1]],
-        "valid": valid,
-        "sem_seg": semantic(np.asarray(inside)[0, :, :count], proposals, batch, case),
-    }
+
+    def answer(index: int) -> Outputs:
+        seen = valid[index]
+        frame, probabilities = frame_in(case, batch, index), np.asarray(inside)[index, :, :count]
+        return {
+            "region_features": features[index, seen],
+            "clip_logits": cosines[index, seen][:, [*range(count), -1]],
+            "valid": seen,
+            "sem_seg": semantic(probabilities, proposals.masks[index], frame),
+        }
+
+    return {"text_features": np.asarray(rows), **each_image(len(features), answer)}
 
 
 def clip_exponent(config: dict) -> float:
@@ -184,12 +199,12 @@ def clip_exponent(config: dict) -> float:
     return config.get("ensemble_weight_used", adapter["CLIP_ENSEMBLE_WEIGHT"]) or 1.0
 
 
-def semantic(probabilities, proposals: Proposals, batch: Batch, case: Case) -> np.ndarray:
+def semantic(probabilities: np.ndarray, masks: jax.Array, frame: Frame) -> np.ndarray:
     """Sums masks by their probabilities at the size of the picture, then resizes."""
-    height, width = case.inputs["image"].shape[:2]
-    masks = jax.nn.sigmoid(resize_masks(proposals.masks, batch.images.shape[1:3]))[0]
+    height, width = frame.picture
+    masks = jax.nn.sigmoid(resize_masks(masks, frame.padded))
     scores = jnp.einsum("qk,qhw->khw", probabilities, masks[:, :height, :width])
-    return np.asarray(resize_masks(scores, tuple(case.config["output_size"])))
+    return np.asarray(resize_masks(scores, frame.output))
 
 
 def text_of(case: Case, model, method, params) -> Text:

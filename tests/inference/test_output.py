@@ -9,15 +9,16 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from ovseg_jax.atomic import OutputError, write_atomically
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.disk.atomic import OutputError, write_atomically
+from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.inference import drawing
 from ovseg_jax.inference.output import encode_labels, encode_rle
 from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
-from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.masks.read import read_masks
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.inference.tiny_model import photo, rectangles
 
@@ -120,9 +121,8 @@ def test_the_overlay_keeps_the_photo_at_its_left(result):
     assert np.abs(canvas[5, 5] - expected).max() <= 1
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """The third file finds no space left."""
+def fill_the_disk(monkeypatch):
+    """The third file from now on finds no space left."""
     real, calls = os.replace, []
 
     def replace(source, target):
@@ -134,11 +134,13 @@ def full_disk(monkeypatch):
     monkeypatch.setattr(os, "replace", replace)
 
 
-def test_a_full_disk_leaves_no_half_written_file(result, tmp_path, full_disk):
-    (tmp_path / "x.json").write_text("older")
+def test_a_full_disk_leaves_no_half_written_file(result, tmp_path, monkeypatch):
+    OutputFolder(tmp_path).write("x.json", lambda file: file.write(b"older"), result.source)
+    fill_the_disk(monkeypatch)
     with pytest.raises(OutputError, match=r"x\.json could not be written: No space left .* MiB"):
         result.save(tmp_path, "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".ovseg",
         "x.json",
         "x_labels.png",
         "x_overlay.png",

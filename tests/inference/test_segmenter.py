@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ovseg_jax.errors import MasksError
 from ovseg_jax.inference.engine import BUCKETS, shrink_mask
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
@@ -69,13 +71,37 @@ def test_more_masks_than_the_largest_bucket_are_classified_in_turns(segmenter):
     np.testing.assert_allclose(found[[0, -2, -1]], expected[[0, 0, 1]], atol=1e-5)
 
 
-def test_no_masks_give_an_empty_answer(segmenter):
-    result = segmenter.segment(photo(), np.zeros((0, 60, 80), bool))
+@pytest.mark.parametrize("task", ["semantic", "panoptic", "instance"])
+@pytest.mark.parametrize("masks", [[], np.zeros((0, 60, 80), bool)], ids=["list", "array"])
+def test_no_masks_give_an_empty_answer(segmenter, tmp_path, task, masks):
+    result = segmenter.segment(photo(), masks, task, with_maps=True)
     assert len(result.classification) == 0 and (result.prediction.labels == -1).all()
+    assert len(result.save(tmp_path)) == 3
+
+
+def test_every_form_of_a_photo_gives_the_same_answer(segmenter):
+    pixels = photo()
+    expected = segmenter.classify(pixels, MASKS).probabilities
+    for same in (Image.fromarray(pixels), pixels / 255, np.dstack([pixels, pixels[..., 0] | 255])):
+        np.testing.assert_array_equal(segmenter.classify(same, MASKS).probabilities, expected)
+
+
+def test_every_form_of_masks_gives_the_same_answer(segmenter):
+    expected = segmenter.classify(photo(), MASKS)
+    for same in (list(MASKS), MASKS.astype(np.uint8) * 255, MASKS[..., None]):
+        found = segmenter.segment(photo(), same).classification
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+        np.testing.assert_array_equal(found.areas, expected.areas)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (700, 2)])
+def test_photos_of_a_pixel_or_a_line_are_named(segmenter, size):
+    result = segmenter.segment(photo(*size), np.ones((1, *size), bool))
+    assert result.prediction.labels.shape == size and (result.prediction.labels >= 0).all()
 
 
 def test_masks_of_another_size_name_both_sizes(segmenter):
-    with pytest.raises(SegmenterError, match="masks are 79 x 60 .* photo, upright, is 80 x 60"):
+    with pytest.raises(MasksError, match="masks are 79 x 60 .* photo, upright, is 80 x 60"):
         segmenter.classify(photo(), np.zeros((2, 60, 79), bool))
 
 

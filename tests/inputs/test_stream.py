@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.inputs import labels as labels_lib
 from ovseg_jax.inputs import stream as stream_lib
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.inputs.stream import train_stream
@@ -126,7 +127,7 @@ def test_captions_without_a_tokenizer_are_refused(data):
 
 
 def test_unknown_names_are_refused_with_what_exists(data):
-    with pytest.raises(DataError, match=r"data\.name.*no builder data\.cocoo"):
+    with pytest.raises(DataError, match="data.name: there is no data set 'cocoo'; .*toy_world"):
         open_split(dataclasses.replace(data, name="cocoo"))
     with pytest.raises(DataError, match=r"data\.split.*known: .*validation"):
         open_split(dataclasses.replace(data, split="trian"))
@@ -136,3 +137,10 @@ def test_a_batch_that_does_not_divide_is_refused(data, monkeypatch):
     monkeypatch.setattr(stream_lib.jax, "device_count", lambda: 8)
     with pytest.raises(DataError, match=r"data\.batch_size: 4 images do not divide over 8"):
         open_stream(data)
+
+
+def test_a_record_that_is_not_what_its_set_says_is_one_line(data, monkeypatch):
+    table = labels_lib.positions
+    monkeypatch.setattr(labels_lib, "positions", lambda data: table(data)[:1])
+    with pytest.raises(DataError, match="^toy_world: train_[0-9]+ has label [0-9]+, but .*anew$"):
+        take(open_stream(data), 1)

@@ -190,9 +190,11 @@ def test_padding_predictions_are_empty_or_full_as_asked(variables):
 
 
 def test_the_mixed_loss_adds_cross_entropy_and_cosine(variables, features):
-    loss, metrics = run(METHOD, variables, "loss", BATCH, PROPOSALS, TEXT, KEY)
+    shifted = PROPOSALS.replace(masks=jnp.roll(PROPOSALS.masks, 2, axis=3))  # alike, not equal
+    method = make_method(phase="mixed", match_iou=0.2)
+    loss, metrics = run(method, variables, "loss", BATCH, shifted, TEXT, KEY)
     np.testing.assert_allclose(loss, metrics["class_loss"] + metrics["cosine_loss"], rtol=1e-6)
-    assert metrics["cosine_loss"] > 0 and metrics["matched"] > 0
+    assert metrics["cosine_loss"] > 1e-4 and metrics["matched"] > 0
     equal = PROPOSALS.replace(valid=jnp.zeros_like(PROPOSALS.valid))
     _, metrics = run(METHOD, variables, "loss", BATCH, equal, TEXT, KEY)
     np.testing.assert_allclose(metrics["cosine_loss"], 0, atol=1e-5)  # empty pairs agree

@@ -12,7 +12,7 @@ from PIL import Image
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import DataConfig, EvaluationConfig, InferenceConfig
-from ovseg_jax.models.generators.files import read_masks
+from ovseg_jax.masks.read import read_masks
 from ovseg_jax.training.loop import train
 from ovseg_jax.training.report import Report
 from ovseg_jax.vocabulary.classes import load_preset

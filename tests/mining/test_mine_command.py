@@ -14,9 +14,9 @@ pytest.importorskip("spacy")
 from data.toy_world import world
 from data.toy_world.splits import draw_example
 from ovseg_jax.cli.main import main
+from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.journal import journal_path
 from ovseg_jax.mining.pairs import read_pairs
-from ovseg_jax.models.generators.rle import decode_rle
 from ovseg_jax.vocabulary.classes import load_class_file
 from tests.mining.conftest import CLIP, SCENES
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ovseg_jax.inputs.images import ImageError
+from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.journal import Journal, read_journal
 from ovseg_jax.mining.miner import ClassMiner, MiningError, NounMiner, mine_shard
 from ovseg_jax.mining.nouns import CaptionNouns
 from ovseg_jax.mining.photos import NamedMasks, Photo
-from ovseg_jax.models.generators.rle import decode_rle
 
 PIXELS = np.zeros((10, 20, 3), np.uint8)
 

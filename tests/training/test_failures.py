@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,9 +13,13 @@ import numpy as np
 import pytest
 
 from ovseg_jax import trees
+from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.inputs.datasets import open_split
-from ovseg_jax.training.checkpoint import CheckpointError
+from ovseg_jax.training import integrity
+from ovseg_jax.training.export import export_weights
+from ovseg_jax.training.health import DivergenceError
 from ovseg_jax.training.loop import train
+from ovseg_jax.training.record import RecordError
 from ovseg_jax.weights import load_weights, save_weights
 
 LIMIT = 100_000
@@ -63,8 +68,28 @@ def test_a_run_of_another_model_is_not_continued(tiny_config, tmp_path):
     train(config, tmp_path)
     method = dataclasses.replace(config.model.method, width=32)
     model = dataclasses.replace(config.model, method=method)
-    with pytest.raises(CheckpointError, match="does not fit this config"):
-        train(dataclasses.replace(config, model=model, num_steps=8), tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(RecordError, match="model.method.width: 64 -> 32"):
+        train(dataclasses.replace(config, model=model), tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.slow
+def test_a_run_that_leaves_the_finite_numbers_ends_soon_and_keeps_its_last_good_state(
+    tiny_config, tmp_path
+):
+    optimizer = dataclasses.replace(tiny_config.optimizer, peak_lr=1e12, warmup_steps=2)
+    config = dataclasses.replace(tiny_config, optimizer=optimizer, num_steps=40, log_every=1000)
+    config = dataclasses.replace(config, checkpoint=CheckpointConfig(every_steps=1, keep=2))
+    with pytest.raises(DivergenceError, match=r"step \d+ .*the gradient of adapter/") as caught:
+        train(config, tmp_path)
+    failed = int(re.search(r"step (\d+)", str(caught.value))[1])
+    saved = integrity.saved_steps(tmp_path / "checkpoints")
+    assert saved == [failed - 2, failed - 1], "the states before it, and none behind"
+    assert not (tmp_path / "weights").exists()
+    export_weights(tmp_path, tmp_path / "kept")
+    kept = trees.flatten(load_weights(tmp_path / "kept")[1])
+    assert all(np.isfinite(value).all() for value in kept.values())
 
 
 @pytest.fixture

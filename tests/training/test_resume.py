@@ -52,16 +52,17 @@ def saved_steps(workdir):
     return {int(p.name) for p in folder.iterdir() if p.name.isdigit()} if folder.is_dir() else set()
 
 
-def kill_after(process, workdir, step, seed):
-    """Sends SIGKILL at a random moment after checkpoint `step` appeared."""
+def kill_after(process, workdir, step, seed, number=signal.SIGKILL):
+    """Sends a signal at a random moment after checkpoint `step` appeared; returns the status."""
     deadline = time.monotonic() + 240
     while not any(saved >= step for saved in saved_steps(workdir)):
         assert process.poll() is None, process.stderr.read().decode()[-2000:]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(random.Random(seed).uniform(0.0, 0.4))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(number)
+    process.communicate(timeout=240)
+    return process.returncode
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,8 @@ def test_a_killed_run_ends_with_the_same_bits(uninterrupted, prepared, tmp_path)
 
 def test_a_run_saved_on_one_device_goes_on_with_eight(uninterrupted, prepared, tmp_path):
     workdir = tmp_path / "run"
-    kill_after(start(workdir, prepared), workdir, step=4, seed=0)
+    process = start(workdir, prepared)
+    assert kill_after(process, workdir, step=4, seed=0, number=signal.SIGTERM) == 75
     finish(start(workdir, prepared, devices=8, **{"--mesh.fsdp": "2"}))
     resumed = trees.flatten(load_weights(workdir)[1])
     for path, value in resumed.items():

@@ -1,0 +1,60 @@
+"""A folder of photos and one COCO instances file, without a manifest: what it holds."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from etils import epath
+from PIL import Image, UnidentifiedImageError
+
+from data.manual_files import ManualFileError, require_file
+from data.photo_set.instances import InstancesFile, plain_name
+
+FOLDER_SET = "instances"
+"""The set that such a folder is."""
+ANNOTATIONS = ("", "annotations")
+IMAGES = ("", "images")
+"""Where exports put their JSON file and their photos, seen from the folder."""
+
+
+def list_photos(root: epath.Path) -> list[dict[str, Any]]:
+    """Returns an entry, as a manifest has them, for each photo that the file lists.
+
+    Raises:
+        ManualFileError: The folder has no JSON file or several, or lacks a photo.
+    """
+    file = InstancesFile(_annotations(root))
+    where = file.path.relative_to(root).as_posix()
+    return [_entry(root, image, where) for image in file.images]
+
+
+def _annotations(root: epath.Path) -> epath.Path:
+    files = [path for folder in ANNOTATIONS for path in sorted((root / folder).glob("*.json"))]
+    found = [path for path in files if not path.name.startswith(".")]  # macOS's side files
+    if len(found) != 1:
+        names = ", ".join(path.relative_to(root).as_posix() for path in found) or "none"
+        raise ManualFileError(
+            f"{root}: expected one COCO instances file (*.json, or annotations/*.json), found "
+            f"{names}; with several, or none, list the photos in a manifest.json"
+        )
+    return found[0]
+
+
+def _entry(root: epath.Path, image: dict[str, Any], annotations: str) -> dict[str, Any]:
+    name = plain_name(image["file_name"])
+    choices = [epath.Path(folder) / name for folder in IMAGES]
+    place = next((place for place in choices if (root / place).is_file()), choices[0])
+    width, height = image.get("width"), image.get("height")
+    if not (isinstance(width, int) and isinstance(height, int)):
+        width, height = _size(require_file(root / place, "a photo of the annotations"))
+    fields = {"set": FOLDER_SET, "image": place.as_posix(), "gt": annotations}
+    return fields | {"width": width, "height": height}
+
+
+def _size(path: epath.Path) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(path.read_bytes())) as picture:
+            return picture.size
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ManualFileError(f"{path}: the picture cannot be read: {error}") from error

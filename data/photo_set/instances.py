@@ -1,0 +1,159 @@
+"""Objects of COCO instances files: in which photo they are, and of which class."""
+
+from __future__ import annotations
+
+import collections
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from etils import epath
+
+from data.categories import class_indices, classes_of, read_categories
+from data.manual_files import ManualFileError, require_file
+from data.photo_set.masks import Decoded, draw_object, stack_masks
+from ovseg_jax.errors import warn
+from ovseg_jax.vocabulary.classes import ClassList
+
+
+class InstancesFile:
+    """One COCO instances file.
+
+    Attributes:
+        path: Where it lies.
+        content: The file, parsed; "images", "annotations" and "categories" are what is read.
+    """
+
+    def __init__(self, path: epath.Path):
+        """Reads a file.
+
+        Raises:
+            ManualFileError: It is missing or is no COCO instances file.
+        """
+        self.path = path
+        text = require_file(path, "the instance annotations").read_text(encoding="utf-8-sig")
+        try:
+            self.content = json.loads(text)
+            self._images = {plain_name(x["file_name"]): x for x in self.content["images"]}
+            self._objects = {image["id"]: [] for image in self.content["images"]}
+            for item in self.content["annotations"]:
+                item = {"id": None, "segmentation": None, "iscrowd": 0} | item
+                self._objects.setdefault(item["image_id"], []).append(item)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ManualFileError(f"{path}: not a COCO instances file: {error!r}") from error
+        bases = {name: PurePosixPath(name).name for name in self._images}
+        often = collections.Counter(bases.values())
+        self._by_base = {
+            base: self._images[name] for name, base in bases.items() if often[base] == 1
+        }
+
+    @property
+    def images(self) -> list[dict[str, Any]]:
+        """The entries of all photos, in the order of the file."""
+        return list(self._images.values())
+
+    def image(self, name: str) -> dict[str, Any]:
+        """Returns the entry of a photo, by its path or else by its file name alone.
+
+        Raises:
+            ManualFileError: There is none.
+        """
+        base = PurePosixPath(name).name
+        found = self._images.get(plain_name(name)) or self._by_base.get(base)
+        if found is None:
+            raise ManualFileError(f"{self.path}: lists no picture {base}")
+        return found
+
+    def objects(self, image_id: Any) -> list[dict[str, Any]]:
+        """Returns the objects of a photo, without crowds."""
+        return [item for item in self._objects[image_id] if not item["iscrowd"]]
+
+    def _category(self, item: Mapping[str, Any]) -> int:
+        number = item.get("category_id")
+        if type(number) is not int:
+            raise ManualFileError(
+                f"{self.path}: annotation {item['id']} should have an integer 'category_id', found "
+                f"{number!r}"
+            )
+        return number
+
+    def class_indices(self, classes: ClassList) -> dict[int, int]:
+        """Returns the class of each category id in use: by the names that `categories` gives.
+
+        A file without categories is read by the ids that the class list has, if it has any.
+
+        Raises:
+            ManualFileError: A category is no class; the message has both lists.
+        """
+        used = {self._category(item) for image in self._objects for item in self.objects(image)}
+        if "categories" in self.content:
+            names = read_categories(self.content, str(self.path))
+            return class_indices(names, used, classes, str(self.path))
+        known = {x.original_id: n for n, x in enumerate(classes.classes) if x.original_id}
+        if not known:
+            read_categories(self.content, str(self.path))  # says that they are missing
+        if unknown := sorted(used - known.keys()):
+            raise ManualFileError(
+                f"{self.path}: has no 'categories', and {unknown[0]} is no id of {classes.name!r}"
+            )
+        warn(f"{self.path}: has no 'categories'; its ids are read as those of {classes.name!r}")
+        return known
+
+
+class InstanceDecoder:
+    """Draws the polygons of photos from COCO instances files, each of which is read once."""
+
+    def __init__(self, classes: ClassList):
+        """Starts with no file read.
+
+        Args:
+            classes: Whose positions become the categories.
+        """
+        self._classes = classes
+        self._files: dict[epath.Path, tuple[InstancesFile, dict[int, int]]] = {}
+
+    def __call__(self, root: epath.Path, entry: Mapping[str, Any]) -> Decoded:
+        """Decodes one photo: crowds are left out, of overlapping objects the smaller is on top.
+
+        Raises:
+            ManualFileError: The file is missing or damaged, does not know the photo, or disagrees
+                with the manifest about its size.
+        """
+        path, size = root / entry["gt"], (entry["height"], entry["width"])
+        if path not in self._files:
+            read = InstancesFile(path)
+            self._files[path] = read, read.class_indices(self._classes)
+        file, index = self._files[path]
+        image = file.image(entry["image"])
+        _check_size(image, size, path)
+        kept = file.objects(image["id"])
+        masks = [draw_object(item, size, path) for item in kept]
+        return stack_masks(masks, [index[item["category_id"]] for item in kept], size)
+
+
+def own_classes(root: epath.Path, entries: Sequence[Mapping[str, Any]]) -> ClassList:
+    """Returns the classes that the `categories` of all files of a set name, by rising id.
+
+    Raises:
+        ManualFileError: A file is missing, damaged or without categories.
+    """
+    names: list[str] = []
+    for name in sorted({entry["gt"] for entry in entries}):
+        file = InstancesFile(root / name)
+        names += read_categories(file.content, str(file.path)).values()
+    return classes_of(names, " ".join(sorted({epath.Path(entry["gt"]).stem for entry in entries})))
+
+
+def plain_name(name: str) -> str:
+    """Returns a file name with forward slashes, as Windows programs do not write it."""
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
+
+
+def _check_size(image: Mapping[str, Any], size: tuple[int, int], path: epath.Path) -> None:
+    found = (image.get("height"), image.get("width"))
+    if None not in found and found != size:
+        raise ManualFileError(
+            f"{path}: {PurePosixPath(plain_name(image['file_name'])).name} has {found[0]} x "
+            f"{found[1]} pixels there, in the manifest {size[0]} x {size[1]}"
+        )

@@ -1,0 +1,62 @@
+"""The devices that JAX finds, and what to say where it finds none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ovseg_jax.errors import OvsegError
+
+PLATFORMS = "JAX_PLATFORMS"
+"""Environment variable that tells JAX which kinds of device it may use."""
+
+
+class DeviceError(OvsegError, RuntimeError):
+    """The kind of device that was asked for is not there."""
+
+
+def found() -> list[Any]:
+    """Returns all devices of all hosts.
+
+    Raises:
+        DeviceError: `JAX_PLATFORMS` names a kind that is not there, or drivers do not answer.
+    """
+    import jax
+
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError, ImportError, OSError) as error:
+        # JAX asserts where a plug-in is not installed, without a message.
+        asked = os.environ.get(PLATFORMS)
+        reason = str(error).strip().splitlines()
+        raise DeviceError(
+            f"{f'{PLATFORMS} is {asked!r}, but ' if asked else ''}JAX finds no such device here"
+            f"{f' ({reason[0]})' if reason else ''}; unset {PLATFORMS} to use what is there, or "
+            "install the package with [cuda] or [tpu] on a machine that has one"
+        ) from error
+
+
+def described() -> str:
+    """Says what was found, such as "1 cpu device"."""
+    devices = found()
+    return f"{len(devices)} {devices[0].platform} device{'s' if len(devices) > 1 else ''}"
+
+
+def announce(work: str) -> None:
+    """Says once that a run is on the CPU, which is slow, where there is no accelerator."""
+    import jax
+
+    if jax.default_backend() == "cpu" and jax.process_index() == 0:
+        print(f"ovseg: {work} on the CPU: no GPU or TPU is in use", file=sys.stderr, flush=True)
+
+
+def problem() -> DeviceError | None:
+    """Returns why devices that `JAX_PLATFORMS` asks for cannot be used; None if they can."""
+    if not os.environ.get(PLATFORMS) or "jax" not in sys.modules:
+        return None
+    try:
+        found()
+    except DeviceError as error:
+        return error
+    return None

@@ -1,0 +1,133 @@
+"""Finding and preparing the TFDS builders of the `data/` folder that is shipped with the package.
+
+Records are prepared as ArrayRecord files, so that any example can be read by its number: the
+training stream needs that to be a pure function of (seed, step).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ovseg_jax import shipped
+from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import MissingPackageError, OvsegError
+from ovseg_jax.vocabulary.classes import ClassList
+
+# TensorFlow only reads data here; its notes about processors would drown ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+class DataError(OvsegError, ValueError):
+    """A data set is missing or is not what its config says."""
+
+
+def check_place(data: DataConfig) -> None:
+    """Refuses a data set that does not exist, or whose folder does not; reads nothing.
+
+    Raises:
+        DataError: See above.
+    """
+    known = shipped.data_sets()
+    if data.name not in known:
+        near = difflib.get_close_matches(data.name, known, n=1)
+        hint = f"perhaps you meant {near[0]!r}; " if near else ""
+        raise DataError(
+            f"data.name: there is no data set {data.name!r}; {hint}known: {', '.join(known)}"
+        )
+    if data.root and not Path(data.root).is_dir():
+        raise DataError(f"data.root: there is no folder {data.root}; give that of {data.name}")
+
+
+def load_builder(data: DataConfig) -> Any:
+    """Returns the prepared builder of `data.name`.
+
+    A builder that reads a folder of the user's own keeps the records of every folder apart: its
+    module offers `config_of_folder(root, name)`, which names them after the folder's content.
+
+    Raises:
+        DataError: There is no such builder or config, or its files are missing or damaged.
+    """
+    import tensorflow_datasets as tfds
+
+    module = builder_module(data)
+    arguments = {"file_format": "array_record"}
+    if data.prepared:
+        arguments["data_dir"] = data.prepared
+    with _naming_the_root(data):
+        arguments["config"] = _builder_config(module, data)
+        builder = module.Builder(**arguments)
+        download = tfds.download.DownloadConfig(manual_dir=data.root or None)
+        builder.download_and_prepare(download_config=download, file_format="array_record")
+    return builder
+
+
+def own_classes(data: DataConfig) -> ClassList:
+    """Returns the classes whose positions are the labels in the records of a data set.
+
+    Raises:
+        DataError: There is no such builder or config, or the folder's classes cannot be read.
+    """
+    module = builder_module(data)
+    with _naming_the_root(data):
+        return module.class_list(data.root, data.config)
+
+
+def builder_module(data: DataConfig) -> ModuleType:
+    """Imports the module of `data.name`, after checking that it has the config.
+
+    Raises:
+        DataError: There is no such builder or config.
+        MissingPackageError: The libraries that read data sets are not installed.
+    """
+    check_place(data)
+    module = reader(f"{data.name}.{data.name}_dataset_builder")
+    known = module.Builder.builder_configs
+    if data.config and data.config not in known:
+        raise DataError(
+            f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
+        )
+    return module
+
+
+def reader(name: str) -> ModuleType:
+    """Imports a module of `data/`, by its name in there.
+
+    Raises:
+        MissingPackageError: The libraries that read data sets are not installed.
+    """
+    try:
+        return shipped.data_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "data":
+            raise
+        raise MissingPackageError(
+            f"data sets are read with packages that are not installed ({error.name}): "
+            'pip install "ovseg-jax[train]"'
+        ) from error
+
+
+def _builder_config(module: ModuleType, data: DataConfig) -> Any:
+    """Returns the builder config by name or as an object; None takes the builder's first."""
+    if hasattr(module, "config_of_folder"):
+        return module.config_of_folder(data.root, data.config)
+    return data.config or None
+
+
+@contextlib.contextmanager
+def _naming_the_root(data: DataConfig) -> Iterator[None]:
+    """Turns complaints about files that are missing or damaged into a `DataError`."""
+    problem = reader("manual_files").ManualFileError
+    try:
+        yield
+    except (problem, AssertionError) as error:
+        # TFDS asserts that the folder exists, with the builder's instructions in the message.
+        if isinstance(error, AssertionError) and "Manual directory" not in str(error):
+            raise
+        raise DataError(f"data.root: {data.root or 'not given'}: {error}") from error

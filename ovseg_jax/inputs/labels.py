@@ -1,0 +1,86 @@
+"""From the labels of records to positions in the vocabulary that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ovseg_jax.config import DataConfig
+from ovseg_jax.inputs.builders import DataError, own_classes
+from ovseg_jax.vocabulary.classes import (
+    ClassList,
+    VocabularyError,
+    available_presets,
+    load_class_file,
+    load_preset,
+)
+from ovseg_jax.vocabulary.matching import label_table
+
+
+def named_classes(name: str) -> ClassList:
+    """Loads a class list: a preset by name, or a file."""
+    return load_preset(name) if name in available_presets() else load_class_file(name)
+
+
+def class_list(data: DataConfig) -> ClassList:
+    """Returns the vocabulary of a data section; where it names none, the data set's own classes.
+
+    Raises:
+        DataError: The data set's own classes cannot be read.
+        VocabularyError: There is no such preset or file.
+    """
+    return named_classes(data.vocabulary) if data.vocabulary else own_classes(data)
+
+
+class Labelled(Sequence):
+    """Records whose categories are positions in the vocabulary of their config."""
+
+    def __init__(self, source: Sequence[dict[str, Any]], data: DataConfig):
+        """Compares the classes of the data set with the vocabulary, by name.
+
+        Args:
+            source: Records whose "categories" are positions in the data set's own class list.
+            data: The data set and the vocabulary.
+
+        Raises:
+            DataError: The vocabulary lacks a class of the data set; the message has both lists.
+        """
+        self._source, self._data = source, data
+        self._table = positions(data)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        record = self._source[index]
+        categories = np.asarray(record["categories"], np.int64)
+        wrong = categories[(categories < 0) | (categories >= len(self._table))]
+        if wrong.size:
+            name = bytes(record["file_name"]).decode(errors="replace")
+            raise DataError(
+                f"{self._data.name}: {name} has label {wrong[0]}, but the data set has "
+                f"{len(self._table)} classes; prepare it anew"
+            )
+        return record | {"categories": self._table[categories]}
+
+
+def positions(data: DataConfig) -> Int[np.ndarray, " c"]:
+    """Returns the position in the vocabulary of each class of a data set; prepares nothing.
+
+    Raises:
+        DataError: The vocabulary lacks a class of the data set; the message has both lists.
+    """
+    own = own_classes(data)
+    try:
+        return label_table(own, class_list(data))
+    except VocabularyError as error:
+        raise DataError(
+            f"data.vocabulary: {error}. Name all of them in the vocabulary (data.classes keeps "
+            "some of them), or leave data.vocabulary empty for those of the data set"
+        ) from error

@@ -1,0 +1,1 @@
+"""Masks that lie in files: every format that people have, and how a photo finds its own."""

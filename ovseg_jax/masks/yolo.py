@@ -1,0 +1,104 @@
+"""YOLO's text files: one per photo, a normalised polygon a line.
+
+`class x1 y1 x2 y2 ...`, x as a share of the width and y of the height, and a score at the end where
+a model wrote it. `classes.txt` or `data.yaml` beside it or one folder above names the classes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from ovseg_jax.errors import MasksError
+from ovseg_jax.masks.found import MaskEntry, Size
+from ovseg_jax.masks.shapes import draw_polygons
+
+SLACK = 0.01
+"""So far outside 0 to 1 coordinates may lie, as those of augmented photos do."""
+
+
+def read_yolo(path: Path) -> list[MaskEntry]:
+    """Lists the masks; an empty file is a photo without objects.
+
+    Raises:
+        MasksError: A line is no normalised polygon; boxes of detection are refused by name.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise MasksError(f"{path}: not readable as text ({error})") from error
+    names = _class_names(path)
+    return [
+        _entry(path, number, line, names) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+
+
+def _entry(path: Path, number: int, line: str, names: dict[int, str]) -> MaskEntry:
+    where = f"line {number}"
+    try:
+        first, *values = map(float, line.split())
+    except ValueError:
+        raise MasksError(
+            f"{path} {where}: {line[:40]!r} is not 'class x y x y x y ...', which text files of "
+            "masks (YOLO) hold"
+        ) from None
+    if len(values) in (4, 5):
+        raise MasksError(
+            f"{path} {where}: is a box of YOLO's detection format, and no mask; export "
+            "segmentation polygons"
+        )
+    score = values.pop() if len(values) % 2 else None
+    if not 0 <= first < 2**31 or first != int(first):
+        raise MasksError(f"{path} {where}: the class {first:g} is no whole number from 0")
+    if score is not None and not 0 <= score <= 1:
+        raise MasksError(f"{path} {where}: has an odd number of coordinates, {len(values) + 1}")
+    if len(values) < 6:
+        raise MasksError(f"{path} {where}: has {len(values)} coordinates; a polygon has at least 6")
+    if not all(-SLACK <= value <= 1 + SLACK for value in values):
+        raise MasksError(
+            f"{path} {where}: coordinates go from {min(values):g} to {max(values):g}; YOLO's are "
+            "shares of width and height, from 0 to 1"
+        )
+    label = int(first)
+    draw = functools.partial(_draw, values)
+    return MaskEntry(where, draw, score=score, label=label, name=names.get(label))
+
+
+def _draw(values: list[float], size: Size) -> Bool[np.ndarray, "H W"]:
+    height, width = size
+    sides = [width, height] * (len(values) // 2)
+    return draw_polygons([[v * side for v, side in zip(values, sides, strict=True)]], size)
+
+
+def _class_names(path: Path) -> dict[int, str]:
+    """Reads the classes that lie beside a file; empty if there are none that can be read."""
+    for folder in (path.parent, path.parent.parent):
+        for name, read in (("classes.txt", _from_lines), ("data.yaml", _from_yaml)):
+            file = folder / name
+            if file.is_file() and file != path:
+                return read(file.read_text(encoding="utf-8-sig", errors="replace"))
+    return {}
+
+
+def _from_lines(text: str) -> dict[int, str]:
+    return {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
+
+
+def _from_yaml(text: str) -> dict[int, str]:
+    """Reads `names:` as YOLO writes it: `[a, b]`, `{0: a}`, or one line each, `- a` or `0: a`."""
+    found = re.search(r"^names:[ \t]*(.*(?:\n(?:[ \t]+.*|-.*|[ \t]*))*)", text, re.MULTILINE)
+    if not found:
+        return {}
+    body = found[1].strip()
+    one_line = body.startswith(("[", "{"))
+    items = re.split(r",", body.strip("[]{} \n")) if one_line else body.splitlines()
+    names: dict[int, str] = {}
+    for item in filter(str.strip, items):
+        match = re.match(r"\s*(?:-\s*|([0-9]{1,9})\s*:\s*)?(.*)", item.split(" #")[0])
+        number = int(match[1]) if match[1] else len(names)
+        names[number] = match[2].strip().strip("'\"")
+    return names

@@ -1,0 +1,83 @@
+"""What happens behind each step: numbers reported, checked, saved, scored; and whether to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jax.sharding import Mesh
+
+from ovseg_jax.config import Config
+from ovseg_jax.training.agreement import Agreement
+from ovseg_jax.training.checkpoint import Run
+from ovseg_jax.training.evaluations import Evaluations
+from ovseg_jax.training.health import Watch
+from ovseg_jax.training.report import Report
+from ovseg_jax.training.state import TrainState
+from ovseg_jax.training.stopping import Interruption, StopRequest
+
+
+class Keeper:
+    """Keeps what the steps of a run produce.
+
+    Attributes:
+        stop: Whether somebody asked the run to end.
+    """
+
+    def __init__(self, config: Config, run: Run, report: Report, evaluations: Evaluations):
+        """Takes what numbers, states and scores go to; `start` comes next."""
+        self._config, self._run = config, run
+        self._report, self._evaluations = report, evaluations
+
+    def start(self, state: TrainState, mesh: Mesh, stop: StopRequest) -> None:
+        """Prepares the checks, and scores the state that a killed run did not come to score."""
+        self.stop = stop
+        self._watch = Watch(state.trainable, self._config.optimizer, self._run.newest)
+        self._agreement = Agreement(stop, mesh)
+        first = int(state.step)
+        if 0 < first < self._config.num_steps:
+            self._evaluations.run_if_due(first, state.params, self._report)
+
+    def step_done(
+        self, number: int, state: TrainState, metrics: dict[str, Any], position: int
+    ) -> None:
+        """Does what is due behind step `number`.
+
+        Args:
+            number: The step, counted from 1.
+            state: What it left.
+            metrics: Its numbers; still being computed.
+            position: Of the stream, to go on from there.
+
+        Raises:
+            ovseg_jax.training.health.DivergenceError: A step up to this one was not finite.
+            Interruption: The state is saved and the run is to end.
+        """
+        self._report.scalars(number, self._watch.note(number, metrics))
+        self.stop.wait_for_steps()
+        last = number == self._config.num_steps
+        if last or self._run.is_due(number):
+            self._save(number, state, position)
+        if not last and self._evaluations.are_due(number):
+            self._watch.settle()
+            self._evaluations.run_if_due(number, state.params, self._report)
+        if self._agreement.reached(number) and not last:
+            self._save(number, state, position)
+            self._run.wait()
+            raise self._interruption(f"saved behind step {number} of {self._config.num_steps}")
+
+    def score_final(self, state: TrainState) -> None:
+        """Runs the evaluations of the last step.
+
+        Raises:
+            Interruption: The run is to end before all of them are done.
+        """
+        number = self._config.num_steps
+        if not self._evaluations.run_if_due(number, state.params, self._report):
+            raise self._interruption("all steps are done, evaluations are left")
+
+    def _save(self, number: int, state: TrainState, position: int) -> None:
+        self._watch.settle()  # nothing that is not finite replaces what is
+        self._run.save(state, number, position)
+
+    def _interruption(self, what: str) -> Interruption:
+        return Interruption(f"stopped: {what}; the same command goes on", self.stop.status)

@@ -1,0 +1,150 @@
+"""What can be known before anything is compiled or written, with all problems in one message.
+
+What a config says is compared with what is there: names, folders, devices, the shapes of stored
+weights, classes and vocabularies. Only when that is in order are data sets opened, which may mean
+preparing them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ovseg_jax import build, devices, trees
+from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
+from ovseg_jax.errors import OvsegError
+from ovseg_jax.inputs.builders import DataError, check_place
+from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.inputs.labels import class_list, named_classes, positions
+from ovseg_jax.loading import resolve
+from ovseg_jax.training import initial, sharding
+from ovseg_jax.weights import find_weights
+
+
+class PreflightError(OvsegError, ValueError):
+    """An experiment cannot run; the message lists everything that stands in its way."""
+
+
+class Problems:
+    """Collects the refusals of checks, so that a user learns of all of them at once."""
+
+    def __init__(self):
+        """Starts with none."""
+        self._errors: dict[str, OvsegError] = {}
+
+    @contextlib.contextmanager
+    def noted(self, where: str = "") -> Iterator[None]:
+        """Notes a refusal inside of it; `where` says which part of the config it is about."""
+        try:
+            yield
+        except OvsegError as error:
+            if not any(line.endswith(str(error)) for line in self._errors):
+                self._errors[f"{where}{error}"] = error
+
+    def tell(self) -> None:
+        """Raises what was noted, if anything was.
+
+        Raises:
+            OvsegError: The only refusal, as it is.
+            PreflightError: Several refusals, or one of a named part of the config.
+        """
+        lines = list(self._errors)
+        if len(lines) > 1:
+            raise PreflightError(trees.listing("this cannot run", lines))
+        for line, error in self._errors.items():
+            raise error if line == str(error) else PreflightError(line) from error
+
+
+def check_training(config: Config) -> None:
+    """Checks a training run and its evaluations.
+
+    Raises:
+        OvsegError: What stands in the way; a `PreflightError` where it is several things.
+    """
+    problems, items = Problems(), build.evaluations(config)
+    with problems.noted():
+        _check_devices(config)
+    with problems.noted():
+        method = build.method(config.model)
+        build.check_source(config.masks, method)
+        build.mask_source(config.masks)
+        _check_parameters(config, method)
+    sections = {"": config.data} if config.num_steps else {}
+    _check_items(items, config.model, problems)
+    _check_data(sections | _sections(items), problems)
+    if config.num_steps:
+        build.check_classes(config.model, class_list(config.data))
+
+
+def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> None:
+    """Checks evaluations before the first of them starts.
+
+    Raises:
+        OvsegError: What stands in the way; a `PreflightError` where it is several things.
+    """
+    problems = Problems()
+    _check_items(items, model, problems)
+    _check_data(_sections(items), problems)
+
+
+def _check_devices(config: Config) -> None:
+    sharding.make_mesh(config.mesh)
+    count = len(devices.found())
+    if config.num_steps and config.data.batch_size % count:
+        raise DataError(
+            f"data.batch_size: {config.data.batch_size} images do not divide over {count} devices; "
+            "use a multiple"
+        )
+
+
+def _check_parameters(config: Config, method: Any) -> None:
+    """Compares patterns and stored weights with the parameters of the model."""
+    shapes = build.parameter_shapes(method)
+    trees.split(shapes, config.optimizer.trainable)
+    if config.init_from or config.init_parts:
+        initial.check_initial(shapes, config)
+
+
+def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems: Problems) -> None:
+    """Checks models, masks and words of evaluations."""
+    with problems.noted():
+        method = build.method(model)
+        for item in items:
+            build.check_source(item.masks, method, f"masks of evaluation {item.name!r}: masks")
+    with problems.noted("model.train_vocabulary: "):
+        if model.train_vocabulary:
+            named_classes(model.train_vocabulary)
+    for item in items:
+        with problems.noted(f"evaluation {item.name!r}: masks.path: "):
+            if item.masks.kind == "model" and item.masks.path:
+                find_weights(resolve(item.masks.path))
+
+
+def _sections(items: Sequence[EvaluationConfig]) -> dict[str, DataConfig]:
+    """Returns the data sections of evaluations by what messages call them."""
+    return {f"evaluation {item.name!r}: ": item.data for item in items}
+
+
+def _check_data(sections: Mapping[str, DataConfig], problems: Problems) -> None:
+    """Checks data sets in three rounds, each quick beside the next; ends at the first that fails.
+
+    Names and folders; then classes against vocabularies, for which the readers are loaded; then
+    the records themselves, which may have to be prepared.
+    """
+    for checks in ((check_place, _check_list), (_check_classes,), (open_split,)):
+        for (where, data), check in itertools.product(sections.items(), checks):
+            with problems.noted(where):
+                check(data)
+        problems.tell()
+
+
+def _check_list(data: DataConfig) -> None:
+    if data.vocabulary:
+        named_classes(data.vocabulary)
+
+
+def _check_classes(data: DataConfig) -> None:
+    positions(data)
+    build.class_filter(data, class_list(data))

@@ -1,0 +1,125 @@
+"""Checkpoints of a state of three numbers: written with hashes, checked, and left when damaged."""
+
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ovseg_jax import trees
+from ovseg_jax.config import CheckpointConfig
+from ovseg_jax.training import checkpoint, frozen, integrity
+from ovseg_jax.training.state import TrainState
+
+CONFIG = CheckpointConfig(every_steps=2, keep=2)
+
+
+def state(step, width=3, fixed=1.0):
+    return TrainState(
+        step=jnp.int32(step),
+        trainable={"head": {"scale": jnp.full(width, float(step))}},
+        frozen={"tower": {"kernel": jnp.full(4, fixed)}},
+        optimizer=(jnp.full(width, step / 2),),
+    )
+
+
+def saved(workdir, *steps):
+    """A run with checkpoints of some steps."""
+    run = checkpoint.open_run(workdir, CONFIG, {"seed": 0})
+    run.restore(state(0))
+    for step in steps:
+        run.save(state(step), step, position=step)
+    run.wait()
+    return workdir / "checkpoints"
+
+
+def reopened(workdir, initial=None):
+    return checkpoint.open_run(workdir, CONFIG, {}).restore(initial or state(0))
+
+
+def same(left, right):
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_each_checkpoint_appears_with_hashes_of_all_its_files(tmp_path):
+    folder = saved(tmp_path, 2, 4, 6)
+    assert integrity.saved_steps(folder) == [4, 6], "keep"
+    assert [integrity.damage(folder / str(step)) for step in (4, 6)] == ["", ""]
+    found, position = reopened(tmp_path)
+    assert position == 6
+    same(found, state(6))
+
+
+def test_altered_bytes_send_the_run_one_checkpoint_back_and_it_says_so(tmp_path, capsys):
+    folder = saved(tmp_path, 2, 4)
+    files = [path for path in (folder / "4" / "state").rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[-64:] = bytes(64)
+    largest.write_bytes(content)
+    found, position = reopened(tmp_path)
+    assert position == 2
+    same(found, state(2))
+    said = capsys.readouterr().err
+    assert "checkpoint 4 is damaged" in said and "2 steps are lost" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["2", "damaged-4"]
+
+
+def test_a_step_that_was_lost_can_be_saved_again(tmp_path):
+    folder = saved(tmp_path, 2, 4)
+    (folder / "4" / "commit_success.txt").unlink()
+    shutil.rmtree(folder / "4" / "data")
+    run = checkpoint.open_run(tmp_path, CONFIG, {})
+    run.restore(state(0))
+    run.save(state(4), 4, position=4)
+    run.wait()
+    assert integrity.newest_intact(folder) == (4, {})
+
+
+def test_an_unfinished_save_is_cleared(tmp_path):
+    folder = saved(tmp_path, 2)
+    (folder / f"4{integrity.UNFINISHED}" / "state").mkdir(parents=True)
+    assert reopened(tmp_path)[1] == 2
+    assert [path.name for path in folder.iterdir()] == ["2"]
+
+
+def test_parameters_of_another_shape_or_name_are_refused_by_name(tmp_path):
+    saved(tmp_path, 2)
+    with pytest.raises(checkpoint.CheckpointError, match=r"head/scale is \(3,\).* expects \(5,\)"):
+        reopened(tmp_path, state(0, width=5))
+    other = state(0).replace(trainable={"neck": {"scale": jnp.zeros(3)}})
+    with pytest.raises(checkpoint.CheckpointError, match="missing neck/scale"):
+        reopened(tmp_path, other)
+
+
+def harm_frozen(workdir, how):
+    files = [p for p in (workdir / "frozen").rglob("*") if p.is_file() and "/d/" in str(p)]
+    if how == "emptied":
+        shutil.rmtree(workdir / "frozen")
+        (workdir / "frozen").mkdir()
+        return
+    for path in files:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 :] = content[len(content) // 2 :][::-1]
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["emptied", "altered"])
+def test_a_damaged_frozen_part_is_written_again_where_it_can_be(tmp_path, capsys, how):
+    saved(tmp_path, 2)
+    harm_frozen(tmp_path, how)
+    found, _ = reopened(tmp_path)
+    same(found, state(2))
+    assert "damaged-frozen" in capsys.readouterr().err
+    assert trees.flatten(frozen.read(tmp_path, state(0).frozen)).keys() == {"tower/kernel"}
+
+
+def test_other_initial_weights_do_not_stand_in_for_it(tmp_path):
+    saved(tmp_path, 2)
+    same(reopened(tmp_path, state(0, fixed=7.0))[0], state(2))  # what is stored counts
+    harm_frozen(tmp_path, "emptied")
+    with pytest.raises(frozen.FrozenError, match="not those that the run started from"):
+        reopened(tmp_path, state(0, fixed=7.0))
+    assert (tmp_path / "frozen").is_dir()

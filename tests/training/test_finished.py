@@ -1,0 +1,51 @@
+"""A finished run says so from its files alone."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ovseg_jax.config import Config, EvaluationConfig
+from ovseg_jax.training import finished, record
+
+CONFIG = Config(evaluations=(EvaluationConfig(name="val"),), num_steps=40)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    record.write(tmp_path, CONFIG, [], 0)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "report.json").write_text(json.dumps({finished.STEP: 40}))
+    (tmp_path / "evaluations").mkdir()
+    (tmp_path / "evaluations" / "val_40.json").write_text("{}")
+    return tmp_path
+
+
+def test_weights_of_the_last_step_and_all_scores_make_a_finished_run(workdir):
+    assert "is finished: 40 steps" in finished.summary(workdir, CONFIG)
+    (workdir / "evaluations" / "val_40.json").unlink()
+    assert not finished.summary(workdir, CONFIG)
+
+
+def test_weights_of_another_step_do_not(workdir):
+    (workdir / "weights" / "report.json").write_text(json.dumps({finished.STEP: 20}))
+    assert not finished.summary(workdir, CONFIG)
+    (workdir / "weights" / "report.json").write_text("[]")
+    assert not finished.summary(workdir, CONFIG)
+
+
+def test_the_command_asks_before_it_imports_anything_heavy(workdir):
+    program = f"""
+import sys
+from pathlib import Path
+from ovseg_jax.cli.train import _train
+from ovseg_jax.configs_io import read_json
+from ovseg_jax.config import Config
+place = Path({str(workdir)!r})
+assert _train(read_json(Config, place / "config.json"), place, False) == 0
+assert not {{"jax", "tensorflow", "orbax"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert str(workdir / "weights") in done.stdout

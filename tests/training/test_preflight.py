@@ -1,0 +1,128 @@
+"""What is wrong with an experiment is told at once, before anything is compiled or written."""
+
+import dataclasses
+import re
+
+import jax
+import pytest
+
+from ovseg_jax.config import Config, DataConfig, EvaluationConfig, MaskSourceConfig, MeshConfig
+from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.inputs.datasets import DataError
+from ovseg_jax.training import preflight
+from ovseg_jax.training.loop import train
+from ovseg_jax.trees import TreeError
+from ovseg_jax.weights import WeightsError
+
+
+def changed(config: Config, section: str, /, **fields) -> Config:
+    part = dataclasses.replace(getattr(config, section), **fields)
+    return dataclasses.replace(config, **{section: part})
+
+
+@pytest.fixture
+def refused(tiny_config, tmp_path, monkeypatch):
+    """Trains with a change and returns the refusal; nothing may be compiled or written."""
+
+    def compiled(*arguments, **options):
+        raise AssertionError("something was compiled before it was checked")
+
+    def run(change, kind=Exception):
+        config = change(tiny_config)
+        monkeypatch.setattr("ovseg_jax.training.state.create", compiled)
+        with pytest.raises(kind) as caught:
+            train(config, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+        return str(caught.value)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda c: changed(c, "data", name="toy_wrld"), DataError, "perhaps you meant 'toy_world'"),
+        (lambda c: changed(c, "data", root="/nonexistent"), DataError, "no folder /nonexistent"),
+        (lambda c: changed(c, "data", config="ful"), DataError, "no config 'ful'; known: full, "),
+        (lambda c: changed(c, "data", split="trian"), DataError, "known: .*train"),
+        (lambda c: changed(c, "data", vocabulary="/no.txt"), Exception, "/no.txt: no such class"),
+        (lambda c: changed(c, "data", vocabulary="ade150"), DataError, "lacks, or has twice, "),
+        (lambda c: changed(c, "data", classes=("ufo",)), ConfigError, r"\['ufo'\] are not in"),
+        (
+            lambda c: dataclasses.replace(c, mesh=MeshConfig(data=8)),
+            ConfigError,
+            "does not fill what JAX finds here, [0-9]+ cpu device.*set one axis to -1",
+        ),
+        (
+            lambda c: changed(c, "data", batch_size=8 * jax.device_count() + 1),
+            DataError,
+            "images do not divide",
+        ),
+        (
+            lambda c: dataclasses.replace(c, init_from="/no/weights"),
+            WeightsError,
+            "/no/weights does not exist",
+        ),
+        (
+            lambda c: dataclasses.replace(c, init_from="ovseg_jax/assets/toy/clip_convnext_seed0"),
+            TreeError,
+            "does not fit the model:\n  missing ",
+        ),
+        (
+            lambda c: changed(c, "optimizer", trainable=("adaptor/.*",)),
+            TreeError,
+            "adaptor",
+        ),
+        (
+            lambda c: dataclasses.replace(c, masks=MaskSourceConfig(kind="model", path="x")),
+            ConfigError,
+            "serves evaluations only",
+        ),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_is_compiled_or_written(
+    refused, change, kind, message
+):
+    if message.startswith("images do not") and jax.device_count() == 1:
+        pytest.skip("every batch divides over one device")
+    assert re.search(message, refused(change, kind))
+
+
+def test_all_mistakes_are_told_at_once(refused):
+    item = EvaluationConfig(
+        name="mine",
+        data=DataConfig(name="cocoo", vocabulary="ade15"),
+        masks=MaskSourceConfig(kind="model", path="/no/generator"),
+    )
+
+    def change(config):
+        config = changed(config, "data", root="/nonexistent")
+        return dataclasses.replace(
+            config, mesh=MeshConfig(data=8), init_from="/no/weights", evaluations=(item,)
+        )
+
+    message = refused(change, preflight.PreflightError)
+    assert message.startswith("this cannot run:\n")
+    for part in (
+        "mesh: data=8",
+        "data.root: there is no folder /nonexistent",
+        "/no/weights does not exist",
+        "evaluation 'mine': data.name: there is no data set 'cocoo'",
+        "evaluation 'mine': ade15: no such class file",
+        "evaluation 'mine': masks.path: /no/generator does not exist",
+    ):
+        assert part in message
+
+
+def test_an_evaluation_whose_vocabulary_is_too_short_is_refused(tiny_config, tmp_path):
+    (tmp_path / "few.txt").write_text("ball\nclock\ngrass\n")
+    data = dataclasses.replace(tiny_config.data, vocabulary=str(tmp_path / "few.txt"))
+    item = EvaluationConfig(name="short", data=data)
+    with pytest.raises(preflight.PreflightError, match="evaluation 'short': .*lacks.* wheel, "):
+        preflight.check_evaluations([item], tiny_config.model)
+
+
+def test_an_experiment_that_is_in_order_passes(tiny_config):
+    item = EvaluationConfig(name="fine", data=tiny_config.data)
+    preflight.check_training(dataclasses.replace(tiny_config, evaluations=(item,)))
+    preflight.check_training(dataclasses.replace(tiny_config, init_from="", evaluations=()))
