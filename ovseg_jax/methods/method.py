@@ -140,12 +140,10 @@ class Method(nn.Module):
         if layers[-1].class_embeddings is None:
             return layers
         rows = self.proposal_words(features, text)
-        named = {"says_no_object": self.has_void}
+        logits = [self.class_logits(layer.class_embeddings, rows, text) for layer in layers]
         return [
-            layer.replace(
-                class_logits=self.class_logits(layer.class_embeddings, rows, text), **named
-            )
-            for layer in layers
+            layer.replace(class_logits=names, says_no_object=self.has_void)
+            for layer, names in zip(layers, logits, strict=True)
         ]
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:

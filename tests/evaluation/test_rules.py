@@ -122,7 +122,7 @@ def scored(name, source):
 
 
 def answer(name, source, weights=BASE, no_object=0.0):
-    """Probabilities, and what the rule says of itself."""
+    """Probabilities of the masks that exist, and what the rule says of itself."""
     method, proposals, logits, grid = scored(name, source)
     if proposals.class_logits is not None and no_object:
         shifted = proposals.class_logits.at[..., -1].add(no_object)
@@ -130,7 +130,7 @@ def answer(name, source, weights=BASE, no_object=0.0):
         logits = shifted if method.repeats_names else logits
     rule = choose_rule(proposals, weights, grid, repeats=method.repeats_names)
     probabilities = np.exp(rule.join(proposals, logits, TEXT))
-    return probabilities, rule.describe(seen=1, unseen=2)
+    return probabilities[np.asarray(proposals.valid)], rule.describe(seen=1, unseen=2)
 
 
 def fits(name, source):
