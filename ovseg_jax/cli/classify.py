@@ -6,10 +6,10 @@ ovseg classify photo.jpg --masks masks.json --vocab-preset ade150
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary
+from ovseg_jax.disk.json_text import json_bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
             "background": [list(entry.synonyms) for entry in found.words.background],
             "masks": entries,
         }
-        text = json.dumps(record, ensure_ascii=False, indent=1)
-        path = results.write(
-            f"{stem}_masks.json", lambda file: file.write(text.encode()), photo.path
-        )
+        text = json_bytes(record, indent=1)
+        path = results.write(f"{stem}_masks.json", lambda file: file.write(text), photo.path)
         return f"{photo.path.name} -> {path}\n{table(entries)}"
 
     return for_each_photo(arguments, lambda folder, stem: [f"{stem}_masks.json"], handle)

@@ -9,7 +9,6 @@ probability of its own.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ovseg_jax.cli.options import (
     add_vocabulary,
     read_vocabulary,
 )
+from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.errors import printable
 
 BAR_WIDTH = 30
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         status = go_through(photos, handle, progress.task("photos"))
     if keep and entries:
         text = _record(classifier.segmenter.parts.name, classes, entries)
-        path = keep(lambda file: file.write(text.encode()))
+        path = keep(lambda file: file.write(text))
         console.print(f"written to {path}", markup=False, highlight=False)
     return status
 
@@ -113,7 +113,7 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     return classifier
 
 
-def _record(model: str, classes: Any, entries: list[dict[str, Any]]) -> str:
+def _record(model: str, classes: Any, entries: list[dict[str, Any]]) -> bytes:
     vocabulary = [list(entry.synonyms) for entry in classes.classes]
     record = {"model": model, "vocabulary": vocabulary, "photos": entries}
-    return json.dumps(record, ensure_ascii=False, indent=1)
+    return json_bytes(record, indent=1)

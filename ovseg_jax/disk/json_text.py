@@ -1,4 +1,4 @@
-"""JSON from files that may be anything: one error for all that can be wrong with it."""
+"""JSON: from files that may be anything, and of names that may be no text."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def parse_json(text: str | bytes, where: str, *, finite: bool = True) -> Any:
         raise JsonError(f"{where} is nested too deeply") from error
     except (ValueError, MemoryError) as error:  # broken off, not UTF-8, a number of 5000 digits
         raise JsonError(f"{where} is not JSON: {error}") from error
+
+
+def json_bytes(content: Any, **layout: Any) -> bytes:
+    """Returns JSON in UTF-8, letters of every script as they are.
+
+    Bytes of a file name or of a shell that are no text become escapes, which read back the same.
+
+    Args:
+        content: What `json.dumps` takes.
+        layout: Its `indent` and `separators`.
+    """
+    text = json.dumps(content, ensure_ascii=False, **layout)
+    return text.encode("utf-8", "backslashreplace")  # "\\udcff", as JSON writes it too
 
 
 def _check_depth(value: Any) -> None:

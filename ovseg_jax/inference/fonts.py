@@ -22,8 +22,8 @@ FONTS = (
 MOST_FILES = 1000
 """Font files of the system that are tried for a letter that no other font has."""
 _LEFT_TO_RIGHT = "\u200e"
-_UNDRAWN = ("Mn", "Me", "Cf", "Zs", "Cc")
-"""Categories without a shape of their own: accents, joiners, spaces."""
+_UNDRAWN = ("Zs", "Cc")
+"""Categories that no font needs. A font without accents or joiners draws boxes for them."""
 
 
 def find_font(text: str, size: int) -> Font:
@@ -56,6 +56,7 @@ def in_writing_order(text: str) -> str:
 
 def _letters(text: str) -> str:
     drawn = {letter for letter in text if unicodedata.category(letter) not in _UNDRAWN}
+    drawn.discard(_LEFT_TO_RIGHT)  # read by Raqm, and never drawn
     return "".join(sorted(drawn))
 
 

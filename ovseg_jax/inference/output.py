@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
+from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.inference.drawing import draw_maps, draw_overlay
 from ovseg_jax.inference.results import Answer, Classification
@@ -61,12 +61,12 @@ def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]
     results.claim(names, result.source)
     labels = encode_labels(result.prediction.labels, len(result.words.classes))
     overlay = draw_overlay(result)
-    record = json.dumps(describe(result), ensure_ascii=False, indent=1)
+    record = json_bytes(describe(result), indent=1)
     writers = itertools.chain(
         [
             lambda file: _png(labels, file),
             lambda file: _png(overlay, file),
-            lambda file: file.write(record.encode()),
+            lambda file: file.write(record),
         ],
         _map_writers(result) if maps is not None else (),
     )

@@ -46,10 +46,12 @@ class Settings:
         """Takes the model's settings, and a lowest score that overrides its own.
 
         Raises:
-            SegmenterError: There is no such task.
+            SegmenterError: There is no such task, or the score is no probability.
         """
         if task not in TASKS:
             raise SegmenterError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise SegmenterError(f"min_score is {min_score}; give a probability from 0 to 1")
         return cls(
             task=task,
             min_score=config.min_score if min_score is None else min_score,

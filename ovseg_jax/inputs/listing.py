@@ -66,6 +66,8 @@ def list_images(name: str | Path, *, recursive: bool = False) -> list[Path]:
         ImageError: Nothing is there, or there is no photo in it.
     """
     text, path = os.fspath(name), Path(name)
+    if not text:  # of a shell's variable without value; `Path` would make it the working folder
+        raise ImageError("a photo's name is empty; give a photo or a folder of photos")
     if path.is_dir():
         return Search(recursive).of_folder(path)
     if os.path.lexists(path):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.errors import MasksError, warn
 from ovseg_jax.masks.entries import check_size, entry
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
 from ovseg_jax.masks.names import Match, alike, match_name
@@ -30,8 +30,14 @@ def read_coco(path: Path, content: Mapping[str, Any], subject: Subject) -> list[
             for index, item in enumerate(content["annotations"])
             if item["image_id"] == image["id"]
         ]
-    except (KeyError, TypeError, AttributeError) as error:
+        if not own:
+            _warn_of_strays(path, content)
+    except KeyError as error:
         raise MasksError(f"{path}: images, categories or annotations lack {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise MasksError(
+            f"{path}: images, categories or annotations are not lists of objects ({error})"
+        ) from error
     check_size(path, str(match), image, subject)
     if not own or "segments_info" not in own[0][1]:
         return [entry(path, where, item, names) for where, item in own]
@@ -53,6 +59,18 @@ def _find_image(
     if len(shared) > 1:
         raise MasksError(f"{path}: {shared[:5]} share the id {found[0]['id']}")
     return found[0], match
+
+
+def _warn_of_strays(path: Path, content: Mapping[str, Any]) -> None:
+    """Says why a photo may have none: annotations whose image is not listed, such as "7" for 7."""
+    known = {image["id"] for image in content["images"]}
+    annotations = content["annotations"]
+    strays = [a["image_id"] for a in annotations if a["image_id"] not in known]
+    if strays:
+        warn(
+            f"{path}: {len(strays)} of {len(annotations)} annotations belong to no image: no 'id' "
+            f"equals their 'image_id' {strays[0]!r:.50}; their masks serve no photo"
+        )
 
 
 def _name(image: Mapping[str, Any]) -> str:

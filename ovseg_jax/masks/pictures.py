@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int, Shaped, UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ovseg_jax.errors import MasksError
 from ovseg_jax.inputs.decoders import open_picture
@@ -87,6 +87,8 @@ def _explained(where: str) -> Iterator[None]:
             yield
     except MasksError:
         raise
+    except UnidentifiedImageError as error:  # its own words hold an address in memory
+        raise MasksError(f"{where}: not a readable picture (no known kind)") from error
     except Exception as error:  # Pillow raises exceptions of every kind for damaged files
         raise MasksError(f"{where}: not a readable picture ({error})") from error
 

@@ -26,7 +26,9 @@ def decode_rle(rle: Mapping[str, Any]) -> Bool[np.ndarray, "H W"]:
         runs = counts
     else:
         raise MasksError(f"'counts' is {type(counts).__name__}, not a string or a list of integers")
-    if any(run < 0 for run in runs) or sum(runs) != height * width:
+    if any(run < 0 for run in runs):
+        raise MasksError(f"'counts' holds the run {min(runs)}, and runs are never negative")
+    if sum(runs) != height * width:
         raise MasksError(
             f"the runs add up to {sum(runs)} pixels, not {height} x {width} = {height * width}; "
             "run lengths of CVAT (of a box alone) and of Label Studio (of bits) are no COCO RLE: "

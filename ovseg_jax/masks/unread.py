@@ -58,4 +58,4 @@ def name_of_file(path: Path) -> str:
         if b"<annotation" in start:
             return "Pascal VOC's XML, which holds boxes; give SegmentationObject/ or -Class/ PNGs"
         return "XML"
-    return ENDINGS.get(suffix, f"not {suffix or 'a file without an ending'}")
+    return ENDINGS.get(suffix, f"of the kind {suffix}" if suffix else "a name without an ending")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ovseg_jax.disk.journal import Entry, FolderJournal, append_journal
+from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.errors import OvsegError
 
 try:
@@ -94,8 +95,7 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Adds one line, by one write."""
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-        self._file.write(line.encode())
+        self._file.write(json_bytes(record, separators=(",", ":")) + b"\n")
         self._file.flush()
         self.done += 1
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.mining.journal import Record
@@ -77,8 +78,7 @@ def write_pairs(
     def write_lines(file: Any) -> None:
         for number, pair in _all_pairs(sources):
             if pair["noun"] in kept:
-                line = json.dumps(pair | {"source": number}, ensure_ascii=False)
-                file.write(f"{line}\n".encode())
+                file.write(json_bytes(pair | {"source": number}) + b"\n")
 
     ordered = sorted(kept, key=lambda noun: (-kept[noun], noun))
     settings = [source.settings for source in sources]
@@ -176,5 +176,5 @@ def _checked(line: bytes, where: str) -> Record:
 
 
 def _write_json(results: OutputFolder, name: str, content: Any) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    results.write(name, lambda file: file.write(text.encode()))
+    text = json_bytes(content, indent=1) + b"\n"
+    results.write(name, lambda file: file.write(text))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import OvsegError
 
@@ -70,7 +72,7 @@ def file_key(path: Path) -> str:
     if path.is_dir():
         for entry in sorted(path.rglob("*")):
             size = entry.stat().st_size if entry.is_file() else 0
-            digest.update(f"{entry.relative_to(path)} {size}\n".encode())
+            digest.update(os.fsencode(f"{entry.relative_to(path)} {size}\n"))
     else:
         with open(path, "rb") as file:
             while block := file.read(1 << 20):
@@ -84,4 +86,4 @@ def text_key(lines: Sequence[str]) -> str:
 
 
 def _json(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    return json_bytes(record, indent=1) + b"\n"

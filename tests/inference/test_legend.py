@@ -151,3 +151,10 @@ def test_names_from_right_to_left_keep_their_score_behind_them(monkeypatch):
     monkeypatch.setattr(fonts.features, "check", lambda name: False)
     assert row.text == "הטק  0.50"
     assert legend.Row("cat", "0.50").text == "cat  0.50"
+
+
+@pytest.mark.parametrize("name", ["m\u0304ala", "o\u200dx", "a\u202eb"])
+def test_accents_and_joiners_that_no_font_has_are_no_boxes(latin_only, name):
+    with pytest.warns(OvsegWarning, match="the legend cannot draw"):
+        shown = texts(laid_out(parse_vocabulary(f"{name}; cat"), 300, 400))
+    assert shown[0].startswith("class 1: ") and name[0] in shown[0] and name[1] not in shown[0]

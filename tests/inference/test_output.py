@@ -1,5 +1,6 @@
 """The files of one photo: labels, overlay, JSON, maps; whole or not at all."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -14,7 +15,7 @@ from ovseg_jax.disk.atomic import OutputError, write_atomically
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.inference import drawing
 from ovseg_jax.inference.output import encode_labels, encode_rle
-from ovseg_jax.inference.results import Classification, Settings
+from ovseg_jax.inference.results import Classification, SegmenterError, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
@@ -162,3 +163,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="could not be written"):
         write_atomically(tmp_path / "file" / "a.bin", lambda file: None)
+
+
+def test_bytes_of_names_that_are_no_text_do_not_stop_the_json(result, tmp_path):
+    words = dataclasses.replace(result.words, classes=parse_vocabulary("cat\udcff; Hündchen"))
+    found = dataclasses.replace(result.classification, words=words)
+    odd = dataclasses.replace(result, photo="odd\udcff.jpg", classification=found)
+    written = odd.save(tmp_path, stem="odd")
+    record = json.loads(written[2].read_text(encoding="utf-8"))
+    assert record["image"]["file"] == "odd\udcff.jpg"
+    assert record["vocabulary"] == [["cat\udcff"], ["Hündchen"]]
+    assert "Hündchen" in written[2].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
+def test_a_lowest_score_that_is_no_probability_is_refused(score):
+    with pytest.raises(SegmenterError, match="min_score is .*from 0 to 1"):
+        Settings.of(InferenceConfig(), "semantic", score)

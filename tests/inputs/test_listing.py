@@ -163,3 +163,9 @@ def test_names_that_lead_nowhere_are_kept_beside_those_that_do(folder):
     assert len(found.refused) == 3
     with pytest.raises(ImageError, match=r"nowhere\.jpg"):
         list_photos(given[:1] + given[2:])
+
+
+def test_an_empty_name_is_not_the_working_folder(folder):
+    with pytest.raises(ImageError, match="name is empty"):
+        list_photos([""])
+    assert list_photos(["", "b.png"]).photos == [Path("b.png")]

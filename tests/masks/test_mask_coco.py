@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.errors import MasksError, OvsegWarning
 from tests.masks.drawn import (
     ENTRIES,
     HEIGHT,
@@ -220,7 +220,10 @@ FAULTS = {
         "lack 'file_name'",
     ),
     "odd categories": (json.dumps(instances("photo.jpg") | {"categories": [{"id": []}]}), "lack"),
-    "images that are none": (json.dumps({"images": [3], "annotations": []}), "lack"),
+    "images that are none": (
+        json.dumps({"images": [3], "annotations": []}),
+        "not lists of objects",
+    ),
 }
 
 
@@ -263,3 +266,13 @@ def test_real_polygons_are_read_with_their_names():
     own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
     assert found.labels.tolist() == [a["category_id"] for a in own]
     assert found.masks.any((1, 2)).all() and None not in found.names
+
+
+@pytest.mark.parametrize("image_id", ["139", 999])
+def test_annotations_of_no_image_are_said_where_the_photo_has_none(tmp_path, image_id):
+    content = coco_instances()
+    for annotation in content["annotations"]:
+        annotation["image_id"] = image_id
+    path = store(tmp_path / "instances.json", content)
+    with pytest.warns(OvsegWarning, match=f"3 of 3 annotations .* 'image_id' {image_id!r}"):
+        assert read(path).masks.shape == EMPTY

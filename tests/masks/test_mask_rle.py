@@ -22,7 +22,7 @@ def test_run_lengths_decode_as_coco_decodes_them(seed):
     ("rle", "message"),
     [
         ({"size": [2, 3], "counts": [1, 2]}, "add up to 3 pixels, not 2 x 3 = 6"),
-        ({"size": [2, 3], "counts": [9, -3]}, "add up"),
+        ({"size": [2, 3], "counts": [9, -3]}, "holds the run -3, and runs are never negative"),
         ({"size": [2, 3]}, "'counts' is NoneType"),
         ({"size": [2, 3], "counts": [1.0, 5.0]}, "'counts' is list"),
         ({"size": [2, 3], "counts": [True, 5]}, "'counts' is list"),
