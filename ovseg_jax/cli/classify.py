@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary
+from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary, check_top
 from ovseg_jax.disk.json_text import json_bytes
 
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.photos import for_each_photo
     from ovseg_jax.inference.output import describe_masks
 
-    top = max(1, arguments.top)
+    top = check_top(arguments.top)
 
     def handle(segmenter: Any, photo: Any, stem: str, results: Any) -> str:
         found = segmenter.classify(photo, arguments.masks)

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import (
     add_model,
     add_overwrite,
     add_photo_names,
     add_vocabulary,
+    check_top,
+    given_path,
     read_vocabulary,
 )
 from ovseg_jax.disk.json_text import json_bytes
@@ -34,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=5, metavar="N", help="names per photo (default: 5)"
     )
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="also write the probabilities of all classes"
+        "--json",
+        type=given_path,
+        metavar="FILE",
+        help="also write the probabilities of all classes",
     )
     add_overwrite(parser)
     add_vocabulary(parser)
@@ -49,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.cli.results import open_file, source_of
 
-    if arguments.top < 1:
-        raise UsageError(f"--top {arguments.top}: give at least 1")
+    check_top(arguments.top)
     photos = find_photos(arguments)
     keep = None
     if arguments.json:

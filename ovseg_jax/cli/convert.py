@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovseg_jax.cli.options import add_overwrite
+from ovseg_jax.cli.options import add_overwrite, given_path
 from ovseg_jax.convert.kinds import KINDS
 from ovseg_jax.errors import printable
 
@@ -34,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("kind", choices=KINDS, help="what the file holds")
     parser.add_argument(
-        "source", type=Path, help="the published file, an index of its shards, or their folder"
+        "source",
+        type=given_path,
+        help="the published file, an index of its shards, or their folder",
     )
-    parser.add_argument("target", type=Path, help="the weights directory to write")
+    parser.add_argument("target", type=given_path, help="the weights directory to write")
     parser.add_argument(
         "--layout",
         choices=("orbax", "safetensors"),

@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from pathlib import Path
 from typing import Any
 
-from ovseg_jax.cli.options import add_model, add_overwrite, add_vocabulary, read_vocabulary
+from ovseg_jax.cli.options import (
+    add_model,
+    add_overwrite,
+    add_vocabulary,
+    given_path,
+    read_vocabulary,
+)
 from ovseg_jax.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="also write the embeddings")
+    parser.add_argument(
+        "--out", type=given_path, metavar="FILE.npz", help="also write the embeddings"
+    )
     add_overwrite(parser)
     add_vocabulary(parser)
     add_model(parser)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
-from ovseg_jax.cli.options import READOUTS, add_overwrite
+from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
 from ovseg_jax.errors import printable
 
 PASSES_ON = True
@@ -30,7 +30,7 @@ PASSES_ON = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("model", nargs="?", help="run, weights directory, or 'toy'")
-    parser.add_argument("--config", type=Path, help="config file whose evaluations are run")
+    parser.add_argument("--config", type=given_path, help="config file whose evaluations are run")
     parser.add_argument("--suite", help="run only the evaluation of this name")
     parser.add_argument(
         "--generator",
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score pixels that the model's towers name without any masks; see `ovseg segment`",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for the JSON files (default: evaluations/ beside the run)"
+        "--out",
+        type=given_path,
+        help="folder for the JSON files (default: evaluations/ beside the run)",
     )
     add_overwrite(parser)
     parser.add_argument(

@@ -19,11 +19,10 @@ For every noun of a caption, CLIP picks the mask of that photo that fits best. W
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import add_generator, add_model, add_overwrite
+from ovseg_jax.cli.options import add_generator, add_model, add_overwrite, given_path
 
 PER_IMAGE = {"1": 1, "5": 5, "all": 0}
 
@@ -31,9 +30,13 @@ PER_IMAGE = {"1": 1, "5": 5, "all": 0}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument(
-        "photos", type=Path, nargs="?", metavar="FOLDER", help="the photos; file names start there"
+        "photos",
+        type=given_path,
+        nargs="?",
+        metavar="FOLDER",
+        help="the photos; file names start there",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of pairs")
+    parser.add_argument("--out", type=given_path, required=True, help="folder of pairs")
     add_overwrite(parser)
     _add_words(parser)
     _add_masks(parser)
@@ -43,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--merge",
         nargs="+",
-        type=Path,
+        type=given_path,
         metavar="FOLDER",
         help="instead of mining: check that the shards in these folders are complete and belong "
         "together, and write their pairs; several complete runs are concatenated",
@@ -71,7 +74,7 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("words")
     group.add_argument(
         "--captions",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="COCO captions JSON, or lines file_name<TAB>caption; a data set may have its own",
     )
@@ -90,7 +93,7 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--stop-nouns",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="nouns that are left out, one a line, singular; replaces the list of the package",
     )
@@ -99,7 +102,10 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
 def _add_masks(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("masks (default: of the model's own generator)")
     group.add_argument(
-        "--masks", type=Path, metavar="FILE_OR_FOLDER", help="files, as `ovseg segment` reads them"
+        "--masks",
+        type=given_path,
+        metavar="FILE_OR_FOLDER",
+        help="files, as `ovseg segment` reads them",
     )
     add_generator(group)
     group.add_argument(

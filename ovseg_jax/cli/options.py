@@ -55,7 +55,7 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     group = parser.add_argument_group("words (one of)")
     words = group.add_mutually_exclusive_group(required=required)
     words.add_argument("--vocab", metavar="WORDS", help="'cat, kitten; sofa': ; parts classes")
-    words.add_argument("--vocab-file", type=Path, metavar="FILE", help=FILE_HELP)
+    words.add_argument("--vocab-file", type=given_path, metavar="FILE", help=FILE_HELP)
     words.add_argument(
         "--vocab-preset",
         metavar="NAME",
@@ -92,13 +92,13 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
     add_photo_names(parser)
     parser.add_argument(
         "--masks",
-        type=Path,
+        type=given_path,
         metavar="FILE_OR_FOLDER",
         help="masks of the photo as displayed (after EXIF rotation): JSON (COCO, LabelMe, "
         "Label Studio, VIA), label maps, .npz, YOLO .txt, or a folder with a file or subfolder per "
         "photo; docs/inputs.md says how a photo finds its masks",
     )
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
+    parser.add_argument("--out", type=given_path, default=Path("out"), help="folder (default: out)")
     add_overwrite(parser)
     parser.add_argument("--background", metavar="WORDS", help=BACKGROUND_HELP)
 
@@ -130,6 +130,20 @@ def _show(source: object, classes: Any, remarks: Sequence[str]) -> None:
 
     if remarks:
         print(printable(f"ovseg: {source}: {describe(classes, remarks)}"), file=sys.stderr)
+
+
+def given_path(text: str) -> Path:
+    """Reads a path; an empty one would be the working folder, and is a variable without a value."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; give '.' for the working folder")
+    return Path(text)
+
+
+def check_top(count: int) -> int:
+    """Refuses to show less than one name."""
+    if count < 1:
+        raise UsageError(f"--top {count}: give at least 1")
+    return count
 
 
 def check_score(value: float | None) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
+from ovseg_jax.cli.options import given_path
 from ovseg_jax.errors import printable
 
 PASSES_ON = True
@@ -29,8 +30,10 @@ DIVERGED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument("config", type=Path, nargs="?", help="config file, such as configs/**.py")
-    parser.add_argument("--workdir", type=Path, help="where checkpoints and numbers go")
+    parser.add_argument(
+        "config", type=given_path, nargs="?", help="config file, such as configs/**.py"
+    )
+    parser.add_argument("--workdir", type=given_path, help="where checkpoints and numbers go")
     parser.add_argument(
         "--resume-anyway",
         action="store_true",

@@ -9,13 +9,16 @@ A finished run has the weights of its last step under weights/ and is a model as
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from ovseg_jax.cli.options import given_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
-    parser.add_argument("workdir", metavar="run", type=Path, help="what `ovseg train` writes to")
-    parser.add_argument("target", type=Path, help="the weights directory to write")
+    parser.add_argument(
+        "workdir", metavar="run", type=given_path, help="what `ovseg train` writes to"
+    )
+    parser.add_argument("target", type=given_path, help="the weights directory to write")
     parser.add_argument("--step", type=int, help="which checkpoint (default: the newest)")
     parser.add_argument(
         "--overwrite", action="store_true", help="also replace weights of another checkpoint"

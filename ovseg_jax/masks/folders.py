@@ -114,8 +114,8 @@ def _places(folder: Path, photo: Path) -> Iterator[Path]:
 
 def _by_name(place: Path, photo: Path) -> Iterator[list[Path]]:
     """Yields what bears a photo's name, by one rule after the other."""
-    index = _index(place, place.stat().st_mtime_ns)
-    same = [path for path in index.get(stem_key(photo), ()) if not _is_same(path, photo)]
+    stamp = place.stat().st_mtime_ns
+    same = [path for path in _of_stem(place, stamp, stem_key(photo)) if not _is_same(path, photo)]
     folders = [p for p in same if p.is_dir()]
     named = place / photo.name
     if photo.name and named.is_dir() and named not in folders:
@@ -125,7 +125,7 @@ def _by_name(place: Path, photo: Path) -> Iterator[list[Path]]:
     yield [
         path
         for stem in added
-        for path in index.get(stem, ())
+        for path in _of_stem(place, stamp, stem)
         if path.suffix.lower() in LOSSLESS and not path.is_dir()
     ]
     yield [path for path in same if path.suffix.lower() in LOSSY]  # refused when it is read
@@ -151,6 +151,21 @@ def _index(folder: Path, stamp: int) -> dict[str, tuple[Path, ...]]:
             key = unicodedata.normalize("NFC", path.name) if path.is_dir() else stem_key(path)
             found[key] = (*found.get(key, ()), path)
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _folded(folder: Path, stamp: int) -> dict[str, tuple[Path, ...]]:
+    """The same without regard to case: `V.PNG` for `v.jpg`."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for stem, paths in _index(folder, stamp).items():
+        found[stem.casefold()] = (*found.get(stem.casefold(), ()), *paths)
+    return found
+
+
+def _of_stem(folder: Path, stamp: int, stem: str) -> tuple[Path, ...]:
+    """Returns what bears a stem; written in another case only where nothing bears it exactly."""
+    exact = _index(folder, stamp).get(stem, ())
+    return exact or _folded(folder, stamp).get(stem.casefold(), ())
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:

@@ -22,6 +22,8 @@ LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif")
 """Endings of pictures that keep every value."""
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".jp2")
 """Endings of pictures whose compression changes values."""
+ORIENTATION = 0x0112
+"""EXIF tag; 1 means upright."""
 _LOSSY_FORMATS = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000")
 _EIGHT_BITS = ("1", "L", "P", "RGB", "RGBA", "LA", "PA")
 _DEEPER = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -75,6 +77,7 @@ def decode_picture(file: BinaryIO | bytes, where: str, size: Size) -> StoredPict
     with _explained(where), open_picture(file) as picture:
         _check(picture, where, size)
         picture.load()
+        _check_upright(picture, where)
         _check_palette(picture, where)
         return _stored(picture)
 
@@ -118,6 +121,8 @@ def _check(picture: Image.Image, where: str, size: Size) -> None:
 def _stored(picture: Image.Image) -> StoredPicture:
     if picture.mode == "PA" or (picture.mode == "P" and _clear_colour(picture)):
         picture = picture.convert("RGBA")
+    if picture.format == "GIF" and picture.mode == "P" and _is_grey(picture):
+        picture = picture.convert("L")  # indices of a GIF are numbered by whoever writes it
     pixels = np.asarray(picture)
     if picture.mode in ("RGBA", "LA"):
         alpha = pixels[..., -1]
@@ -134,6 +139,15 @@ def _clear_colour(picture: Image.Image) -> bool:
         used = [index for index, opacity in enumerate(clear) if opacity < 255]
         clear = used[0] if len(used) == 1 else (None if not used else -1)
     return clear not in (None, 0)
+
+
+def _check_upright(picture: Image.Image, where: str) -> None:
+    """Refuses what viewers would show turned; runs when all of the file is read, as Exif needs."""
+    if (turned := picture.getexif().get(ORIENTATION, 1)) not in (0, 1):
+        raise MasksError(
+            f"{where}: says that it is stored turned (EXIF orientation {turned}); save it upright "
+            "and without that tag"
+        )
 
 
 def _check_palette(picture: Image.Image, where: str) -> None:
@@ -153,6 +167,12 @@ def _is_grey_ramp(picture: Image.Image) -> bool:
     """Whether the palette's colours are the indices themselves, so that it is a grey picture."""
     used, palette = _palette(picture)
     return bool((palette == used[:, None]).all())
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    """Whether no colour of the palette that is used has a hue."""
+    colours = _palette(picture)[1]
+    return bool((colours == colours[:, :1]).all())
 
 
 def _palette(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:

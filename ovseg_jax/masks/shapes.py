@@ -36,8 +36,10 @@ def draw_polygons(polygons: Any, size: Size) -> Bool[np.ndarray, "H W"]:
     """
     from pycocotools import mask as coco_masks
 
-    if not isinstance(polygons, Sequence) or isinstance(polygons, str) or not polygons:
+    if not isinstance(polygons, Sequence) or isinstance(polygons, str):
         raise MasksError("is neither RLE nor a list of polygons")
+    if not polygons:
+        raise MasksError("is empty; an annotation with a box alone has no mask")
     checked = [_checked(polygon, size) for polygon in polygons]
     if sum(map(_length, checked)) > MAX_OUTLINE:
         raise MasksError(f"the outline is longer than {MAX_OUTLINE} pixels, which no object has")

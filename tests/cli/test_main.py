@@ -97,3 +97,10 @@ def test_interruption_is_no_error(capsys):
 
     assert errors.guarded(stop) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--out", "--masks", "--vocab-file"])
+def test_an_empty_path_is_not_the_working_folder(option, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["segment", "photo.jpg", "--vocab", "cat", option, ""])
+    assert end.value.code == 2 and "the path is empty" in capsys.readouterr().err

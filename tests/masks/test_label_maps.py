@@ -278,3 +278,17 @@ def test_a_picture_turned_on_its_side_is_named(tmp_path):
     path = save(tmp_path / "m.png", IDS[:40])
     with pytest.raises(MasksError, match="40 x 64.*turned on its side, the image 64 x 40"):
         read(path, "photo.jpg", 64, 40)
+
+
+def test_a_grey_gif_holds_levels_whatever_numbers_its_palette_gives_them(tmp_path):
+    with pytest.warns(OvsegWarning, match="255 beside the ids 1, 7 is read as border"):
+        found = masks(save(tmp_path / "m.gif", BORDER))
+    np.testing.assert_array_equal(found, [BORDER == 1, BORDER == 7])
+
+
+def test_a_label_map_that_is_stored_turned_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down, so that the size does not tell
+    Image.fromarray(IDS).save(tmp_path / "m.png", exif=exif)
+    with pytest.raises(MasksError, match="EXIF orientation 3"):
+        masks(tmp_path / "m.png")

@@ -206,7 +206,7 @@ FAULTS = {
     "a word for a score": (json.dumps([ENTRIES[0] | {"score": "high"}]), "'score' is 'high'"),
     "a huge score": (json.dumps([ENTRIES[0] | {"score": 10**400}]), "'score' is 1000"),
     "a short polygon": (with_segmentation([[1, 2, 3, 4]]), "three x, y pairs"),
-    "no polygon": (with_segmentation([]), "neither RLE nor a list of polygons"),
+    "no polygon": (with_segmentation([]), "is empty; an annotation with a box alone has no mask"),
     "objects for coordinates": (with_segmentation([[{}, 1, 2, 3, 4, 5]]), "is not a number"),
     "NaN in a polygon": ('[{"segmentation": [[1, 2, 3, 4, 5, NaN]]}]', "not a finite number"),
     "a huge coordinate": (with_segmentation([[1, 2, 3, 4, 5, 10**400]]), "not a finite number"),

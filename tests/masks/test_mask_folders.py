@@ -171,3 +171,10 @@ def test_masks_of_no_named_photo_do_not_serve_a_run(tmp_path, photos, name):
 def test_a_file_that_lists_by_name_serves_a_run(tmp_path, photos):
     path = store(tmp_path / "m.json", instances("a.jpg", "b.jpg"))
     assert all(len(read(path, photo, photos=photos).masks) == 1 for photo in photos)
+
+
+def test_a_stem_in_another_case_serves_where_none_is_written_alike(tmp_path, photos):
+    draw(tmp_path / "seg/A.PNG", IDS)
+    np.testing.assert_array_equal(read(tmp_path / "seg", photos[0]).masks, [IDS == 1, IDS == 2])
+    draw(tmp_path / "seg/a.png", MASKS[1])
+    np.testing.assert_array_equal(read(tmp_path / "seg", photos[0]).masks, MASKS[[1]])
