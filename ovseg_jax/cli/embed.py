@@ -12,6 +12,7 @@ import argparse
 import hashlib
 from typing import Any
 
+from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import (
     add_model,
     add_overwrite,
@@ -42,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.vocabulary.prompts import templates as find_templates
     from ovseg_jax.vocabulary.text_bank import default_directory
 
+    if arguments.out and arguments.out.suffix != ".npz":
+        raise UsageError(f"--out {arguments.out}: embeddings are written as .npz; end it so")
     classes = read_vocabulary(arguments)
     keep = arguments.out and open_file(arguments, arguments.out, _source(classes))
     with Progress() as progress:
@@ -51,8 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     names, owners = classes.synonym_rows
     rows = np.asarray(text.embeddings)[: len(names)]
     print(
-        f"{len(classes)} classes, {len(names)} names, {rows.shape[1]} templates ({prompts}), "
-        f"{rows.shape[2]} numbers each; cached in {default_directory()}"
+        f"{_counted(len(classes), 'class', 'es')}, {_counted(len(names), 'name')}, "
+        f"{_counted(rows.shape[1], 'template')} ({prompts}), {rows.shape[2]} numbers each; "
+        f"cached in {default_directory()}"
     )
     if keep:
         arrays = {"embeddings": rows, "names": np.array(names), "classes": owners}
@@ -60,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         path = keep(lambda file: np.savez(file, **arrays))
         print(printable(f"written to {path}"))
     return 0
+
+
+def _counted(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def _source(classes: Any) -> str:

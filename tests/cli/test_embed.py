@@ -51,3 +51,8 @@ def test_a_terminal_sees_how_many_texts_are_embedded(weights, monkeypatch):
     assert main(["embed", "--vocab", words, "--model", str(weights)]) == 0
     shown = screen.getvalue()
     assert "embedding words" in shown and "/700" in shown
+
+
+def test_a_file_of_another_kind_is_refused_before_the_model_is_loaded(tmp_path, capsys):
+    assert main(["embed", "--vocab", "cat", "--out", str(tmp_path / "words.txt")]) == 2
+    assert "words.txt: embeddings are written as .npz" in capsys.readouterr().err
