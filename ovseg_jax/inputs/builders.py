@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,8 @@ def load_builder(data: DataConfig) -> Any:
         arguments["data_dir"] = data.prepared
     with _naming_the_root(data):
         arguments["config"] = _builder_config(module, data)
-        builder = module.Builder(**arguments)
+        with _without_notes():
+            builder = module.Builder(**arguments)
         download = tfds.download.DownloadConfig(manual_dir=data.root or None)
         builder.download_and_prepare(download_config=download, file_format="array_record")
     return builder
@@ -131,3 +133,18 @@ def _naming_the_root(data: DataConfig) -> Iterator[None]:
         if isinstance(error, AssertionError) and "Manual directory" not in str(error):
             raise
         raise DataError(f"data.root: {data.root or 'not given'}: {error}") from error
+
+
+@contextlib.contextmanager
+def _without_notes() -> Iterator[None]:
+    """Keeps back what TFDS warns of where a config is an object, as those of folders are."""
+
+    def is_news(note: logging.LogRecord) -> bool:
+        return not note.getMessage().startswith("Using custom data configuration")
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_news)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,17 +28,26 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
 
     builder = load_builder(data)
     skip = {"image": tfds.decode.SkipDecoding(), "segment_ids": tfds.decode.SkipDecoding()}
-    try:
-        source = builder.as_data_source(split=data.split, decoders=skip)
-    except ValueError as error:
-        known = ", ".join(builder.info.splits)
-        raise DataError(
-            f"data.split: {data.split!r} of {data.name}: {error}; known: {known}"
-        ) from None
-    if not len(source):
-        raise DataError(f"data.split: {data.split!r} of {data.name} holds no example")
+    _check_split(data, builder.info.splits)
+    source = builder.as_data_source(split=data.split, decoders=skip)
     source = Labelled(source, data)
     return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
+
+
+def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:
+    """Refuses a split that does not exist or, as a slice of few examples may be, is empty."""
+    known = ", ".join(f"{name} ({split.num_examples} examples)" for name, split in splits.items())
+    try:
+        count = splits[data.split].num_examples
+    except (ValueError, KeyError) as error:
+        reason = str(error.args[0] if error.args else error).splitlines()[0].rstrip(".;")
+        raise DataError(
+            f"data.split: {data.split!r} of {data.name}: {reason}; known: {known}"
+        ) from None
+    if count < 1:  # TFDS counts train[5:3] as minus two
+        raise DataError(
+            f"data.split: {data.split!r} of {data.name} holds no example; known: {known}"
+        )
 
 
 class Subset(Sequence):

@@ -10,7 +10,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ovseg_jax import build, trees
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.errors import OvsegError, warn
 from ovseg_jax.training import checkpoint, finished, frozen, integrity, record
 from ovseg_jax.typing import Params
 from ovseg_jax.weights import check_target, save_weights
@@ -40,7 +40,7 @@ def export_weights(
         ovseg_jax.disk.atomic.OutputError: The target may not be replaced, or the disk refuses.
     """
     workdir = workdir.absolute()
-    step = _chosen(workdir, step)
+    step = chosen_step(workdir, step)
     source = f"{workdir.name}, step {step}"
     check_target(target, source=source, overwrite=overwrite)
     config = record.read_config(workdir)
@@ -59,7 +59,13 @@ def export_weights(
     return step
 
 
-def _chosen(workdir: Path, step: int | None) -> int:
+def chosen_step(workdir: Path, step: int | None) -> int:
+    """Returns the step of the checkpoint that is asked for, or of the newest whole one.
+
+    Raises:
+        ExportError: There is no such checkpoint, or it is damaged.
+        ovseg_jax.training.integrity.IntegrityError: All of them are damaged.
+    """
     folder = workdir / checkpoint.FOLDER
     steps = integrity.saved_steps(folder)
     if not steps or step not in (None, *steps):
@@ -67,7 +73,10 @@ def _chosen(workdir: Path, step: int | None) -> int:
         wanted = "checkpoint" if step is None else f"checkpoint {step}"
         raise ExportError(f"{workdir} has no {wanted}; there are: {known}")
     if step is None:
-        return integrity.newest_intact(folder)[0]
+        newest, damaged = integrity.newest_intact(folder)
+        for number, wrong in damaged.items():
+            warn(f"checkpoint {number} is damaged: {wrong}; the one before is taken")
+        return newest
     if wrong := integrity.damage(folder / str(step)):
         raise ExportError(f"{folder / str(step)} is damaged: {wrong}")
     return step

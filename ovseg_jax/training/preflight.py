@@ -1,8 +1,8 @@
 """What can be known before anything is compiled or written, with all problems in one message.
 
 What a config says is compared with what is there: names, folders, devices, the shapes of stored
-weights, classes and vocabularies. Only when that is in order are data sets opened, which may mean
-preparing them.
+weights, classes and vocabularies; and numbers with their ranges. Only when that is in order are
+data sets opened, which may mean preparing them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 from ovseg_jax import build, devices, trees
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
+from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_list, named_classes, positions
 from ovseg_jax.loading import resolve
-from ovseg_jax.training import initial, sharding
+from ovseg_jax.training import initial, ranges, sharding
 from ovseg_jax.weights import find_weights
 
 
@@ -64,6 +65,7 @@ def check_training(config: Config) -> None:
         OvsegError: What stands in the way; a `PreflightError` where it is several things.
     """
     problems, items = Problems(), build.evaluations(config)
+    _check_numbers(config, problems)
     with problems.noted():
         _check_devices(config)
     with problems.noted():
@@ -87,6 +89,13 @@ def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> 
     problems = Problems()
     _check_items(items, model, problems)
     _check_data(_sections(items), problems)
+
+
+def _check_numbers(section: Config | EvaluationConfig, problems: Problems, where: str = "") -> None:
+    """Notes every number that is out of range."""
+    for refusal in ranges.refusals(section):
+        with problems.noted(where):
+            raise ConfigError(refusal)
 
 
 def _check_devices(config: Config) -> None:
@@ -117,6 +126,7 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
         if model.train_vocabulary:
             named_classes(model.train_vocabulary)
     for item in items:
+        _check_numbers(item, problems, f"evaluation {item.name!r}: ")
         with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))

@@ -56,6 +56,29 @@ def read(folder, config="coco128_instances", **fields):
     return [decode(record) for record in open_split(folder.config(config, **fields))]
 
 
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("train[12:]", "holds no example"),
+        ("train[:1%]", "holds no example"),
+        ("train[5:3]", "holds no example"),
+        ("train[:80", "Error parsing split"),
+        ("test", "Unknown split 'test'"),
+    ],
+)
+def test_a_split_without_photos_is_refused_with_those_that_there_are(scrambled, split, message):
+    with pytest.raises(DataError) as caught:
+        read(scrambled, split=split)
+    assert str(caught.value).startswith(f"data.split: {split!r} of photo_set")
+    assert message in str(caught.value)
+    assert str(caught.value).endswith("; known: train (12 examples)")
+
+
+def test_nothing_is_said_of_how_tfds_knows_a_folder(scrambled, caplog):
+    read(scrambled)
+    assert "custom data configuration" not in caplog.text
+
+
 def test_a_slice_holds_the_first_photos_of_the_manifest(scrambled):
     whole, first = read(scrambled), read(scrambled, split="train[:5]")
     assert [example["file_name"] for example in whole] == [f"images/{name}" for name in NAMES]

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ovseg_jax.config import Config, EvaluationConfig
+from ovseg_jax.disk.folders import write_folder
 from ovseg_jax.training import finished, record
 
 CONFIG = Config(evaluations=(EvaluationConfig(name="val"),), num_steps=40)
@@ -33,6 +34,36 @@ def test_weights_of_another_step_do_not(workdir):
     assert not finished.summary(workdir, CONFIG)
     (workdir / "weights" / "report.json").write_text("[]")
     assert not finished.summary(workdir, CONFIG)
+
+
+@pytest.fixture
+def weights(workdir):
+    """The final weights as a run writes them, with their journal."""
+    folder = workdir / "weights"
+    (folder / "report.json").unlink()
+    contents = {"config.json": "{}", "report.json": json.dumps({finished.STEP: 40}), "a.bin": "ab"}
+
+    def write(new):
+        for name, text in contents.items():
+            (new / name).write_text(text)
+
+    write_folder(folder, list(contents), "weights", write)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["config.json", "a.bin"])
+def test_weights_of_which_a_file_is_gone_are_to_be_written_again(workdir, weights, name):
+    assert finished.summary(workdir, CONFIG)
+    (weights / name).unlink()
+    assert not finished.summary(workdir, CONFIG)
+
+
+def test_weights_that_were_altered_are_not_called_finished(workdir, weights):
+    (weights / "config.json").write_text('{"templates": "vild14"}')  # as the guide to weights says
+    assert finished.summary(workdir, CONFIG)
+    (weights / "a.bin").write_text("a")
+    with pytest.raises(finished.DamagedWeightsError, match=r"a\.bin was altered .*move it away"):
+        finished.summary(workdir, CONFIG)
 
 
 def test_the_command_asks_before_it_imports_anything_heavy(workdir):

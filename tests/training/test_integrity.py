@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from ovseg_jax.training import integrity
+from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.training import export, integrity
+from ovseg_jax.training.checkpoint import FOLDER
 
 STATE = "state/d/71fcfe36"
 
@@ -87,6 +89,16 @@ def test_where_all_are_damaged_each_is_named_and_nothing_moves(checkpoints):
         integrity.newest_intact(checkpoints)
     assert all(what in str(caught.value) for what in whats)
     assert sorted(checkpoints.rglob("*")) == before
+
+
+def test_who_takes_weights_learns_that_the_newest_checkpoint_is_damaged(
+    checkpoints, tmp_path_factory
+):
+    run = tmp_path_factory.mktemp("run")
+    checkpoints.rename(run / FOLDER)
+    what = truncate(run / FOLDER / "12")
+    with pytest.warns(OvsegWarning, match=f"checkpoint 12 is damaged: {what}; the one before"):
+        assert export.chosen_step(run, None) == 8
 
 
 def test_a_new_run_has_no_checkpoint_and_no_damage(tmp_path):

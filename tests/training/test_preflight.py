@@ -114,6 +114,38 @@ def test_all_mistakes_are_told_at_once(refused):
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("", "num_steps", -3, "num_steps is -3; give 0 or more"),
+        ("", "log_every", 0, "log_every is 0; give a number above 0"),
+        ("checkpoint", "every_steps", 0, "checkpoint.every_steps is 0; "),
+        ("checkpoint", "keep", 0, "checkpoint.keep is 0; "),
+        ("data", "batch_size", 0, "data.batch_size is 0; "),
+        ("data", "max_segments", 0, "data.max_segments is 0; "),
+        ("data", "image_size", (96, 0), "data.image_size is 96 x 0; "),
+        ("optimizer", "peak_lr", float("nan"), "optimizer.peak_lr is nan; give 0 or more"),
+        ("optimizer", "beta2", 1.0, "optimizer.beta2 is 1.0; give 0 or more, below 1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_its_field(refused, section, field, value, message):
+    def change(config):
+        if section:
+            return changed(config, section, **{field: value})
+        return dataclasses.replace(config, **{field: value})
+
+    assert message in refused(change, ConfigError)
+
+
+def test_numbers_of_an_evaluation_are_checked_too(tiny_config):
+    data = dataclasses.replace(tiny_config.data, batch_size=0)
+    item = EvaluationConfig(name="val", data=data, max_images=-1)
+    with pytest.raises(preflight.PreflightError) as caught:
+        preflight.check_evaluations([item], tiny_config.model)
+    assert "evaluation 'val': data.batch_size is 0; " in str(caught.value)
+    assert "evaluation 'val': max_images is -1; give 0 or more" in str(caught.value)
+
+
 def test_an_evaluation_whose_vocabulary_is_too_short_is_refused(tiny_config, tmp_path):
     (tmp_path / "few.txt").write_text("ball\nclock\ngrass\n")
     data = dataclasses.replace(tiny_config.data, vocabulary=str(tmp_path / "few.txt"))
