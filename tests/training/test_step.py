@@ -39,7 +39,9 @@ def test_the_loss_is_the_same_on_1_2_and_8_devices(prepared):
     """Losses of three steps, each device count in a process of its own."""
     losses = {}
     for devices, fsdp in ((1, 1), (2, 1), (8, 4)):
-        flags = f"--xla_force_host_platform_device_count={devices}"
+        flags = (
+            f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+        )
         environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": "."}
         command = [sys.executable, str(PROGRAM), prepared, str(fsdp)]
         output = subprocess.run(
