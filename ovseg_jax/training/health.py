@@ -105,13 +105,15 @@ class Watch:
 
     def _remedies(self) -> str:
         rate, saved = self._config, self._newest()
-        kept = f"checkpoint {saved} is good" if saved else "there is no checkpoint yet"
+        kept = f"checkpoint {saved} is finite" if saved else "there is no checkpoint yet"
         again = " and --resume-anyway" if saved else ""
+        back = f"it fails at once again, move checkpoints/{saved} away: the one before it is used"
+        first = "the first step already fails, look at init_from and at model.clip.compute_dtype"
         return (
             f"{kept}. Try a lower optimizer.peak_lr (now {rate.peak_lr:g}), more "
             f"optimizer.warmup_steps (now {rate.warmup_steps}) or a smaller optimizer.clip_norm "
-            f"(now {rate.clip_norm:g}): the same command with the new value{again}. If the first "
-            "step already fails, look at init_from and at model.clip.compute_dtype"
+            f"(now {rate.clip_norm:g}): the same command with the new value{again}. If "
+            f"{back if saved else first}"
         )
 
 

@@ -14,6 +14,7 @@ from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
 from ovseg_jax.training import (
     checkpoint,
+    content,
     finished,
     preflight,
     record,
@@ -53,15 +54,15 @@ def train(
         The final state.
 
     Raises:
-        ovseg_jax.training.record.RecordError: The folder holds a run of another config.
+        ovseg_jax.training.record.RecordError: The folder holds a run of another config, or what it
+            was trained on has changed.
         ovseg_jax.training.run_folder.BusyError: Another process trains there.
         ovseg_jax.training.health.DivergenceError: A loss or gradient is not finite.
         ovseg_jax.training.stopping.Interruption: `stop` asked for it; the same call goes on.
     """
     sharding.connect_hosts()
     workdir = workdir.absolute()
-    changes = record.accepted_changes(workdir, config, anyway=resume_anyway)
-    preflight.check_training(config)
+    changes, read = _accepted(workdir, config, resume_anyway)
     devices.announce("training")
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
@@ -82,6 +83,7 @@ def train(
             stream = _stream(config, vocabulary, mesh, position)
             cleanup.callback(stream.close)
         _keep_record(workdir, config, changes, first)
+        _keep_content(workdir, read, first)
         report = Report(workdir, config.num_steps, first, config.log_every)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
@@ -102,6 +104,17 @@ def train(
         _save_weights(workdir, config, current)
         keeper.score_final(current)
         return current
+
+
+def _accepted(
+    workdir: Path, config: Config, anyway: bool
+) -> tuple[list[record.Change], content.Content]:
+    """Refuses what cannot run or go on; returns what differs from the record, and what is read."""
+    changes = record.accepted_changes(workdir, config, anyway=anyway)
+    preflight.check_training(config)
+    read = content.content_of(config.data) if config.num_steps else {}
+    content.check(workdir, read, anyway=anyway)
+    return changes, read
 
 
 def _vocabulary(config: Config) -> ClassList:
@@ -148,3 +161,11 @@ def _keep_record(workdir: Path, config: Config, changes: list[record.Change], fi
     for change in changes:
         why = record.reason(change, config) or "because of --resume-anyway"
         say(f"from here on {change} ({why})")
+
+
+def _keep_content(workdir: Path, read: content.Content, first: int) -> None:
+    """Notes what the run reads from here on, and says what is new about it."""
+    for line in content.check(workdir, read, anyway=True):
+        say(f"from here on other data, {line} (because of --resume-anyway)")
+    if jax.process_index() == 0:
+        content.write(workdir, read, first)

@@ -45,7 +45,6 @@ REFUSED = {
     "model.method.width": 32,
     "model.clip.variant": "vit_toy",
     "data.name": "toy_wrold",
-    "data.root": "/elsewhere",
     "data.batch_size": 3,
     "optimizer.peak_lr": 5e-3,
     "optimizer.trainable": (".*",),
@@ -58,6 +57,7 @@ TAKEN = {
     "evaluations": (),
     "mesh.fsdp": 2,
     "data.prepared": "/scratch",
+    "data.root": "/moved",
     "init_from": "weights/moved",
     "model.inference.short_side": 77,
 }
