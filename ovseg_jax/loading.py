@@ -13,11 +13,11 @@ from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.sam.sam import build_sam
+from ovseg_jax.places import TOY
 from ovseg_jax.typing import Params
 from ovseg_jax.weights import find_weights, fingerprint, load_weights
 
 ASSETS = Path(__file__).parent / "assets"
-TOY = "toy"
 PREFERRED_TOY = "mask_adapter"
 
 

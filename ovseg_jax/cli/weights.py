@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from ovseg_jax.cli.options import given_path
+from ovseg_jax.cli.options import add_overwrite, given_path
+from ovseg_jax.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("target", type=given_path, help="the weights directory to write")
     parser.add_argument("--step", type=int, help="which checkpoint (default: the newest)")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="also replace weights of another checkpoint"
-    )
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,5 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     options = {"overwrite": arguments.overwrite}
     step = export_weights(arguments.workdir, arguments.target, arguments.step, **options)
-    print(f"step {step} of {arguments.workdir} written to {arguments.target}")
+    print(printable(f"step {step} of {arguments.workdir} written to {arguments.target}"))
     return 0

@@ -114,10 +114,9 @@ def _fingerprint(path: Path) -> tuple[int, str]:
 
 def _wrong(path: Path, size: int, digest: str) -> str:
     try:
-        found, content = path.stat().st_size, path
-        if found != size:
+        if (found := path.stat().st_size) != size:
             return f"{found} bytes long instead of {size}"
-        return "" if _fingerprint(content)[1] == digest else "altered"
+        return "" if _fingerprint(path)[1] == digest else "altered"
     except FileNotFoundError:
         return "missing"
     except OSError as error:
