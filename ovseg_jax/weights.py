@@ -37,6 +37,7 @@ from ovseg_jax.stored.arrays import (
     read_shapes,
 )
 from ovseg_jax.stored.limits import check_limits
+from ovseg_jax.stored.run_layout import CHECKPOINTS, WEIGHTS
 from ovseg_jax.typing import Params
 
 __all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
@@ -78,14 +79,13 @@ def save_weights(  # noqa: PLR0913 - what is written and how, all by keyword pas
             behind.
     """
     target = Path(directory).absolute()
-    check_target(target, source=source, overwrite=overwrite)
-    arrays = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), params)
 
     def write(folder: Path) -> None:
         stored = _with_tokenizer(config, folder)
         (folder / CONFIG).write_text(json.dumps(to_dict(stored), indent=1))
         if report is not None:
             (folder / REPORT).write_text(json.dumps(report, indent=1))
+        arrays = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), params)
         _write_arrays(folder, arrays, layout)
 
     write_folder(target, ENTRIES, WHAT, write, source=source, overwrite=overwrite)
@@ -157,12 +157,12 @@ def find_weights(directory: Path | str) -> Path:
         WeightsError: There is none.
     """
     folder = asset(directory).absolute()
-    for candidate in (folder, folder / "weights"):
+    for candidate in (folder, folder / WEIGHTS):
         if (candidate / CONFIG).exists() and _holds_arrays(candidate):
             return candidate
     if not folder.exists():
         raise WeightsError(f"{directory} does not exist; give a weights directory or a run")
-    if (folder / "checkpoints").is_dir():
+    if (folder / CHECKPOINTS).is_dir():
         raise WeightsError(
             f"{directory} is a run that has not come to its end, so it holds no weights yet; "
             f"`ovseg weights {directory} OUT` writes those of its newest checkpoint"

@@ -22,6 +22,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
 from ovseg_jax.errors import printable
+from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -76,14 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = dataclasses.replace(_experiment(place, arguments.config), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))
     chosen = _chosen(config, arguments.suite)
-    folder = arguments.out or place / "evaluations"
+    folder = arguments.out or place / EVALUATIONS
     if arguments.generator and arguments.dense:
         raise UsageError("--dense needs no masks: leave out --generator, or --dense")
     if arguments.generator:
         chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
     if arguments.dense:
         config, chosen = _densely(config, chosen, arguments.dense)
-    inputs = [*inputs_of(arguments), place / "config.json"]
+    inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
     results.claim([f"{item.name}.json" for item in chosen], place)
     preflight.check_evaluations(chosen, config.model)
@@ -109,8 +110,8 @@ def _experiment(place: Path, file: Path | None) -> Any:
 
     if file is not None:
         return load_config(file)
-    stored = place / "config.json"
-    if not (place / "weights").is_dir() or not stored.exists():
+    stored = place / RECORD
+    if not (place / WEIGHTS).is_dir() or not stored.exists():
         raise UsageError(
             f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
             "evaluations"

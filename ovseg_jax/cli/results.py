@@ -13,6 +13,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.disk.journal import folded
 from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.stored.run_layout import WEIGHTS
 
 FILE_OPTIONS = ("masks", "vocab_file", "captions", "stop_nouns", "config")
 MODEL_OPTIONS = ("model", "generator")
@@ -78,7 +79,7 @@ def inputs_of(arguments: argparse.Namespace) -> list[Path]:
     given = (getattr(arguments, name, None) for name in FILE_OPTIONS)
     models = (getattr(arguments, name, None) for name in MODEL_OPTIONS)
     places = [resolve(model) for model in models if model]
-    folders = [folder for place in places for folder in (place, place / "weights")]
+    folders = [folder for place in places for folder in (place, place / WEIGHTS)]
     return [Path(path) for path in given if path] + [
         folder / name for folder in folders for name in ENTRIES
     ]

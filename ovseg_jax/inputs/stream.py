@@ -16,11 +16,15 @@ import jax
 import numpy as np
 
 from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import warn
 from ovseg_jax.inputs.augment import augment
 from ovseg_jax.inputs.datasets import DataError, open_split
 from ovseg_jax.typing import Batch
 
 Tokenizer = Callable[[Sequence[str]], np.ndarray]
+
+NOTICED = 32
+"""So many first examples without any segment are worth a warning."""
 
 
 class Stream(Iterator[Batch]):
@@ -31,10 +35,20 @@ class Stream(Iterator[Batch]):
             `start` to continue.
     """
 
-    def __init__(self, local_batches: Iterator[dict], sharding: Any, start: int):
-        """Wraps per-host NumPy batches; use `train_stream`."""
+    def __init__(
+        self, local_batches: Iterator[dict], sharding: Any, start: int, *, needs_segments: bool
+    ):
+        """Wraps per-host NumPy batches; use `train_stream`.
+
+        Args:
+            local_batches: Endless.
+            sharding: How the leading axis lies over the devices.
+            start: Number of the step whose batch comes first.
+            needs_segments: Warn if the first examples have none.
+        """
         self._local_batches = local_batches
         self._sharding = sharding
+        self._empty, self._looks = 0, needs_segments
         self.position = start
         # TensorFlow's threads call Python to read records; one that still waits when the
         # interpreter ends would keep the process from ending.
@@ -60,9 +74,22 @@ class Stream(Iterator[Batch]):
         import tensorflow as tf
 
         try:
-            return next(self._local_batches)
+            arrays = next(self._local_batches)
         except tf.errors.OpError as error:
             raise DataError(_reason(error)) from error
+        self._look_for_segments(arrays["labels"])
+        return arrays
+
+    def _look_for_segments(self, labels: np.ndarray) -> None:
+        """Warns once if nothing is trained on; one segment anywhere ends the search."""
+        self._empty += len(labels)
+        self._looks = self._looks and not (labels >= 0).any()
+        if self._looks and self._empty >= NOTICED:
+            self._looks = False
+            warn(
+                f"none of the first {self._empty} examples has a segment to train on: see "
+                "data.min_area, data.classes, data.scale and the annotations"
+            )
 
 
 def _reason(error: Exception) -> str:
@@ -103,7 +130,8 @@ def train_stream(
     dataset = _numbers(start * data.batch_size, data.batch_size, host * local, local)
     dataset = _examples(dataset, data, seed, open_split(data), tokenizer, class_filter)
     dataset = dataset.batch(local, drop_remainder=True).prefetch(2)
-    return Stream(dataset.as_numpy_iterator(), sharding, start)
+    needs = not data.captions
+    return Stream(dataset.as_numpy_iterator(), sharding, start, needs_segments=needs)
 
 
 def _numbers(first: int, stride: int, offset: int, local: int) -> Any:

@@ -22,11 +22,10 @@ import orbax.checkpoint as ocp
 from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.stored.run_layout import CHECKPOINTS
 from ovseg_jax.training import frozen, integrity
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
-
-FOLDER = "checkpoints"
 
 
 class CheckpointError(OvsegError, RuntimeError):
@@ -38,7 +37,7 @@ class Run:
 
     def __init__(self, workdir: Path, config: CheckpointConfig, description: dict[str, Any]):
         """Opens a run's directory; use `open_run`."""
-        self._workdir, self._folder = workdir, workdir / FOLDER
+        self._workdir, self._folder = workdir, workdir / CHECKPOINTS
         self._every = config.every_steps
         self._description = description
         self._saving, self._frozen_hash = 0, ""
@@ -174,8 +173,8 @@ def open_run(
     """
     if jax.process_index() == 0:
         integrity.clear_unfinished(workdir)
-        integrity.clear_unfinished(workdir / FOLDER)
-        _set_damaged_aside(workdir / FOLDER, trust)
+        integrity.clear_unfinished(workdir / CHECKPOINTS)
+        _set_damaged_aside(workdir / CHECKPOINTS, trust)
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 

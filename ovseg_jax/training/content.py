@@ -15,10 +15,9 @@ from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs.builders import load_builder
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.stored.run_layout import CONTENT
 from ovseg_jax.training.record import RecordError, begun
 from ovseg_jax.vocabulary.classes import class_file_hash
-
-FILE = "data.jsonl"
 
 Content = Mapping[str, str | int]
 
@@ -61,15 +60,15 @@ def check(workdir: Path, content: Content, *, anyway: bool = False) -> list[str]
 def write(workdir: Path, content: Content, step: int) -> None:
     """Notes what is read from a step on, if that is news."""
     if not step:
-        (workdir / FILE).unlink(missing_ok=True)
+        (workdir / CONTENT).unlink(missing_ok=True)
     if _newest(workdir) != content:
-        with (workdir / FILE).open("a", encoding="utf-8") as file:
+        with (workdir / CONTENT).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **content}) + "\n")
 
 
 def _newest(workdir: Path) -> Content:
     """Returns the last line that can be read, without its step; nothing where there is none."""
-    path = workdir / FILE
+    path = workdir / CONTENT
     newest: Content = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:

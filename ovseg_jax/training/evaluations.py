@@ -13,11 +13,10 @@ from ovseg_jax.config import Config, EvaluationConfig
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.stored.run_layout import EVALUATIONS, result_file
 from ovseg_jax.training.report import Report
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Params
-
-FOLDER = "evaluations"
 
 
 class _Stopped(Exception):
@@ -52,8 +51,8 @@ class Evaluations:
             except _Stopped:
                 return False
             text = protocol.to_json(card, table).encode()
-            results = OutputFolder(self._workdir / FOLDER)
-            file_name = result_file(self._workdir, item, number).name
+            results = OutputFolder(self._workdir / EVALUATIONS)
+            file_name = result_file(self._workdir, item.name, number).name
             results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
             report.evaluation(number, {f"{item.name}/{key}": v for key, v in table.items()})
         return True
@@ -62,14 +61,9 @@ class Evaluations:
         last = number == self._config.num_steps
         for item, suite in self._suites:
             due = last or number % (item.every_steps or self._config.num_steps) == 0
-            if due and not result_file(self._workdir, item, number).exists():
+            if due and not result_file(self._workdir, item.name, number).exists():
                 yield item, suite
 
     def _leave_if_asked(self, _: Any) -> None:
         if self._stop.requested and jax.process_count() == 1:  # several hosts leave together
             raise _Stopped
-
-
-def result_file(workdir: Path, item: EvaluationConfig, number: int) -> Path:
-    """Where the scores of an evaluation behind a step are written."""
-    return workdir / FOLDER / f"{item.name}_{number}.json"

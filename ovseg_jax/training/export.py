@@ -11,7 +11,8 @@ import orbax.checkpoint as ocp
 
 from ovseg_jax import build, trees
 from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.training import checkpoint, finished, frozen, integrity, record
+from ovseg_jax.stored.run_layout import CHECKPOINTS, FROZEN
+from ovseg_jax.training import finished, frozen, integrity, record
 from ovseg_jax.typing import Params
 from ovseg_jax.weights import check_target, save_weights
 
@@ -46,10 +47,10 @@ def export_weights(
     config = record.read_config(workdir)
     shapes = build.expected_parameters(config.model)
     trainable, fixed = trees.split(shapes, config.optimizer.trainable)
-    folder = workdir / checkpoint.FOLDER / str(step)
+    folder = workdir / CHECKPOINTS / str(step)
     kept = frozen.read(workdir, _here(fixed)) if fixed else {}
     if kept is None:
-        raise ExportError(f"{workdir / frozen.FOLDER} cannot be read")
+        raise ExportError(f"{workdir / FROZEN} cannot be read")
     _check_frozen(folder, kept)
     params = trees.merge(_trainable(folder, trainable), kept)
     arrays = jax.tree.map(np.asarray, params)
@@ -66,7 +67,7 @@ def chosen_step(workdir: Path, step: int | None) -> int:
         ExportError: There is no such checkpoint, or it is damaged.
         ovseg_jax.training.integrity.IntegrityError: All of them are damaged.
     """
-    folder = workdir / checkpoint.FOLDER
+    folder = workdir / CHECKPOINTS
     steps = integrity.saved_steps(folder)
     if not steps or step not in (None, *steps):
         known = ", ".join(map(str, steps)) or "none"
@@ -102,7 +103,7 @@ def _check_frozen(folder: Path, kept: Params) -> None:
         data = checkpointer.restore(folder / "data")
     if data.get("frozen") and frozen.value_hash(kept) != data["frozen"]:
         raise ExportError(
-            f"{folder.parents[1] / frozen.FOLDER} is not the one of checkpoint {folder.name}: it "
+            f"{folder.parents[1] / FROZEN} is not the one of checkpoint {folder.name}: it "
             "was altered; `ovseg train` writes it again where it can"
         )
 

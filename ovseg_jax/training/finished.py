@@ -8,8 +8,9 @@ from pathlib import Path
 from ovseg_jax.config import Config
 from ovseg_jax.disk.journal import Entry, mark_of, read_journal
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.stored.run_layout import WEIGHTS, result_file
 
-WEIGHTS, REPORT, STEP = "weights", "report.json", "trained_steps"
+REPORT, STEP = "report.json", "trained_steps"
 """`weights/report.json` says how many steps its parameters were trained."""
 USERS_TO_EDIT = "config.json"
 """In there, how answers are read off may be changed by hand."""
@@ -27,10 +28,7 @@ def summary(workdir: Path, config: Config) -> str:
     """
     if trained_steps(workdir) != config.num_steps or not _weights_are_whole(workdir / WEIGHTS):
         return ""
-    scores = [
-        workdir / "evaluations" / f"{item.name}_{config.num_steps}.json"
-        for item in config.evaluations
-    ]
+    scores = [result_file(workdir, item.name, config.num_steps) for item in config.evaluations]
     if not all(path.is_file() for path in scores):
         return ""
     lines = [f"{workdir} is finished: {config.num_steps} steps", f"weights: {workdir / WEIGHTS}"]

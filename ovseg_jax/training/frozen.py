@@ -10,12 +10,11 @@ import jax
 import orbax.checkpoint as ocp
 
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.stored.run_layout import FROZEN
 from ovseg_jax.training.integrity import set_aside
 from ovseg_jax.training.report import say
 from ovseg_jax.training.sharding import gathered
 from ovseg_jax.weights import fingerprint
-
-FOLDER = "frozen"
 
 
 class FrozenError(OvsegError, RuntimeError):
@@ -32,7 +31,7 @@ def write(workdir: Path, frozen: Mapping[str, Any]) -> None:
     if not frozen:
         return
     with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(workdir / FOLDER, frozen, force=True)
+        checkpointer.save(workdir / FROZEN, frozen, force=True)
         checkpointer.wait_until_finished()
 
 
@@ -56,7 +55,7 @@ def restore(workdir: Path, initial: Mapping[str, Any], wanted: str) -> Mapping[s
         wrong = "was altered"
     if not wanted or value_hash(initial) != wanted:
         raise FrozenError(
-            f"{workdir / FOLDER} {wrong}, and the initial weights of this config (init_from) are "
+            f"{workdir / FROZEN} {wrong}, and the initial weights of this config (init_from) are "
             "not those that the run started from; bring the folder or those weights back from a "
             "copy. Nothing was changed"
         )
@@ -69,7 +68,7 @@ def read(workdir: Path, like: Mapping[str, Any]) -> Mapping[str, Any] | None:
     shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     try:
         with ocp.StandardCheckpointer() as checkpointer:
-            return checkpointer.restore(workdir / FOLDER, shapes)
+            return checkpointer.restore(workdir / FROZEN, shapes)
     except Exception:  # whatever Orbax stumbles over in damaged files
         return None
 
@@ -80,7 +79,7 @@ def value_hash(frozen: Mapping[str, Any]) -> str:
 
 
 def _repair(workdir: Path, initial: Mapping[str, Any], wrong: str) -> None:
-    folder, kept = workdir / FOLDER, ""
+    folder, kept = workdir / FROZEN, ""
     if jax.process_index() == 0 and folder.exists():
         kept = f"; the old one is {set_aside(folder).name}"
     if jax.process_count() > 1:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from ovseg_jax import trees
 from ovseg_jax.config import Config
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import load_weights, stored_shapes
+from ovseg_jax.weights import find_weights, load_weights, stored_shapes
 
 NOWHERE = "init_from (empty)"
 """What messages call the source of parameters that have none."""
@@ -60,6 +60,16 @@ def check_initial(shapes: Params, config: Config) -> None:
     _check_patterns(trees.flatten(shapes), config)
     for source in _sources(config):
         _part_of(source, trees.flatten(shapes), config, stored_shapes)
+
+
+def check_places(config: Config) -> None:
+    """Looks whether every source is a weights directory; needs no model to compare it with.
+
+    Raises:
+        ovseg_jax.weights.WeightsError: One is not.
+    """
+    for source in filter(None, _sources(config)):
+        find_weights(source)
 
 
 def source_of(path: str, config: Config) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -12,6 +12,7 @@ from ovseg_jax import build, configs_io, devices
 from ovseg_jax.config import Config
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
+from ovseg_jax.stored.run_layout import WEIGHTS
 from ovseg_jax.training import (
     checkpoint,
     content,
@@ -62,7 +63,7 @@ def train(
     """
     sharding.connect_hosts()
     workdir = workdir.absolute()
-    changes, read = _accepted(workdir, config, resume_anyway)
+    accepted = _accepted(workdir, config, resume_anyway)
     devices.announce("training")
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
@@ -82,8 +83,7 @@ def train(
         if steps:
             stream = _stream(config, vocabulary, mesh, position)
             cleanup.callback(stream.close)
-        _keep_record(workdir, config, changes, first)
-        _keep_content(workdir, read, first)
+        _keep_record(workdir, config, accepted, first)
         report = Report(workdir, config.num_steps, first, config.log_every)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
@@ -106,15 +106,20 @@ def train(
         return current
 
 
-def _accepted(
-    workdir: Path, config: Config, anyway: bool
-) -> tuple[list[record.Change], content.Content]:
-    """Refuses what cannot run or go on; returns what differs from the record, and what is read."""
+class _Accepted(NamedTuple):
+    """What a run begins or goes on with: what differs from its record, and what it reads."""
+
+    changes: list[record.Change]
+    content: content.Content
+    news: list[str]
+
+
+def _accepted(workdir: Path, config: Config, anyway: bool) -> _Accepted:
+    """Refuses what cannot run or go on; writes nothing."""
     changes = record.accepted_changes(workdir, config, anyway=anyway)
     preflight.check_training(config)
     read = content.content_of(config.data) if config.num_steps else {}
-    content.check(workdir, read, anyway=anyway)
-    return changes, read
+    return _Accepted(changes, read, content.check(workdir, read, anyway=anyway))
 
 
 def _vocabulary(config: Config) -> ClassList:
@@ -149,23 +154,18 @@ def _save_weights(workdir: Path, config: Config, current: state.TrainState) -> N
     params = sharding.gathered(current.params)
     if jax.process_index() == 0:
         trained = {finished.STEP: config.num_steps}
-        save_weights(workdir / finished.WEIGHTS, config.model, params, report=trained)
+        save_weights(workdir / WEIGHTS, config.model, params, report=trained)
 
 
-def _keep_record(workdir: Path, config: Config, changes: list[record.Change], first: int) -> None:
+def _keep_record(workdir: Path, config: Config, accepted: _Accepted, first: int) -> None:
     """Writes or extends the run's record, and says where and how a run goes on."""
     if jax.process_index() == 0:
-        record.write(workdir, config, changes, first)
+        record.write(workdir, config, accepted.changes, first)
+        content.write(workdir, accepted.content, first)
     if first:
         say(f"{workdir} goes on from step {first} of {config.num_steps}")
-    for change in changes:
+    for change in accepted.changes:
         why = record.reason(change, config) or "because of --resume-anyway"
         say(f"from here on {change} ({why})")
-
-
-def _keep_content(workdir: Path, read: content.Content, first: int) -> None:
-    """Notes what the run reads from here on, and says what is new about it."""
-    for line in content.check(workdir, read, anyway=True):
+    for line in accepted.news:
         say(f"from here on other data, {line} (because of --resume-anyway)")
-    if jax.process_index() == 0:
-        content.write(workdir, read, first)

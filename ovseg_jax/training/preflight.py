@@ -20,6 +20,7 @@ from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_list, named_classes, positions
 from ovseg_jax.loading import resolve
+from ovseg_jax.methods.method import Method
 from ovseg_jax.training import initial, ranges, sharding
 from ovseg_jax.weights import find_weights
 
@@ -69,9 +70,13 @@ def check_training(config: Config) -> None:
     with problems.noted():
         _check_devices(config)
     with problems.noted():
+        initial.check_places(config)
+    with problems.noted():
         method = build.method(config.model)
         build.check_source(config.masks, method)
         build.mask_source(config.masks)
+        if config.num_steps:
+            _check_frame(config.data, method)
         _check_parameters(config, method)
     sections = {"": config.data} if config.num_steps else {}
     _check_items(items, config.model, problems)
@@ -108,6 +113,16 @@ def _check_devices(config: Config) -> None:
         )
 
 
+def _check_frame(data: DataConfig, method: Method) -> None:
+    """Frames hold whole cells, or masks would not lie over the features."""
+    multiple = method.stride
+    if any(side % multiple for side in data.image_size):
+        raise DataError(
+            f"data.image_size is {' x '.join(map(str, data.image_size))}; give multiples of "
+            f"{multiple}, the pixels that one cell of this model covers"
+        )
+
+
 def _check_parameters(config: Config, method: Any) -> None:
     """Compares patterns and stored weights with the parameters of the model."""
     shapes = build.parameter_shapes(method)
@@ -121,7 +136,11 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
     with problems.noted():
         method = build.method(model)
         for item in items:
-            build.check_source(item.masks, method, f"masks of evaluation {item.name!r}: masks")
+            where = f"evaluation {item.name!r}"
+            build.check_source(item.masks, method, f"masks of {where}: masks")
+            if item.protocol == "frame":
+                with problems.noted(f"{where}: "):
+                    _check_frame(item.data, method)
     with problems.noted("model.train_vocabulary: "):
         if model.train_vocabulary:
             named_classes(model.train_vocabulary)

@@ -19,9 +19,8 @@ from ovseg_jax.config import Config
 from ovseg_jax.configs_io import ConfigError, from_dict, read_json, to_dict
 from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.stored.run_layout import CHANGES, CHECKPOINTS, RECORD, WEIGHTS
 from ovseg_jax.training.integrity import saved_steps
-
-RECORD, CHANGES = "config.json", "changes.jsonl"
 
 HARMLESS = {
     r"log_every": "decides what is printed",
@@ -111,7 +110,7 @@ def check_length(config: Config, step: int) -> None:
 
 def begun(workdir: Path) -> bool:
     """Whether a run has done steps that are kept, so that its record binds."""
-    return bool(saved_steps(workdir / "checkpoints")) or (workdir / "weights").is_dir()
+    return bool(saved_steps(workdir / CHECKPOINTS)) or (workdir / WEIGHTS).is_dir()
 
 
 def write(workdir: Path, config: Config, changes: Iterable[Change], step: int) -> None:

@@ -15,9 +15,7 @@ import jax
 
 from ovseg_jax.disk.outputs import Entry, append_journal, is_ours, require_ours
 from ovseg_jax.errors import OvsegError, warn
-
-LOCK = ".lock"
-RECORD = "config.json"
+from ovseg_jax.stored.run_layout import CHECKPOINTS, LOCK, RECORD
 
 
 class BusyError(OvsegError, RuntimeError):
@@ -46,7 +44,7 @@ def taken(workdir: Path) -> Iterator[None]:
 
 def _made_before_journals(workdir: Path) -> bool:
     """Whether a folder without a journal is a run of an earlier version."""
-    return (workdir / RECORD).is_file() and (workdir / "checkpoints").is_dir()
+    return (workdir / RECORD).is_file() and (workdir / CHECKPOINTS).is_dir()
 
 
 @contextlib.contextmanager

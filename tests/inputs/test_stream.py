@@ -1,6 +1,7 @@
 """The training stream is a function of (seed, step), whoever reads it."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.errors import OvsegWarning
 from ovseg_jax.inputs import labels as labels_lib
 from ovseg_jax.inputs import stream as stream_lib
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
@@ -93,6 +95,18 @@ def test_a_class_filter_turns_the_others_into_void(data):
     assert kept and kept <= {40, 41, 42}
     for ids, labels in zip(batch.segment_ids, batch.labels, strict=True):
         assert ids.max() == (labels >= 0).sum()
+
+
+def test_a_stream_without_any_segment_warns_once(data):
+    with pytest.warns(OvsegWarning, match="none of the first 32 examples has a segment") as caught:
+        take(open_stream(dataclasses.replace(data, min_area=0.99)), 12)
+    assert len([item for item in caught if item.category is OvsegWarning]) == 1
+
+
+def test_a_stream_with_few_segments_does_not_warn(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OvsegWarning)
+        take(open_stream(data), 9)
 
 
 def test_more_segments_than_slots_keep_a_random_choice(data):

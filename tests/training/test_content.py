@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("tensorflow_datasets")
 
 from ovseg_jax.config import Config, DataConfig
+from ovseg_jax.stored.run_layout import CONTENT
 from ovseg_jax.training import content
 from ovseg_jax.training.record import Change, RecordError, reason
 from tests.data.photo_folder import DOG, PERSON, Folder, rectangle
@@ -38,7 +39,7 @@ def test_the_same_folder_goes_on_and_is_noted_once(folder, run):
     content.write(run, read, 0)
     content.write(run, content.content_of(config(folder)), 4)
     assert content.check(run, content.content_of(config(folder))) == []
-    (line,) = (run / content.FILE).read_text().splitlines()
+    (line,) = (run / CONTENT).read_text().splitlines()
     assert json.loads(line) == {"step": 0, **read} and read["examples"] == 2
 
 
@@ -50,7 +51,7 @@ def test_photos_that_were_added_and_labels_that_were_altered_are_refused(folder,
         content.check(run, more)
     assert "examples: 2 -> 3" in content.check(run, more, anyway=True)
     content.write(run, more, 4)
-    lines = (run / content.FILE).read_text().splitlines()
+    lines = (run / CONTENT).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 4]
     assert content.check(run, more) == []
 
@@ -72,13 +73,13 @@ def test_before_the_first_checkpoint_and_without_a_note_nothing_binds(tmp_path, 
     content.write(tmp_path, read, 0)
     assert content.check(tmp_path, {**read, "examples": 6}) == []
     content.write(tmp_path, {**read, "examples": 6}, 0)
-    assert len((tmp_path / content.FILE).read_text().splitlines()) == 1
+    assert len((tmp_path / CONTENT).read_text().splitlines()) == 1
 
 
 def test_a_torn_line_is_passed_over(run):
     read = {"records": "toy_world/tiny/1.0.0", "examples": 5, "classes": "0"}
     content.write(run, read, 0)
-    with (run / content.FILE).open("a") as file:
+    with (run / CONTENT).open("a") as file:
         file.write('{"step": 4, "rec\n')
     assert content.check(run, read) == []
 

@@ -47,6 +47,11 @@ def refused(tiny_config, tmp_path, monkeypatch):
         (lambda c: changed(c, "data", split="trian"), DataError, "known: .*train"),
         (lambda c: changed(c, "data", vocabulary="/no.txt"), Exception, "/no.txt: no such class"),
         (lambda c: changed(c, "data", vocabulary="ade150"), DataError, "lacks, or has twice, "),
+        (
+            lambda c: changed(c, "data", image_size=(96, 97)),
+            DataError,
+            "96 x 97; .* multiples of 32",
+        ),
         (lambda c: changed(c, "data", classes=("ufo",)), ConfigError, r"\['ufo'\] are not in"),
         (
             lambda c: dataclasses.replace(c, mesh=MeshConfig(data=8)),
@@ -152,6 +157,22 @@ def test_an_evaluation_whose_vocabulary_is_too_short_is_refused(tiny_config, tmp
     item = EvaluationConfig(name="short", data=data)
     with pytest.raises(preflight.PreflightError, match="evaluation 'short': .*lacks.* wheel, "):
         preflight.check_evaluations([item], tiny_config.model)
+
+
+def test_the_frame_of_an_evaluation_holds_whole_cells(tiny_config):
+    data = dataclasses.replace(tiny_config.data, image_size=(97, 96))
+    item = EvaluationConfig(name="val", data=data)
+    with pytest.raises(preflight.PreflightError, match="evaluation 'val': data.image_size is 97"):
+        preflight.check_evaluations([item], tiny_config.model)
+    preflight.check_evaluations([dataclasses.replace(item, protocol="photo")], tiny_config.model)
+
+
+def test_a_bad_template_does_not_hide_missing_weights(refused):
+    def change(config):
+        return dataclasses.replace(changed(config, "model", templates="x"), init_from="/no/weights")
+
+    message = refused(change, preflight.PreflightError)
+    assert "'x'" in message and "/no/weights does not exist" in message
 
 
 def test_an_experiment_that_is_in_order_passes(tiny_config):
