@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.stored.run_layout import CHECKPOINTS
 from ovseg_jax.training import export, integrity
-from ovseg_jax.training.checkpoint import FOLDER
 
 STATE = "state/d/71fcfe36"
 
@@ -95,8 +95,8 @@ def test_who_takes_weights_learns_that_the_newest_checkpoint_is_damaged(
     checkpoints, tmp_path_factory
 ):
     run = tmp_path_factory.mktemp("run")
-    checkpoints.rename(run / FOLDER)
-    what = truncate(run / FOLDER / "12")
+    checkpoints.rename(run / CHECKPOINTS)
+    what = truncate(run / CHECKPOINTS / "12")
     with pytest.warns(OvsegWarning, match=f"checkpoint 12 is damaged: {what}; the one before"):
         assert export.chosen_step(run, None) == 8
 

@@ -50,7 +50,7 @@ def refused(tiny_config, tmp_path, monkeypatch):
         (
             lambda c: changed(c, "data", image_size=(96, 97)),
             DataError,
-            "96 x 97; .* multiples of 32",
+            "96 x 97; .* of 8",
         ),
         (lambda c: changed(c, "data", classes=("ufo",)), ConfigError, r"\['ufo'\] are not in"),
         (
