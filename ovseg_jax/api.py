@@ -23,7 +23,7 @@ from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.images import LoadedImage
 from ovseg_jax.inputs.photos import Photo, is_several, load_photo
-from ovseg_jax.loading import TOY, load_dense_parts, load_parts, load_proposer
+from ovseg_jax.loading import TOY, load_dense_parts, load_mask_maker, load_parts
 from ovseg_jax.masks.arrays import MaskArrays, hard_masks
 from ovseg_jax.masks.found import FileMasks
 from ovseg_jax.masks.read import MaskFiles
@@ -108,7 +108,7 @@ def load_segmenter(
         ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
         SegmenterError: `dense` is wanted of towers that cannot be read so.
     """
-    proposer = None if generator is None else load_proposer(generator, cache_directory)
+    proposer = None if generator is None else load_mask_maker(generator, cache_directory)
     parts = load_parts(model)[1] if dense is None else load_dense_parts(model, dense)
     return PhotoSegmenter(parts, cache_directory, proposer)
 

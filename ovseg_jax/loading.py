@@ -9,6 +9,7 @@ from ovseg_jax import build
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inference.mask_makers import MaskMaker
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.models.clip.readout import Readout
@@ -66,14 +67,15 @@ def towers_only(config: ModelConfig, readout: Readout) -> ModelConfig:
     return dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
 
 
-def load_proposer(
-    model: str | Path, cache_directory: Path | None = None
-) -> Segmenter | AutomaticMaskGenerator:
+def load_mask_maker(
+    model: str | Path, cache_directory: Path | None = None, *, most: int = 0
+) -> MaskMaker:
     """Loads a model whose masks another one names.
 
     Args:
         model: A weights directory, a run, or "toy".
         cache_directory: Where embeddings of words are kept; None for the user's cache.
+        most: Masks of SAM per photo, those with the highest expected IoU; 0 for all.
 
     Raises:
         SegmenterError: It has no mask generator.
@@ -82,7 +84,7 @@ def load_proposer(
     config, params = load_weights(find_weights(resolve(model)))
     if isinstance(config.generator, SamConfig):
         sam = build_sam(config.generator.variant)
-        return AutomaticMaskGenerator(sam, params["generator"], config.generator)
+        return AutomaticMaskGenerator(sam, params["generator"], config.generator, most=most)
     if isinstance(config.generator, NoGeneratorConfig):
         raise SegmenterError(f"{model} has no mask generator")
     return Segmenter(parts_of(model, config, params), cache_directory)

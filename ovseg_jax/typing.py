@@ -17,6 +17,7 @@ structs with leaves that are not arrays.
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -115,6 +116,18 @@ class PixelFeatures:
     levels: tuple[Float[Array, "b _h _w c"], ...]
 
 
+class Opinion(enum.Enum):
+    """What the source of some masks has to say about their classes."""
+
+    NOTHING = "nothing"
+    """It only draws: ground truth, files, SAM."""
+    NO_OBJECT = "no object"
+    """It names classes of a list of its own, or names that are not wanted: of all that, only how
+    likely each mask is none counts."""
+    NAMES = "names"
+    """It names the words that were asked for, and that counts."""
+
+
 @struct
 class Proposals:
     """Candidate masks of one batch, before any open-vocabulary decision.
@@ -123,10 +136,11 @@ class Proposals:
         masks: In the frame of the padded image, at any resolution. Boolean arrays are hard
             masks; floating arrays are logits, positive inside.
         valid: False for slots that hold no mask.
-        class_logits: Training-vocabulary logits, last column "no object"; None for sources
-            without a classifier (ground truth, files, SAM).
+        class_logits: Logits of the source's classifier, last column "no object"; None where it has
+            none, or names masks by words and has not met them yet.
         class_embeddings: For generators that name masks by words: what is multiplied with rows of
             text, of unit length times the generator's own temperature; None otherwise.
+        opinion: How much of `class_logits` counts.
         quality: How good the source believes each mask to be, 0 to 1; None where it does not say.
         says_no_object: Whether the last column of `class_logits` says anything; where words name
             masks without a void row it is -inf.
@@ -137,6 +151,7 @@ class Proposals:
     class_logits: Float[Array, "b q k1"] | None = None
     class_embeddings: Float[Array, "b q d"] | None = None
     quality: Float[Array, "b q"] | None = None
+    opinion: Opinion = dataclasses.field(default=Opinion.NOTHING, metadata={"static": True})
     says_no_object: bool = dataclasses.field(default=True, metadata={"static": True})
 
 

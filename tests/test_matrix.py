@@ -28,13 +28,13 @@ from ovseg_jax.config import (
     OVSegConfig,
     QueryGeneratorConfig,
 )
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.proposer import reframe
+from ovseg_jax.inference.reframe import reframe
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.models.clip.variants import VARIANTS
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.typing import Batch, Proposals, Text
+from ovseg_jax.typing import Batch, Opinion, Proposals, Text
 
 SIDE, SLOTS, CLASSES, TEMPLATES = 224, 6, 4, 14
 PSMS = ("none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_text")
@@ -185,6 +185,7 @@ def given_sources():
         masks=jax.eval_shape(lambda masks: reframe(masks, *frames), far),
         valid=jax.ShapeDtypeStruct((1, SLOTS), jnp.bool_),
         class_logits=jax.ShapeDtypeStruct((1, SLOTS, 10), jnp.float32),
+        opinion=Opinion.NO_OBJECT,
     )
     return found
 
@@ -201,8 +202,9 @@ def check(module, sources):
             sources = sources | {"its own": own}
         for name, proposals in sources.items():
             scores = module.apply(variables, features, proposals, text, method="score")
-            joined = (proposals, scores.logits, text, EnsembleConfig(), grid)
-            found[name] = joined_log_probabilities(*joined), scores.masks, proposals.valid
+            rule = choose_rule(proposals, EnsembleConfig(), grid, repeats=module.repeats_names)
+            log_probs = rule.join(proposals, scores.logits, text)
+            found[name] = log_probs, scores.masks, proposals.valid
         return found
 
     found = jax.eval_shape(answer, variables, BATCH, sources, text)

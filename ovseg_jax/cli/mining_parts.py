@@ -12,7 +12,6 @@ from ovseg_jax.cli.photos import load_model
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.config import DataConfig, ModelConfig
 from ovseg_jax.configs_io import read_json
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.loading import resolve
 from ovseg_jax.mining import photos as sources
 from ovseg_jax.mining.captions import read_captions
@@ -22,6 +21,7 @@ from ovseg_jax.mining.scorer import CropScorer
 from ovseg_jax.mining.settings import file_key, text_key
 from ovseg_jax.mining.stop_nouns import STOP_NOUNS
 from ovseg_jax.models.clip.variants import variant
+from ovseg_jax.vocabulary.classes import read_words
 from ovseg_jax.weights import CONFIG, find_weights, fingerprint
 
 
@@ -86,16 +86,13 @@ def _masks(arguments: argparse.Namespace, segmenter: Any, names: Sequence[str]) 
     if arguments.masks or (arguments.data and not arguments.generator):
         return _given_masks(arguments, names)
     maker = segmenter if segmenter.proposer is None else segmenter.proposer
-    if isinstance(maker, AutomaticMaskGenerator):
-        return sources.masks_of_generator(maker), f"SAM {fingerprint(maker.params)[:16]}"
-    if maker.parts.method.generator is None:
+    if maker is segmenter and segmenter.parts.method.generator is None:
         raise UsageError(
             f"--model {arguments.model} has no mask generator; give --generator, --masks or --data"
         )
-    # Some generators name their masks by words while they make them; which words is no matter.
-    words = None if maker.parts.train_classes is not None else "object"
-    maker.set_vocabulary(words, "none")
-    return sources.masks_of_generator(maker), f"generator {fingerprint(maker.parts.params)[:16]}"
+    # Some generators name the masks that they make by words; which words is no matter.
+    maker.choose_words(read_words("object", "vocabulary"))
+    return sources.masks_of_maker(maker), f"{maker.kind} {fingerprint(maker.params)[:16]}"
 
 
 def _given_masks(arguments: argparse.Namespace, names: Sequence[str]) -> tuple[Any, str]:

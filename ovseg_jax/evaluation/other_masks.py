@@ -7,19 +7,18 @@ memory is bounded and little compiles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
-from ovseg_jax.inference.engine import BUCKETS, shrink_mask
 from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.proposer import adopt, reframe
-from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.mask_makers import HardMasks, MaskMaker, SoftMasks, slots_for
 from ovseg_jax.inputs.batches import View
-from ovseg_jax.typing import Proposals, struct
-from ovseg_jax.vocabulary.classes import ClassList, carry_table
+from ovseg_jax.typing import Batch, Proposals, struct
+from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.text_bank import bucket
 
 
@@ -39,59 +38,32 @@ class Given:
 class OtherMasks:
     """Proposes masks for batches by another model."""
 
-    def __init__(
-        self,
-        proposer: Segmenter | AutomaticMaskGenerator,
-        classes: ClassList,
-        most: int,
-        *,
-        opinion: bool = False,
-    ):
-        """Tells a generator that compares with words which words are asked for.
+    def __init__(self, maker: MaskMaker, classes: ClassList, *, names_count: bool = False):
+        """Tells the other model which words are asked for.
 
         Args:
-            proposer: The other model.
+            maker: The other model.
             classes: The vocabulary of the evaluation.
-            most: Masks of SAM per picture, those with the highest expected IoU.
-            opinion: Whether the names that a generator gives count, not only its "no object".
+            names_count: Whether the names that a generator gives count, not only its "no object".
         """
-        self._proposer, self._most = proposer, most
-        sizes = {"classes": len(classes), "slots": bucket(len(classes))}
-        self._naming = {"opinion": opinion, **sizes}
-        if isinstance(proposer, Segmenter):
-            words = proposer.set_vocabulary(None if proposer.is_closed else classes, "none")
-            if proposer.is_closed:
-                self._naming["table"] = carry_table(words.classes, classes)
+        self._maker, self._classes, self._names_count = maker, classes, names_count
+        maker.choose_words(classes)
 
     def propose(self, view: View) -> Given:
         """Proposes masks for every picture of a batch."""
-        if isinstance(self._proposer, Segmenter):
-            found = [self._generated(view, index) for index in range(len(view.images))]
-            joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
-            return Given(network=joined, truth=joined)  # the truth's frame has the same shape
-        found = [self._found(_picture(view, index)) for index in range(len(view.images))]
-        count = max(map(len, found))
-        slots = next((size for size in BUCKETS if size >= count), count)
-        network, truth = view.network, view.truth
-        return Given(
-            network=_stacked(found, slots, network.images.shape[1:3], network.sizes),
-            truth=_stacked(found, slots, truth.images.shape[1:3], truth.sizes),
-        )
+        made = [self._made(_picture(view, index)) for index in range(len(view.images))]
+        slots = slots_for(max(map(len, made)))
+        network = _joined(made, view.network, slots)
+        if made[0].is_soft:  # they cover the frame, and so do they that of the truth
+            return Given(network=network, truth=network)
+        return Given(network=network, truth=_joined(made, view.truth, slots))
 
-    def _generated(self, view: View, index: int) -> Proposals:
-        """Masks of a generator, as logits over the network's frame."""
-        encoded = self._proposer.encode(_picture(view, index))
-        proposals = self._proposer.propose(encoded)
-        picture = tuple(int(side) for side in view.network.sizes[index])
-        frame = Frame(view.network.images.shape[1:3], picture, encoded.size)
-        masks = reframe(proposals.masks, encoded.frame, frame)
-        return adopt(proposals, masks, **self._naming)
-
-    def _found(self, pixels: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "q H W"]:
-        """Masks of SAM at the picture's size."""
-        masks = self._proposer.generate(pixels)
-        best = np.argsort(-masks.ious, kind="stable")[: self._most]
-        return masks.take(np.sort(best)).masks
+    def _made(self, pixels: UInt8[np.ndarray, "H W 3"]) -> SoftMasks | HardMasks:
+        made = self._maker.make(self._maker.look(pixels))
+        if not made.is_soft:
+            return made
+        slots = bucket(len(self._classes))
+        return made.adopted(self._classes, slots, names_count=self._names_count)
 
 
 def _picture(view: View, index: int) -> UInt8[np.ndarray, "H W 3"]:
@@ -100,15 +72,10 @@ def _picture(view: View, index: int) -> UInt8[np.ndarray, "H W 3"]:
     return np.asarray(view.truth.images[index][:height, :width])
 
 
-def _stacked(
-    found: list[np.ndarray], slots: int, frame: tuple[int, int], sizes: np.ndarray
-) -> Proposals:
-    """Hard masks of several pictures in frames of one size."""
-    masks = np.zeros((len(found), slots, *frame), bool)
-    for row, own, (height, width) in zip(masks, found, sizes, strict=True):
-        for slot, mask in enumerate(own):
-            row[slot, :height, :width] = shrink_mask(mask, (int(height), int(width)))
-    counts = np.array([len(own) for own in found])
-    return Proposals(
-        masks=jnp.asarray(masks), valid=jnp.asarray(np.arange(slots) < counts[:, None])
-    )
+def _joined(made: Sequence[SoftMasks | HardMasks], batch: Batch, slots: int) -> Proposals:
+    """Masks of several pictures in frames of one size."""
+    padded = batch.images.shape[1:3]
+    pictures = [tuple(int(side) for side in size) for size in batch.sizes]
+    frames = [Frame(padded, picture, picture) for picture in pictures]
+    laid = [each.over(frame, slots) for each, frame in zip(made, frames, strict=True)]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *laid)

@@ -20,11 +20,11 @@ from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
-from ovseg_jax.inference.ensemble import choose_rule
+from ovseg_jax.inference import answering
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.inputs.labels import class_list
-from ovseg_jax.loading import load_proposer
+from ovseg_jax.loading import load_mask_maker
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
@@ -48,9 +48,9 @@ class Suite:
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
         if config.masks.kind == "model":
-            proposer = load_proposer(config.masks.path)
-            opinion = model.inference.ensemble.with_others
-            self._others = OtherMasks(proposer, self.classes, config.masks.most, opinion=opinion)
+            maker = load_mask_maker(config.masks.path, most=config.masks.most)
+            names_count = model.inference.ensemble.with_others
+            self._others = OtherMasks(maker, self.classes, names_count=names_count)
         else:
             self._source = build.mask_source(config.masks)
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
@@ -89,29 +89,24 @@ class Suite:
         """Proposes masks unless they are given, classifies them and ensembles, for one batch."""
         key = jax.random.key(0)  # masks that are drawn at random are the same in every run
         network, method = view.network, self._method
-        variables = {"params": params}
-        features = method.apply(
-            variables, network.images.astype(jnp.float32), network.sizes, method=method.encode
-        )
+        features = answering.encode(method, params, network)
         if given is not None:
             small, large = given.network, given.truth
             labels = jnp.full(small.valid.shape, -1)
         elif self._source is None:
-            small = method.apply(variables, network, features, text, method=method.propose)
+            small = answering.propose(method, params, network, features, text)
             # Masks of a network cover its frame, and so do they that of the truth.
             large, labels = small, jnp.full(small.valid.shape, -1)
         else:
             small = self._source.propose(network, key)
             large = self._source.propose(view.truth, key)
             labels = jnp.tile(network.labels, (1, self._copies))
-        scores = method.apply(variables, features, small, text, method=method.score)
-        if self._source is None and scores.masks is not None:
-            large = small.replace(masks=scores.masks)
-        if self._config.names == "model":
-            weights, grid = self._model.inference.ensemble, features.dense.shape[1:3]
-            rule = choose_rule(small, weights, grid, repeats=method.repeats_names)
-            log_probs = rule.join(small, scores.logits, text)
-        else:
+        ensemble = self._model.inference.ensemble
+        found = answering.answer(method, params, features, small, text, ensemble)
+        if self._source is None and found.masks is not None:
+            large = small.replace(masks=found.masks)
+        log_probs, rule = found.log_probs, found.rule
+        if self._config.names != "model":
             rule = NamesOfTruth(self._config.names)
             log_probs = true_log_probs(view.truth, large, len(text.valid), rule.rule)
         return Outcome(

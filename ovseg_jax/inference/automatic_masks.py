@@ -18,12 +18,14 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from ovseg_jax.config import SamConfig
 from ovseg_jax.inference.frame import Frame, cut_rows, resize_tile, rows_per_tile, to_output
+from ovseg_jax.inference.mask_makers import HardMasks
 from ovseg_jax.inference.point_grid import Box, crop_boxes, point_grid, touches_inner_edge
 from ovseg_jax.ops.boxes import boxes_of, distinct_boxes
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.pillow import resize_image
 from ovseg_jax.ops.specks import without_specks
 from ovseg_jax.typing import Params
+from ovseg_jax.vocabulary.classes import ClassList
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,10 @@ class AutomaticMasks:
         fields = ("bits", "boxes", "ious", "stability", "points", "crops")
         return dataclasses.replace(self, **{name: getattr(self, name)[kept] for name in fields})
 
+    def best(self, most: int) -> AutomaticMasks:
+        """Returns the `most` masks with the highest expected IoU, in the order that they have."""
+        return self.take(np.sort(np.argsort(-self.ious, kind="stable")[:most]))
+
     @classmethod
     def join(cls, parts: list[AutomaticMasks]) -> AutomaticMasks:
         """Joins masks of the same photo."""
@@ -78,20 +84,38 @@ class AutomaticMaskGenerator:
         params: The model's parameters, on the device.
     """
 
-    def __init__(self, model: Any, params: Params, options: SamConfig):
+    kind = "SAM"
+
+    def __init__(self, model: Any, params: Params, options: SamConfig, *, most: int = 0):
         """Compiles nothing yet.
 
         Args:
             model: A `ovseg_jax.models.sam.sam.Sam`.
             params: Its parameters.
             options: Grid and thresholds.
+            most: How many masks another model gets of a photo, those with the highest expected
+                IoU; 0 for all.
         """
-        self.options = options
+        self.options, self.most = options, most
         self._model = model
         self.params = jax.tree.map(jnp.asarray, params)
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
         self._encode = jit(lambda p, *x: model.apply({"params": p}, *x, method="encode"))
         self._decode = jit(lambda p, *x: model.apply({"params": p}, *x, method="decode"))
+
+    # As a `mask_makers.MaskMaker`: all of the work is in looking.
+
+    def choose_words(self, words: ClassList) -> None:
+        """Does nothing: it knows no words."""
+
+    def look(self, pixels: UInt8[np.ndarray, "H W 3"]) -> AutomaticMasks:
+        """Finds the masks of a photo, or the best of them."""
+        found = self.generate(pixels)
+        return found.best(self.most) if self.most else found
+
+    def make(self, looked: AutomaticMasks) -> HardMasks:
+        """Returns them."""
+        return HardMasks(looked.masks)
 
     def generate(self, pixels: UInt8[np.ndarray, "H W 3"]) -> AutomaticMasks:
         """Returns the masks of a photo, those that the model thinks best first in each part."""

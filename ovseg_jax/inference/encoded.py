@@ -1,11 +1,12 @@
-"""A photo that has been encoded, and the latest masks that were embedded on it."""
+"""A photo that has been encoded, with what was computed on it and other words do not touch."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -13,6 +14,8 @@ from jaxtyping import Bool, Float, UInt8
 from ovseg_jax.inference.frame import Frame
 from ovseg_jax.ops.frames import Prepared
 from ovseg_jax.typing import Features, Regions
+
+_T = TypeVar("_T")
 
 KEPT = 8
 """Portions of masks whose embeddings a photo keeps, a few megabytes at the most."""
@@ -29,6 +32,7 @@ class EncodedImage:
         name: Of the photo's file, of pictures in memory too; empty where it has none.
         path: The photo's file; None where it came as pixels.
         regions: Embeddings of the latest masks, by what `fingerprint` makes of these.
+        kept: Whatever else depends on the photo alone and was needed once.
     """
 
     pixels: UInt8[np.ndarray, "H W 3"]
@@ -39,6 +43,8 @@ class EncodedImage:
     regions: dict[bytes, Regions] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )
+
+    kept: dict[Hashable, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,6 +69,12 @@ class EncodedImage:
                 del self.regions[next(iter(self.regions))]
             self.regions[key] = embed()
         return self.regions[key]
+
+    def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Returns what `make` gave for a key the first time."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
 
 def fingerprint(

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.inference import answering
+from ovseg_jax.inference.answering import Answer
 from ovseg_jax.inference.encoded import EncodedImage, fingerprint
-from ovseg_jax.inference.ensemble import choose_rule
+from ovseg_jax.inference.mask_makers import BUCKETS, HardMasks, slots_for
+from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
-from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.frames import Prepared, prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.vocabulary.classes import ClassList
-
-BUCKETS = (16, 32, 64, 128, 256)
-"""Mask counts that are compiled for; more masks are classified in turns of the last."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,25 +70,26 @@ class Engine:
         self.params = jax.tree.map(jnp.asarray, parts.params)
         keep_heap_small()
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
-        self._encode = jit(self._encode_image)
-        self._embed = jit(self._embed_text)
-        self._regions = jit(self._embed_masks, static_argnames="with_maps")
-        self._score = jit(self._score_masks, static_argnames="with_maps")
-        self._propose = jit(self._propose_masks)
-        self._class_maps = jit(self._maps_of_classes)
+
+        def compiled(step: Callable) -> Callable:
+            return jit(functools.partial(step, parts.method))
+
+        self._encode, self._embed_text = compiled(answering.encode), compiled(_embed_text)
+        self._propose, self._class_maps = compiled(answering.propose), compiled(_class_maps)
+        self._make, self._name = compiled(answering.make_masks), compiled(answering.name_masks)
+        self._embed = jit(self._embed_masks, static_argnames="with_maps")
+        self._answer = jit(self._answer_masks, static_argnames="with_maps")
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
         inference = self.parts.inference
         stride = self.parts.method.stride
         prepared = prepare(pixels, inference.short_side, inference.long_side, stride)
-        sizes = jnp.asarray([prepared.size])
-        features = self._encode(self.params, jnp.asarray(prepared.frame)[None], sizes)
-        return EncodedImage(pixels, prepared, features)
+        return EncodedImage(pixels, prepared, self._encode(self.params, _batch(prepared)))
 
     def embed(self, tokens: Int[np.ndarray, "r l"]) -> Float[np.ndarray, "r d"]:
         """Runs the text tower."""
-        return np.asarray(self._embed(self.params, tokens))
+        return np.asarray(self._embed_text(self.params, tokens))
 
     def score(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
@@ -108,10 +109,15 @@ class Engine:
         return np.concatenate(probabilities), None if maps[0] is None else np.concatenate(maps)
 
     def propose(self, image: EncodedImage, text: Text) -> Proposals:
-        """Proposes masks over the photo's frame by the model's own generator."""
-        sizes = jnp.asarray([image.prepared.size])
-        frame = jnp.asarray(image.prepared.frame)[None]
-        return self._propose(self.params, frame, sizes, image.features, text)
+        """Proposes masks over the photo's frame by the model's own generator.
+
+        Where words do not touch the masks, the photo keeps them for the next words.
+        """
+        batch = _batch(image.prepared)
+        if not self.parts.method.proposes_first:
+            return self._propose(self.params, batch, image.features, text)
+        made = image.once("own masks", lambda: self._make(self.params, batch, image.features))
+        return self._name(self.params, image.features, made, text)
 
     def class_maps(self, image: EncodedImage, text: Text) -> Float[jax.Array, "k h w"]:
         """Compares every cell with every class, for methods that need no masks (`DensePixels`)."""
@@ -126,69 +132,43 @@ class Engine:
             Log probability of each class slot and of void; the proposals, as refined as the method
             refines them; and activation maps if they were asked for and the method has them.
         """
-        log_probs, refined, maps = self._compare(image, proposals, text, with_maps)
-        if refined is not None:
-            proposals = proposals.replace(masks=refined)
-        maps = None if maps is None else np.asarray(maps)[0]
-        return np.asarray(log_probs)[0], proposals, maps
+        found = self._compare(image, proposals, text, with_maps)
+        if found.masks is not None:
+            proposals = proposals.replace(masks=found.masks)
+        maps = None if found.maps is None else np.asarray(found.maps)[0]
+        return np.asarray(found.log_probs)[0], proposals, maps
 
     def _score_some(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        slots = next(size for size in BUCKETS if size >= len(masks))
-        frame = np.zeros((1, slots, *image.prepared.frame.shape[:2]), bool)
-        height, width = image.prepared.size
-        for slot, mask in enumerate(masks):
-            frame[0, slot, :height, :width] = shrink_mask(mask, (height, width))
-        valid = jnp.arange(slots)[None] < len(masks)
-        proposals = Proposals(masks=jnp.asarray(frame), valid=valid)
+        proposals = HardMasks(masks).over(image.frame, slots_for(len(masks)))
         # Masks that were given stay as they are, also where the method would refine them.
-        log_probs, _, maps = self._compare(image, proposals, text, with_maps)
+        found = self._compare(image, proposals, text, with_maps)
         # Cut on the host: on the device each number of masks would be a program of its own.
-        kept_maps = None if maps is None else np.asarray(maps)[0, : len(masks)]
-        return np.exp(np.asarray(log_probs)[0, : len(masks)]), kept_maps
+        kept_maps = None if found.maps is None else np.asarray(found.maps)[0, : len(masks)]
+        return np.exp(np.asarray(found.log_probs)[0, : len(masks)]), kept_maps
 
     def _compare(
         self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
-    ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-        """Log probabilities, refined masks and maps, from kept embeddings where there are some."""
+    ) -> Answer:
+        """Answers from kept embeddings where there are some."""
         regions = None
         if self.parts.method.embeds_first:
             bare = Proposals(masks=proposals.masks, valid=proposals.valid)
             inputs = self.params, image.features, bare
             key = fingerprint(np.asarray(bare.masks), with_maps)
-            regions = image.recall(key, lambda: self._regions(*inputs, with_maps=with_maps))
-        return self._score(
+            regions = image.recall(key, lambda: self._embed(*inputs, with_maps=with_maps))
+        return self._answer(
             self.params, image.features, proposals, text, regions, with_maps=with_maps
         )
-
-    def _encode_image(self, params: Params, frames: jax.Array, sizes: jax.Array) -> Features:
-        method, images = self.parts.method, frames.astype(jnp.float32)
-        return method.apply({"params": params}, images, sizes, method="encode")
-
-    def _embed_text(self, params: Params, ids: jax.Array) -> jax.Array:
-        def encode_text(bound: Any, ids: jax.Array) -> jax.Array:
-            return bound.clip.encode_text(ids)
-
-        return self.parts.method.apply({"params": params}, ids, method=encode_text)
-
-    def _propose_masks(
-        self, params: Params, frames: jax.Array, sizes: jax.Array, features: Features, text: Text
-    ) -> Proposals:
-        batch = Batch(images=frames, sizes=sizes)
-        return self.parts.method.apply({"params": params}, batch, features, text, method="propose")
-
-    def _maps_of_classes(self, params: Params, features: Features, text: Text) -> jax.Array:
-        return self.parts.method.apply({"params": params}, features, text, method="class_maps")
 
     def _embed_masks(
         self, params: Params, features: Features, proposals: Proposals, with_maps: bool
     ) -> Regions:
-        method = self.parts.method
-        regions = method.apply({"params": params}, features, proposals, method="embed")
+        regions = answering.embed(self.parts.method, params, features, proposals)
         return regions if with_maps else regions.replace(maps=None)
 
-    def _score_masks(
+    def _answer_masks(
         self,
         params: Params,
         features: Features,
@@ -196,28 +176,24 @@ class Engine:
         text: Text,
         regions: Regions | None,
         with_maps: bool,
-    ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-        apply = functools.partial(self.parts.method.apply, {"params": params}, features)
-        if regions is None:
-            scores = apply(proposals, text, method="score")
-        else:
-            scores = apply(regions, text, method="score_regions")
-        maps = scores.regions.maps if with_maps and scores.regions is not None else None
-        weights, grid = self.parts.inference.ensemble, features.dense.shape[1:3]
-        rule = choose_rule(proposals, weights, grid, repeats=self.parts.method.repeats_names)
-        log_probs = rule.join(proposals, scores.logits, text)
-        return log_probs, scores.masks, maps
+    ) -> Answer:
+        method, ensemble = self.parts.method, self.parts.inference.ensemble
+        found = answering.answer(method, params, features, proposals, text, ensemble, regions)
+        return found if with_maps else found.replace(maps=None)
 
 
-def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """Resizes a hard mask like the photo, antialiased, inside where at least half is covered.
+def _batch(prepared: Prepared) -> Batch:
+    return Batch(
+        images=jnp.asarray(prepared.frame)[None], sizes=jnp.asarray([prepared.size], jnp.int32)
+    )
 
-    A mask too small for that keeps the cells that it covers most, so it never vanishes.
-    """
-    if mask.shape == tuple(size):
-        return mask
-    if not mask.any():
-        return np.zeros(size, bool)
-    grey = Image.fromarray(mask.astype(np.float32))
-    covered = np.asarray(grey.resize(size[::-1], Image.Resampling.BILINEAR))
-    return covered >= min(covered.max(), 0.5)
+
+def _embed_text(method: Method, params: Params, ids: jax.Array) -> jax.Array:
+    def encode_text(bound: Any, ids: jax.Array) -> jax.Array:
+        return bound.clip.encode_text(ids)
+
+    return method.apply({"params": params}, ids, method=encode_text)
+
+
+def _class_maps(method: Method, params: Params, features: Features, text: Text) -> jax.Array:
+    return method.apply({"params": params}, features, text, method="class_maps")

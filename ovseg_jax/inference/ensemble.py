@@ -22,7 +22,7 @@ from ovseg_jax.inference.mixtures import (
     with_void_of,
 )
 from ovseg_jax.methods.mask_pooling import pooling_weights
-from ovseg_jax.typing import Proposals, Text
+from ovseg_jax.typing import Opinion, Proposals, Text
 
 __all__ = [
     "MethodAlone",
@@ -35,7 +35,6 @@ __all__ = [
     "choose_rule",
     "class_probabilities",
     "geometric_ensemble",
-    "joined_log_probabilities",
     "log_probabilities",
     "ovseg_probabilities",
     "with_void_of",
@@ -158,49 +157,29 @@ def choose_rule(
     """Returns the rule for masks by what their source says of their classes.
 
     Args:
-        proposals: The masks; only which of its fields are there is looked at.
+        proposals: The masks; only what their source says of itself is looked at.
         weights: Kind and exponents, where two opinions are mixed.
         grid: Height and width of CLIP's map in cells, for `weights.skip_empty`; methods that crop
             have none, and then nothing is skipped.
         repeats: Whether the method repeats the source's names (`Method.repeats_names`).
     """
-    if proposals.class_logits is None:
+    if proposals.opinion is Opinion.NOTHING:
         return MethodAlone()
-    void = proposals.says_no_object
+    void, names = proposals.says_no_object, proposals.opinion is Opinion.NAMES
     # Products of one opinion with itself are that opinion, unless a share of void is missing.
-    if repeats and not (void and weights.kind == "ovseg" and _names_words(proposals)):
+    if repeats and not (void and weights.kind == "ovseg" and names):
         return NamesOfSource(void)
-    if not _names_words(proposals):
+    if not names:
         return NoObjectOnly(void)
     if weights.kind == "ovseg":
         return Products(weights, void)
     return Weighted(weights, void, grid if weights.skip_empty and all(grid) else None)
 
 
-def joined_log_probabilities(
-    proposals: Proposals, method_logits: Logits, text: Text, weights: EnsembleConfig, grid: Grid
-) -> Logits:
-    """Joins what the source of some masks and the method say about them.
-
-    Args:
-        proposals: Masks with whatever their source knows about their classes.
-        method_logits: The method's logits, void last.
-        text: The vocabulary.
-        weights: Exponents of the geometric ensemble.
-        grid: Height and width of CLIP's map in cells, for `weights.skip_empty`.
-    """
-    return choose_rule(proposals, weights, grid).join(proposals, method_logits, text)
-
-
 def _exponents(weights: EnsembleConfig, seen: int, unseen: int) -> list[str]:
     """Those that some class takes."""
     taken = ((seen, f"alpha {weights.alpha:g} (seen)"), (unseen, f"beta {weights.beta:g} (unseen)"))
     return [text for count, text in taken if count]
-
-
-def _names_words(proposals: Proposals) -> bool:
-    """Whether the source's names are of the vocabulary and wanted; see `proposer.adopt`."""
-    return proposals.class_embeddings is not None
 
 
 def _no_object(says: bool) -> str:

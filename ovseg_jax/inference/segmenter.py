@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.encoded import EncodedImage
 from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inference.mask_makers import HardMasks, MaskMaker, SoftMasks, slots_for
 from ovseg_jax.inference.named import NamedModel
-from ovseg_jax.inference.proposer import adopt, reframe
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings, Task
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.soft import list_masks, predict_soft
@@ -27,8 +27,8 @@ from ovseg_jax.inference.words import Words
 from ovseg_jax.inputs.photos import Photo, load_photo
 from ovseg_jax.masks.arrays import MaskArrays, hard_masks
 from ovseg_jax.methods.dense_pixels import DensePixels
-from ovseg_jax.typing import Prediction, Proposals
-from ovseg_jax.vocabulary.classes import carry_table
+from ovseg_jax.typing import Params, Prediction, Proposals
+from ovseg_jax.vocabulary.classes import ClassList
 
 
 class Segmenter(NamedModel):
@@ -38,22 +38,22 @@ class Segmenter(NamedModel):
         parts: The model.
         words: The vocabulary in use; None before `set_vocabulary`.
         engine: The model's compiled computations.
-        proposer: Another model whose masks this one names, or SAM's mask generator, whose masks are
-            hard; None for the model's own generator, if any.
+        proposer: Who makes the masks that this model names: another model, or SAM; None for the
+            model's own generator, if any.
     """
 
     def __init__(
         self,
         parts: ModelParts,
         cache_directory: Path | None = None,
-        proposer: Segmenter | AutomaticMaskGenerator | None = None,
+        proposer: MaskMaker | None = None,
     ):
         """Compiles nothing yet.
 
         Args:
             parts: The model.
             cache_directory: Where embeddings of words are kept; None for the user's cache.
-            proposer: Another model whose masks this one names.
+            proposer: Who makes the masks that this one names.
         """
         super().__init__(parts, cache_directory)
         self.proposer = proposer
@@ -71,8 +71,8 @@ class Segmenter(NamedModel):
     def set_vocabulary(self, *arguments: Any, **options: Any) -> Words:
         """Chooses the words, of the proposer too; see `NamedModel.set_vocabulary`."""
         words = super().set_vocabulary(*arguments, **options)
-        if isinstance(self.proposer, Segmenter):
-            self.proposer.set_vocabulary(None if self.proposer.is_closed else words.all, "none")
+        if self.proposer is not None:
+            self.proposer.choose_words(words.all)
         return words
 
     # ---- images --------------------------------------------------------------------------
@@ -163,16 +163,13 @@ class Segmenter(NamedModel):
                 "task instance: all words of the vocabulary are stuff; use semantic or panoptic"
             )
         encoded = self.encode(image)
-        if masks is None and isinstance(self.proposer, AutomaticMaskGenerator):
-            masks = self.proposer.generate(encoded.pixels).masks
         if masks is None and self.proposer is None and self.is_dense:
             prediction, found, masks = self._segment_densely(encoded, settings)
-        elif masks is None:
-            prediction, found, masks = self._segment_own(encoded, things, settings, with_maps)
         else:
-            masks = hard_masks(masks, encoded.size)
-            found = self.classify(encoded, masks, with_maps=with_maps)
-            prediction = predict(found, masks, things, settings)
+            given = masks is not None
+            made = HardMasks(hard_masks(masks, encoded.size)) if given else self._made(encoded)
+            paint = self._paint_soft if made.is_soft else self._paint_hard
+            prediction, found, masks = paint(encoded, made, things, settings, with_maps)
         return Segmentation(
             prediction=prediction,
             pixels=encoded.pixels,
@@ -185,6 +182,34 @@ class Segmenter(NamedModel):
             photo_file=encoded.path,
         )
 
+    # ---- as a maker of masks (`mask_makers.MaskMaker`) -------------------------------------
+
+    kind = "generator"
+
+    @property
+    def params(self) -> Params:
+        """All parameters of the model."""
+        return self.parts.params
+
+    def choose_words(self, words: ClassList) -> None:
+        """Chooses the words by which another model will name its masks, if it knows words."""
+        self.set_vocabulary(None if self.is_closed else words, "none")
+
+    def look(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
+        """Encodes a photo at this model's own test size."""
+        return self.encode(pixels)
+
+    def make(self, looked: EncodedImage) -> SoftMasks:
+        """Proposes masks by the model's own generator.
+
+        Raises:
+            SegmenterError: There is none.
+        """
+        if self.parts.method.generator is None:
+            raise SegmenterError("this model has no mask generator of its own; give masks")
+        own_list = self._checked_words().classes if self.is_closed else None
+        return SoftMasks(self.engine.propose(looked, self._text), looked.frame, own_list)
+
     # ---- inner parts ---------------------------------------------------------------------
 
     def propose(self, encoded: EncodedImage) -> Proposals:
@@ -193,25 +218,45 @@ class Segmenter(NamedModel):
         Raises:
             SegmenterError: There is no generator.
         """
-        if isinstance(self.proposer, Segmenter):
-            theirs = self.proposer.encode(encoded.pixels)
-            proposals = self.proposer.propose(theirs)
-            masks = reframe(proposals.masks, theirs.frame, encoded.frame)
-            table = None
-            if self.proposer.is_closed:
-                table = carry_table(self.proposer.words.classes, self._checked_words().all)
-            sizes = {"classes": len(self._checked_words().all), "slots": len(self._text.valid)}
-            opinion = self.parts.inference.ensemble.with_others
-            return adopt(proposals, masks, opinion=opinion, table=table, **sizes)
-        if self.parts.method.generator is None:
-            raise SegmenterError("this model has no mask generator of its own; give masks")
-        return self.engine.propose(encoded, self._text)
+        made = self._made(encoded)
+        return made.over(encoded.frame, slots_for(len(made)))
 
-    def _segment_own(
-        self, encoded: EncodedImage, things: np.ndarray, settings: Settings, with_maps: bool
+    def _made(self, encoded: EncodedImage) -> SoftMasks | HardMasks:
+        """The masks of the proposer or of the model's own generator, with the names that count."""
+        if self.proposer is None:
+            return self.make(encoded)
+        looked = encoded.once(
+            ("looked", id(self.proposer)), lambda: self.proposer.look(encoded.pixels)
+        )
+        made = self.proposer.make(looked)
+        if not made.is_soft:
+            return made
+        names_count = self.parts.inference.ensemble.with_others
+        words, slots = self._checked_words().all, len(self._text.valid)
+        return made.adopted(words, slots, names_count=names_count)
+
+    def _paint_hard(
+        self,
+        encoded: EncodedImage,
+        made: HardMasks,
+        things: np.ndarray,
+        settings: Settings,
+        with_maps: bool,
     ) -> tuple[Prediction, Classification, np.ndarray]:
-        """The answer from proposed masks, and those worth listing with their names."""
-        proposals = self.propose(encoded)
+        """The answer from masks at the photo's size, all of which are listed."""
+        found = self.classify(encoded, made.masks, with_maps=with_maps)
+        return predict(found, made.masks, things, settings), found, made.masks
+
+    def _paint_soft(
+        self,
+        encoded: EncodedImage,
+        made: SoftMasks,
+        things: np.ndarray,
+        settings: Settings,
+        with_maps: bool,
+    ) -> tuple[Prediction, Classification, np.ndarray]:
+        """The answer from a generator's masks, and those worth listing with their names."""
+        proposals = made.over(encoded.frame)
         log_probs, proposals, maps = self.engine.name(encoded, proposals, self._text, with_maps)
         if with_maps and maps is None:
             raise _no_maps(self.parts)

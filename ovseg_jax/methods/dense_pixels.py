@@ -18,7 +18,7 @@ from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.clip.readout import Readout, read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.pooling import average_under_masks
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
 
 NOWHERE = -1e4
 """Logit of a mask that is nowhere; finite, so that resizing makes no NaN of it."""
@@ -86,6 +86,7 @@ class DensePixels(Method):
             masks=jnp.where(present[..., None, None], masks, NOWHERE),
             valid=present,
             class_logits=jnp.broadcast_to(names, (*maps.shape[:2], names.shape[-1])),
+            opinion=Opinion.NAMES,
             says_no_object=False,
         )
 

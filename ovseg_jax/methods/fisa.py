@@ -30,7 +30,7 @@ from ovseg_jax.models.fisa.seve import Seve
 from ovseg_jax.ops.pooling import map_chunks
 from ovseg_jax.ops.resize import resize
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Memory, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Memory, Opinion, Proposals, Regions, Scores, Text
 
 TOKENS = 4
 """How many times more tokens than masks are read at once; a mask of pixels is far larger."""
@@ -187,10 +187,12 @@ class Fisa(Method):
 
     # ---- masks and words -------------------------------------------------------------------
 
-    def propose(self, batch: Batch, features: Features, text: Text) -> Proposals:
-        """Proposes masks by the model's own generator, whose names for them are not used."""
-        proposals = super().propose(batch, features, text)
-        return proposals.replace(class_logits=None, class_embeddings=None)
+    def name_masks(
+        self, features: Features, layers: list[Proposals], text: Text
+    ) -> list[Proposals]:
+        """Takes the generator's names away: they are not used."""
+        silent = {"class_logits": None, "class_embeddings": None, "opinion": Opinion.NOTHING}
+        return [layer.replace(**silent) for layer in layers]
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
         """Reads mask tokens through the tower and compares them with the words.

@@ -42,7 +42,7 @@ from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.pixels import normalise
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
 
 Metrics = dict[str, Array]
 
@@ -90,6 +90,11 @@ class Method(nn.Module):
         return False
 
     @property
+    def proposes_first(self) -> bool:
+        """Whether `propose` is `make_masks` and `name_masks`: masks do not depend on words."""
+        return type(self).propose is Method.propose
+
+    @property
     def embeds_first(self) -> bool:
         """Whether `score` is `embed` and `score_regions`: masks are embedded before words count."""
         return type(self).score is Method.score
@@ -127,24 +132,36 @@ class Method(nn.Module):
         Raises:
             ModelError: The model has no generator.
         """
-        return self.propose_all(batch, features, text, all_layers=False)[-1]
+        (last,) = self.name_masks(features, [self.make_masks(batch, features)], text)
+        return last
 
-    def propose_all(
-        self, batch: Batch, features: Features, text: Text, *, all_layers: bool = True
-    ) -> list[Proposals]:
+    def propose_all(self, batch: Batch, features: Features, text: Text) -> list[Proposals]:
         """As `propose`, with the answers of the generator's earlier layers before the last."""
-        if self.generator is None:
-            raise ModelError("this model has no mask generator of its own; give masks")
-        images = batch.images.astype(jnp.float32)
-        layers = self.generator(images, batch.sizes, features.pyramid, all_layers=all_layers)
+        return self.name_masks(features, self._generated(batch, features, all_layers=True), text)
+
+    def make_masks(self, batch: Batch, features: Features) -> Proposals:
+        """Runs the generator on a picture: all of `propose` that does not depend on words."""
+        return self._generated(batch, features, all_layers=False)[-1]
+
+    def name_masks(
+        self, features: Features, layers: list[Proposals], text: Text
+    ) -> list[Proposals]:
+        """Gives masks of the generator its names for them, where it goes by words."""
         if layers[-1].class_embeddings is None:
             return layers
         rows = self.proposal_words(features, text)
         logits = [self.class_logits(layer.class_embeddings, rows, text) for layer in layers]
+        said = {"opinion": Opinion.NAMES, "says_no_object": self.has_void}
         return [
-            layer.replace(class_logits=names, says_no_object=self.has_void)
+            layer.replace(class_logits=names, **said)
             for layer, names in zip(layers, logits, strict=True)
         ]
+
+    def _generated(self, batch: Batch, features: Features, *, all_layers: bool) -> list[Proposals]:
+        if self.generator is None:
+            raise ModelError("this model has no mask generator of its own; give masks")
+        images = batch.images.astype(jnp.float32)
+        return self.generator(images, batch.sizes, features.pyramid, all_layers=all_layers)
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
         """Computes one embedding per mask, from features and `proposals.masks` alone.

@@ -6,15 +6,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
-from ovseg_jax.inference.instance import harden
-from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.mask_makers import MaskMaker
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.inputs.listing import list_images
 from ovseg_jax.masks.read import MaskFiles
@@ -173,19 +170,10 @@ def masks_of_files(path: Path, photos: Sequence[str] = ()) -> MaskSource:
     return read
 
 
-def masks_of_generator(generator: Segmenter | AutomaticMaskGenerator) -> MaskSource:
+def masks_of_maker(maker: MaskMaker) -> MaskSource:
     """Returns a source that proposes masks: all of a generator's, whatever it thinks they are.
 
     Args:
-        generator: A SAM, or a model with a generator of its own and with words, if it needs them.
+        maker: A SAM, or a model with a generator of its own and with words, if it needs them.
     """
-    if isinstance(generator, AutomaticMaskGenerator):
-        return lambda photo: NamedMasks(generator.generate(photo.pixels).masks)
-
-    def propose(photo: Photo) -> NamedMasks:
-        encoded = generator.encode(photo.pixels)
-        proposals = generator.propose(encoded)
-        hard = np.asarray(harden(jnp.asarray(proposals.masks[0]), encoded.frame)[0])
-        return NamedMasks(hard[np.asarray(proposals.valid[0])])
-
-    return propose
+    return lambda photo: NamedMasks(maker.make(maker.look(photo.pixels)).hard())

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
-from ovseg_jax.inference.engine import shrink_mask
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.ops.compiler import compiler_options
+from ovseg_jax.ops.frames import shrink_mask
 from ovseg_jax.ops.pillow import resize_image
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Params, Proposals

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
+from PIL import Image
 
 from ovseg_jax.ops.pillow import resize_image, test_size
 
@@ -64,3 +65,17 @@ def prepare(
     frame = np.zeros((*frame_size(*size, stride), 3), np.uint8)
     frame[: size[0], : size[1]] = pixels if size == (height, width) else resize_image(pixels, size)
     return Prepared(frame, size)
+
+
+def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Resizes a hard mask like the photo, antialiased, inside where at least half is covered.
+
+    A mask too small for that keeps the cells that it covers most, so it never vanishes.
+    """
+    if mask.shape == tuple(size):
+        return mask
+    if not mask.any():
+        return np.zeros(size, bool)
+    grey = Image.fromarray(mask.astype(np.float32))
+    covered = np.asarray(grey.resize(size[::-1], Image.Resampling.BILINEAR))
+    return covered >= min(covered.max(), 0.5)

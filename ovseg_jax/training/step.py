@@ -8,6 +8,7 @@ import jax
 import optax
 
 from ovseg_jax import trees
+from ovseg_jax.inference import answering
 from ovseg_jax.training import health, statistics
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.typing import Batch, Features, Proposals, Text
@@ -62,12 +63,11 @@ def _proposed(
     if source is not None:
         return source.propose(batch, key), None
 
-    def propose(bound: Any, batch: Batch, text: Text) -> tuple[Proposals, Features]:
-        features = bound.encode_batch(batch)
-        return bound.propose(batch, features, bound.current_text(text)), features
-
-    found = method.apply({"params": state.params}, batch, text, method=propose)
-    proposals, features = jax.lax.stop_gradient(found)
+    params = state.params
+    features = answering.encode(method, params, batch)
+    words = answering.current_text(method, params, text)
+    proposals = answering.propose(method, params, batch, features, words)
+    proposals, features = jax.lax.stop_gradient((proposals, features))
     tower_trains = "visual" in state.trainable.get("clip", {})
     return proposals, None if tower_trains else features
 

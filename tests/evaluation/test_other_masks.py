@@ -66,8 +66,9 @@ def test_masks_of_a_generator_with_another_test_size_lie_on_the_pictures(toy, tm
 class Halves(AutomaticMaskGenerator):
     """Finds the upper half, the left half and nothing else, the latter with more trust."""
 
-    def __init__(self):
+    def __init__(self, most=0):
         """Needs no model."""
+        self.most = most
 
     def generate(self, pixels):
         height, width = size = pixels.shape[:2]
@@ -90,13 +91,13 @@ def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
     small = InferenceConfig(short_side=64, long_side=64)
     classes = build.vocabulary(item.data.vocabulary)
     view = next(photo_views(item.data, small))
-    given = OtherMasks(Halves(), classes, most=256).propose(view)
+    given = OtherMasks(Halves(), classes).propose(view)
     assert given.network.masks.shape == (1, 16, 64, 64)
     assert given.truth.masks.shape == (1, 16, 96, 96)
     assert given.truth.valid.sum() == 2 and given.truth.masks.dtype == jnp.bool_
     assert given.network.masks[0, 0, :32].all() and not given.network.masks[0, 0, 32:].any()
     assert given.truth.masks[0, 1, :, :48].all() and not given.truth.masks[0, 1, :, 48:].any()
-    best = OtherMasks(Halves(), classes, most=1).propose(view)
+    best = OtherMasks(Halves(most=1), classes).propose(view)
     np.testing.assert_array_equal(best.truth.masks[0, 0], given.truth.masks[0, 1])
     assert best.truth.valid.sum() == 1
 
@@ -104,7 +105,7 @@ def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
 def test_hard_masks_are_scored(toy, monkeypatch):
     from ovseg_jax.evaluation import suite
 
-    monkeypatch.setattr(suite, "load_proposer", lambda path: Halves())
+    monkeypatch.setattr(suite, "load_mask_maker", lambda path, most: Halves(most))
     scores, card = run(toy, masks=MaskSourceConfig(kind="model", path="weights/sam_vit_h"))
     assert card.mask_source == "model weights/sam_vit_h" and card.images == 6
     assert 0 < scores["semantic/pACC"] < 0.8
@@ -113,7 +114,7 @@ def test_hard_masks_are_scored(toy, monkeypatch):
 def test_pictures_of_a_batch_have_masks_of_their_own(toy):
     _, _, item = toy
     view = next(frame_views(item.data))
-    given = OtherMasks(Halves(), build.vocabulary(item.data.vocabulary), 256).propose(view)
+    given = OtherMasks(Halves(), build.vocabulary(item.data.vocabulary)).propose(view)
     assert given.network.masks.shape[:2] == (4, 16) and given.network.valid.sum() == 8
 
 

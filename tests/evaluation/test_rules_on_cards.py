@@ -13,7 +13,7 @@ import pytest
 
 from ovseg_jax.config import EnsembleConfig, QueryGeneratorConfig
 from ovseg_jax.inference.ensemble import choose_rule
-from ovseg_jax.inference.proposer import adopt
+from ovseg_jax.inference.mask_makers import adopt
 from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.methods.maft_plus import MaftPlus
@@ -105,9 +105,7 @@ def scored(name, source):
         elif source.startswith("other"):
             logits = jnp.asarray(rng.normal(size=(*given.valid.shape, 5)), jnp.float32)
             theirs = given.replace(class_logits=jnp.where(jnp.arange(5) == 3, -jnp.inf, logits))
-            embeddings = jnp.zeros((*given.valid.shape, 2))
-            theirs = theirs.replace(class_embeddings=embeddings)
-            proposals = adopt(theirs, given.masks, opinion=source.endswith("say"))
+            proposals = adopt(theirs, names_count=source.endswith("say"))
         elif source == "SAM":
             proposals = proposals.replace(masks=proposals.masks > 0)
         scores = method.score(features, proposals, TEXT)

@@ -10,7 +10,7 @@ from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.generators import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.ops.resize import resize_masks
@@ -122,7 +122,8 @@ def answers(case: Case, text: Text, batch: Batch, proposals, scores, words) -> O
         skip_empty=config.get("ensemble_on_valid_mask", False),
     )
     grid = tuple(side // STRIDE for side in batch.images.shape[1:3])
-    log_probs = joined_log_probabilities(proposals, scores.logits, text, weights, grid)
+    rule = choose_rule(proposals, weights, grid)
+    log_probs = rule.join(proposals, scores.logits, text)
     kept = columns(log_probs, count)
 
     def answer(index: int) -> Outputs:

@@ -11,7 +11,7 @@ import numpy as np
 from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig, MaskAdapterOnMaftConfig
 from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.mixed_masks import Truth, pairwise_ious
 from ovseg_jax.models.mask_adapter import MaskAdapterHead
@@ -104,7 +104,8 @@ def run_whole(case: Case) -> Outputs:
     found = propose_and_score(model.method, params, model.batch, model.text, guides)
     proposals, scores, words = found
     weights = EnsembleConfig(alpha=config["alpha"], beta=config["beta"])
-    log_probs = joined_log_probabilities(proposals, scores.logits, model.text, weights, (1, 1))
+    rule = choose_rule(proposals, weights, (1, 1))
+    log_probs = rule.join(proposals, scores.logits, model.text)
     return {
         "pred_logits": np.asarray(proposals.class_logits),
         "pred_masks": np.asarray(proposals.masks),

@@ -42,7 +42,7 @@ class Counter:
 def segmenter_of(config):
     segmenter = Segmenter(dataclasses.replace(parts(config), params=random_params(config)))
     segmenter.set_vocabulary(WORDS, "none")
-    segmenter.engine._regions = Counter(segmenter.engine._regions)
+    segmenter.engine._embed = Counter(segmenter.engine._embed)
     return segmenter
 
 
@@ -57,7 +57,7 @@ def pooling():
 
 
 def test_other_words_embed_no_mask_again(segmenter):
-    encoded, count = segmenter.encode(photo()), segmenter.engine._regions
+    encoded, count = segmenter.encode(photo()), segmenter.engine._embed
     first = segmenter.classify(encoded, MASKS).probabilities
     segmenter.set_vocabulary(OTHERS, "none")
     again = segmenter.classify(encoded, MASKS).probabilities
@@ -85,25 +85,40 @@ def test_maps_are_made_when_they_are_asked_for_later():
 
 
 def test_only_the_latest_masks_are_kept(pooling):
-    encoded, before = pooling.encode(photo()), pooling.engine._regions.calls
+    encoded, before = pooling.encode(photo()), pooling.engine._embed.calls
     for top in range(KEPT + 1):
         pooling.classify(encoded, rectangles(60, 80, (top, top + 20, 0, 20)))
     assert len(encoded.regions) == KEPT
     pooling.classify(encoded, rectangles(60, 80, (1, 21, 0, 20)))
-    assert pooling.engine._regions.calls == before + KEPT + 1
+    assert pooling.engine._embed.calls == before + KEPT + 1
     pooling.classify(encoded, rectangles(60, 80, (0, 20, 0, 20)))
-    assert pooling.engine._regions.calls == before + KEPT + 2
+    assert pooling.engine._embed.calls == before + KEPT + 2
 
 
 def test_masks_of_the_models_own_generator_are_known_again():
     own = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR))
+    own.engine._make = Counter(own.engine._make)
     encoded = own.encode(photo())
     own.segment(encoded, task="panoptic")
     own.set_vocabulary(OTHERS, "none")
     again = own.segment(encoded, task="panoptic").classification
-    assert own.engine._regions.calls == 1
+    assert own.engine._embed.calls == own.engine._make.calls == 1
     fresh = own.segment(photo(), task="panoptic").classification
     np.testing.assert_array_equal(again.probabilities, fresh.probabilities)
+
+
+def test_another_model_looks_at_a_photo_once():
+    other = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR))
+    other.look = Counter(other.look)
+    naming = Segmenter(parts(POOLING), proposer=other)
+    naming.set_vocabulary(WORDS, "none")
+    encoded = naming.encode(photo())
+    first = naming.segment(encoded)
+    naming.set_vocabulary(OTHERS, "none")
+    again = naming.segment(encoded)
+    assert other.look.calls == 1 and first.classification.words != again.classification.words
+    fresh = naming.segment(photo())
+    np.testing.assert_array_equal(again.prediction.labels, fresh.prediction.labels)
 
 
 def test_words_that_enter_between_the_blocks_are_read_anew():
@@ -115,4 +130,4 @@ def test_words_that_enter_between_the_blocks_are_read_anew():
     fisa.set_vocabulary(OTHERS, "none")
     again = fisa.classify(encoded, MASKS).probabilities
     np.testing.assert_array_equal(again, fisa.classify(photo(), MASKS).probabilities)
-    assert fisa.engine._regions.calls == 0 and not encoded.regions
+    assert fisa.engine._embed.calls == 0 and not encoded.regions

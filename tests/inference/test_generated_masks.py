@@ -122,7 +122,7 @@ def test_another_models_names_count_where_the_ensemble_says_so(own, closed):
 
 def test_reframed_masks_lie_over_the_same_pixels_of_the_photo():
     from ovseg_jax.inference.frame import Frame, resize_to_output
-    from ovseg_jax.inference.proposer import reframe
+    from ovseg_jax.inference.reframe import reframe
 
     y, x = np.mgrid[:24, :40]
     disc = (y - 11) ** 2 + (x - 15) ** 2 < 60

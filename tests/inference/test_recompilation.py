@@ -61,8 +61,8 @@ def test_a_far_larger_vocabulary_compiles_neither_the_image_side_nor_masks(used)
         engine.encode(photo(seed=1))
     assert not compiled and engine._encode._cache_size() == 1
     assert used.classify(encoded, MASKS).probabilities.shape == (2, 101)
-    assert engine._encode._cache_size() == engine._regions._cache_size() == 1
-    assert engine._score._cache_size() == 2
+    assert engine._encode._cache_size() == engine._embed._cache_size() == 1
+    assert engine._answer._cache_size() == 2
 
 
 def test_more_photos_and_fewer_masks_compile_nothing(used):

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.errors import MasksError
-from ovseg_jax.inference.engine import BUCKETS, shrink_mask
+from ovseg_jax.inference.mask_makers import BUCKETS
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.ops.frames import shrink_mask
 from tests.inference.tiny_model import POOLING, parts, photo, rectangles
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80), (0, 60, 0, 80), (5, 5, 0, 0))
@@ -22,7 +23,7 @@ def segmenter():
 
 def compiled(segmenter):
     engine = segmenter.engine
-    computations = engine._encode, engine._embed, engine._regions, engine._score
+    computations = engine._encode, engine._embed_text, engine._embed, engine._answer
     return [each._cache_size() for each in computations]
 
 

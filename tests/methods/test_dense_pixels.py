@@ -17,7 +17,7 @@ from tiny_scene import (
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.dense import dense_labels
-from ovseg_jax.inference.ensemble import joined_log_probabilities
+from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.frame import Frame
 from ovseg_jax.inference.semantic import semantic_labels, semantic_scores
 from ovseg_jax.methods.dense_pixels import DensePixels
@@ -53,7 +53,8 @@ def test_masks_of_classes_rank_pixels_as_resized_cosines_do():
     proposals = run(method, variables, "propose", BATCH, features, text)
     scores = run(method, variables, "score", features, proposals, text)
     weights = EnsembleConfig(alpha=0.4, beta=0.8)
-    logs = joined_log_probabilities(proposals, scores.logits, text, weights, (4, 4))
+    rule = choose_rule(proposals, weights, (4, 4), repeats=method.repeats_names)
+    logs = rule.join(proposals, scores.logits, text)
     labels, sums = semantic_labels(logs[1], proposals.masks[1], FRAME)
     direct, probabilities = dense_labels(maps, FRAME)
     assert np.isfinite(sums).all() and len(np.unique(direct)) > 1

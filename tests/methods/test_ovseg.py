@@ -15,11 +15,11 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import EnsembleConfig
-from ovseg_jax.inference.ensemble import joined_log_probabilities, ovseg_probabilities
+from ovseg_jax.inference.ensemble import choose_rule, ovseg_probabilities
 from ovseg_jax.methods.ovseg import OVSeg, paired_loss
 from ovseg_jax.models.mask_prompts import kept_patches
 from ovseg_jax.ops.crops import crop_regions
-from ovseg_jax.typing import Proposals
+from ovseg_jax.typing import Opinion, Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
@@ -210,10 +210,10 @@ def test_each_opinion_alone(alpha):
         masks=jnp.ones((1, 3, 4, 4)),
         valid=jnp.ones((1, 3), bool),
         class_logits=named,
-        class_embeddings=jnp.ones((1, 3, 2)),
+        opinion=Opinion.NAMES,
     )
     weights = EnsembleConfig(kind="ovseg", alpha=alpha, beta=alpha)
-    found = joined_log_probabilities(proposals, logits, TEXT, weights, (4, 4))
+    found = choose_rule(proposals, weights, (4, 4)).join(proposals, logits, TEXT)
     inside = softmax(np.delete(np.asarray(named)[0], 3, axis=-1))
     want = inside[:2, :3] if not alpha else softmax(np.asarray(logits)[0, :2, :3])
     np.testing.assert_allclose(np.exp(found)[0, :2, :3], want, atol=1e-5)

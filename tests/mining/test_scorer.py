@@ -8,10 +8,10 @@ import pytest
 
 from data.toy_world.splits import draw_example
 from ovseg_jax.config import MaskCroppingConfig
-from ovseg_jax.inference.engine import shrink_mask
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.mining import scorer as module
 from ovseg_jax.mining.scorer import CropScorer
+from ovseg_jax.ops.frames import shrink_mask
 from ovseg_jax.ops.pillow import resize_image
 from ovseg_jax.weights import load_weights
 from tests.mining.conftest import CLIP

@@ -14,7 +14,7 @@ from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForwardLayer
 from ovseg_jax.ops.sine import sine_positions
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import PixelFeatures, Proposals
+from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
 TEMPERATURE = 100.0
 """Factor on cosines of the embedding head; OVSeg keeps it fixed (systems 3.1)."""
@@ -110,6 +110,8 @@ class DetrDecoder(nn.Module):
         valid = jnp.ones(masks.shape[:2], bool)
         classes = self.class_layer(normed)
         if self.class_head == "linear":
-            return Proposals(masks=masks, valid=valid, class_logits=classes)
+            return Proposals(
+                masks=masks, valid=valid, class_logits=classes, opinion=Opinion.NO_OBJECT
+            )
         embeddings = unit(classes.astype(jnp.float32)) * TEMPERATURE
         return Proposals(masks=masks, valid=valid, class_embeddings=embeddings)

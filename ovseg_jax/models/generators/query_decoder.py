@@ -17,7 +17,7 @@ from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForward
 from ovseg_jax.ops.resize import resize, resize_masks
 from ovseg_jax.ops.sine import sine_positions
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import PixelFeatures, Proposals
+from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
 BLOCKED = -1e9
 """Added to logits of keys outside a query's mask."""
@@ -143,7 +143,10 @@ class QueryDecoder(nn.Module):
         masks = self._masks(normed, features)
         valid = jnp.ones(masks.shape[:2], bool)
         if self.class_head == "linear":
-            return Proposals(masks=masks, valid=valid, class_logits=self.class_layer(normed))
+            logits = self.class_layer(normed)
+            return Proposals(
+                masks=masks, valid=valid, class_logits=logits, opinion=Opinion.NO_OBJECT
+            )
         inside = (jax.lax.stop_gradient(masks) > 0).astype(features.dtype)
         sums = jnp.einsum("bqhw,bhwc->bqc", inside, features)
         pooled = sums / (inside.sum((2, 3))[..., None] + 1e-8)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import EnsembleConfig
-from ovseg_jax.inference.ensemble import joined_log_probabilities
-from ovseg_jax.inference.proposer import adopt
+from ovseg_jax.inference.ensemble import choose_rule
+from ovseg_jax.inference.mask_makers import adopt
 from ovseg_jax.typing import Proposals, Text
 
 VALID = jnp.arange(16) < 3
@@ -20,9 +20,10 @@ def answer(alpha, opinion=True):
     masks, valid = jnp.ones((1, 4, 2, 2)), jnp.ones((1, 4), bool)
     theirs = Proposals(masks=masks, valid=valid, class_logits=OLD)
     sizes = {"table": np.array([0, 0, 1, -1, -1, -1]), "classes": 3, "slots": 16}
-    adopted = adopt(theirs, masks, opinion=opinion, **sizes)
+    adopted = adopt(theirs, names_count=opinion, **sizes)
     weights = EnsembleConfig(alpha=alpha, beta=alpha, with_others=opinion)
-    return np.exp(joined_log_probabilities(adopted, MINE, TEXT, weights, (2, 2)))[0]
+    rule = choose_rule(adopted, weights, (2, 2))
+    return np.exp(rule.join(adopted, MINE, TEXT))[0]
 
 
 def test_a_fixed_list_counts_by_its_exponent_and_keeps_no_object():

@@ -1,0 +1,104 @@
+"""From pictures to named masks: the steps that inference, evaluation and training share.
+
+    encode ─► propose ─► (embed ─►) answer
+
+Pure functions of a method's module and its parameters. Whoever calls them decides what is compiled
+together: inference one by one, so that a photo may meet other words; evaluation all at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from jaxtyping import Array, Float
+
+from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.inference.ensemble import Rule, choose_rule
+from ovseg_jax.methods.method import Method
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text, struct
+
+
+@struct
+class Answer:
+    """What is known about some masks in the end.
+
+    Attributes:
+        log_probs: Log probability of each class slot and of void, last.
+        masks: The masks as the method refined them; None where it leaves them alone.
+        maps: Activation maps of methods that have them, if they were kept.
+        rule: How the opinions of the masks' source and of the method became one.
+    """
+
+    log_probs: Float[Array, "b q k1"]
+    masks: Float[Array, "b q _H _W"] | None
+    maps: Float[Array, "b q m h w"] | None
+    rule: Rule = dataclasses.field(metadata={"static": True})
+
+
+def encode(method: Method, params: Params, batch: Batch) -> Features:
+    """Computes what depends on pictures alone; see `Method.encode`."""
+    return method.apply({"params": params}, batch, method="encode_batch")
+
+
+def current_text(method: Method, params: Params, text: Text) -> Text:
+    """Embeds the vocabulary anew where the text tower is in training."""
+    return method.apply({"params": params}, text, method="current_text")
+
+
+def propose(
+    method: Method, params: Params, batch: Batch, features: Features, text: Text
+) -> Proposals:
+    """Proposes masks by the model's own generator; see `Method.propose`."""
+    return method.apply({"params": params}, batch, features, text, method="propose")
+
+
+def make_masks(method: Method, params: Params, batch: Batch, features: Features) -> Proposals:
+    """The part of `propose` that words do not touch; for methods where `proposes_first`."""
+    return method.apply({"params": params}, batch, features, method="make_masks")
+
+
+def name_masks(
+    method: Method, params: Params, features: Features, made: Proposals, text: Text
+) -> Proposals:
+    """The rest of `propose`: the generator's own names for its masks."""
+    return method.apply({"params": params}, features, [made], text, method="name_masks")[-1]
+
+
+def embed(method: Method, params: Params, features: Features, proposals: Proposals) -> Regions:
+    """The part of `answer` that words do not touch; for methods where `embeds_first`."""
+    return method.apply({"params": params}, features, proposals, method="embed")
+
+
+def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinions are joined
+    method: Method,
+    params: Params,
+    features: Features,
+    proposals: Proposals,
+    text: Text,
+    ensemble: EnsembleConfig,
+    regions: Regions | None = None,
+) -> Answer:
+    """Names masks: the method's opinion, joined with that of the masks' source.
+
+    Args:
+        method: The module.
+        params: Its parameters.
+        features: What `encode` gave.
+        proposals: The masks.
+        text: The vocabulary.
+        ensemble: Weights of the two opinions.
+        regions: What `embed` gave for these masks, if that has been done.
+    """
+    variables = {"params": params}
+    if regions is None:
+        scores = method.apply(variables, features, proposals, text, method="score")
+    else:
+        scores = method.apply(variables, features, regions, text, method="score_regions")
+    grid = features.dense.shape[1:3]
+    rule = choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)
+    return Answer(
+        log_probs=rule.join(proposals, scores.logits, text),
+        masks=scores.masks,
+        maps=scores.regions.maps if scores.regions is not None else None,
+        rule=rule,
+    )
