@@ -28,8 +28,8 @@ class LinearSimilarity(nn.Module):
     """Takes the similarities to all templates through two linear maps to one score.
 
     Nothing stands between the maps, so together they are one weight per template and an offset, and
-    the weighted average of the templates can be taken before they meet any mask (docs/reference
-    9.9). Matches `LinearPSM` of HVision-NKU/MaskCLIPpp.
+    the weighted average of the templates can be taken before they meet any mask
+    (docs/reference 9.9). Matches `LinearPSM` of HVision-NKU/MaskCLIPpp.
 
     Attributes:
         templates: Prompt templates per name.
