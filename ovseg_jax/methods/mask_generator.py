@@ -19,7 +19,8 @@ class MaskGenerator(Method):
 
     Trained with a class head on words and CLIP frozen, this is FC-CLIP's training
     (docs/reference 5.5): the same parameters then serve mask pooling and the ensemble of both. With
-    a linear head it is Mask2Former's or MaskFormer's, which know a fixed list of classes and need no CLIP.
+    a linear head it is Mask2Former's or MaskFormer's, which know a fixed list of classes and need
+    no CLIP.
 
     Attributes:
         class_weight: Weight of the cross-entropy, in the matching and in the loss.
