@@ -129,7 +129,7 @@ def project(tokens: torch.Tensor, tower: Weights) -> torch.Tensor:
 def ovseg(
     weights: Weights, image: torch.Tensor, masks: torch.Tensor, rows: torch.Tensor
 ) -> torch.Tensor:
-    """All crops of a photo in one batch through a tower with mask prompts (systems 3.2, 3.3).
+    """All crops of a photo in one batch, with mask prompts (docs/reference 3.2, 3.3).
 
     Args:
         weights: Of `OVSeg`.
@@ -176,7 +176,7 @@ def _crop(
 def maskclippp(
     weights: Weights, image: torch.Tensor, masks: torch.Tensor, texts: torch.Tensor
 ) -> torch.Tensor:
-    """[Q masks | CLS | patches] jointly through the last blocks, and the linear PSM (systems 2).
+    """[Q masks | CLS | patches] through the last blocks; linear PSM (docs/reference 2.2, 2.5).
 
     Args:
         weights: Of `MaskClipPlusPlus`.
@@ -222,7 +222,7 @@ def _soft_bias(soft: torch.Tensor, scale: torch.Tensor, length: int) -> torch.Te
 def fisa(
     weights: Weights, image: torch.Tensor, masks: torch.Tensor, rows: torch.Tensor, size: int = 448
 ) -> torch.Tensor:
-    """[Q masks | CLS | patches] jointly through all blocks, words first (systems 4).
+    """[Q masks | CLS | patches] through all blocks, words first (docs/reference 4.2, 4.3).
 
     Args:
         weights: Of `Fisa`, with two convolutions and one g for all blocks.

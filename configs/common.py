@@ -85,7 +85,7 @@ TOY_INFERENCE = InferenceConfig(
 
 ADAPTER_NO_DECAY = (r"adapter/norm/(scale|bias)", r"void_embedding")
 """The released training exempts torch's own norms and embeddings only, so the adapter's custom
-norms, biases and layer scales do decay there (systems 1.6)."""
+norms, biases and layer scales do decay there (docs/reference 1.6)."""
 
 
 GENERATOR_NO_DECAY = (

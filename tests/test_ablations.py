@@ -85,7 +85,7 @@ def test_one_step_fits_in_shapes(system, name):
 
 
 def test_learning_rates_of_towers_and_new_parts():
-    """What systems 2.8 and 3.4 say of the recipes, through the variants that change them."""
+    """What docs/reference 2.8 and 3.4 say of the recipes, through the variants that change them."""
     tuned = config_of("maskclippp/ablations", "vit_b_16").optimizer
     assert [(item.pattern, item.factor) for item in tuned.lr_factors] == [(r"clip/visual/.*", 1e-2)]
     both = config_of("ovseg/ablations", "at_once").optimizer

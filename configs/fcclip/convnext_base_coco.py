@@ -1,4 +1,4 @@
-"""FC-CLIP's recipe on ConvNeXt-B, COCO panoptic (systems 5.5); no published model.
+"""FC-CLIP's recipe on ConvNeXt-B, COCO panoptic (docs/reference 5.5); no published model.
 
 ovseg convert open_clip open_clip_pytorch_model.bin weights/clip_convnext_base
 python train.py configs/fcclip/convnext_base_coco.py --workdir runs/fcclip_base --data.root DIR

@@ -1,4 +1,4 @@
-"""FC-CLIP, ConvNeXt-L, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ConvNeXt-L, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 python train.py configs/fcclip/convnext_large_coco.py --workdir runs/fcclip_large --data.root DIR \
     --init-from weights/clip_convnext_large

@@ -1,4 +1,4 @@
-"""FC-CLIP, ResNet-101, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ResNet-101, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 ovseg convert openai RN101.pt weights/clip_rn101
 python train.py configs/fcclip/rn101_coco.py --workdir runs/fcclip_rn101 --data.root DIR

@@ -1,4 +1,4 @@
-"""FC-CLIP, ResNet-50, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ResNet-50, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 ovseg convert openai RN50.pt weights/clip_rn50
 python train.py configs/fcclip/rn50_coco.py --workdir runs/fcclip_rn50 --data.root DIR

@@ -1,4 +1,4 @@
-"""FC-CLIP, ResNet-50x16, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ResNet-50x16, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 ovseg convert openai RN50x16.pt weights/clip_rn50x16
 python train.py configs/fcclip/rn50x16_coco.py --workdir runs/fcclip_rn50x16 --data.root DIR

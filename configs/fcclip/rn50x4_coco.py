@@ -1,4 +1,4 @@
-"""FC-CLIP, ResNet-50x4, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ResNet-50x4, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 ovseg convert openai RN50x4.pt weights/clip_rn50x4
 python train.py configs/fcclip/rn50x4_coco.py --workdir runs/fcclip_rn50x4 --data.root DIR

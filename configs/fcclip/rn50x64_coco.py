@@ -1,4 +1,4 @@
-"""FC-CLIP, ResNet-50x64, COCO panoptic: the generator on the frozen tower (systems 5.5).
+"""FC-CLIP, ResNet-50x64, COCO panoptic: the generator on the frozen tower (docs/reference 5.5).
 
 ovseg convert openai RN50x64.pt weights/clip_rn50x64
 python train.py configs/fcclip/rn50x64_coco.py --workdir runs/fcclip_rn50x64 --data.root DIR

@@ -1,4 +1,4 @@
-"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former, COCO panoptic (systems 4).
+"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former, COCO panoptic (docs/reference 4).
 
 python train.py configs/fisa/vit_l_14_336.py --workdir runs/fisa --data.root DIR --init-from WEIGHTS
 

@@ -1,4 +1,4 @@
-r"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former with ResNet-50 (systems 4).
+r"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former with ResNet-50 (docs/reference 4).
 
 python train.py configs/fisa/vit_l_14_336_resnet50.py --workdir runs/fisa \
     --data.root DIR --init-from WEIGHTS

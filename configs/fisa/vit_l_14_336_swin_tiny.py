@@ -1,4 +1,4 @@
-r"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former with Swin-T (systems 4).
+r"""FISA, ViT-L/14-336 under the masks of a frozen Mask2Former with Swin-T (docs/reference 4).
 
 python train.py configs/fisa/vit_l_14_336_swin_tiny.py --workdir runs/fisa \
     --data.root DIR --init-from WEIGHTS

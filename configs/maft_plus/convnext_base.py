@@ -1,4 +1,4 @@
-"""MAFT+, ConvNeXt-B: evaluation of converted weights (systems 5.7).
+"""MAFT+, ConvNeXt-B: evaluation of converted weights (docs/reference 5.7).
 
 ovseg convert maft_plus maftp_b.pth weights/maft_plus_base
 python evaluate.py weights/maft_plus_base --config configs/maft_plus/convnext_base.py \

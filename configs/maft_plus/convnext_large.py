@@ -1,4 +1,4 @@
-"""MAFT+, ConvNeXt-L: evaluation of converted weights (systems 5.7).
+"""MAFT+, ConvNeXt-L: evaluation of converted weights (docs/reference 5.7).
 
 ovseg convert maft_plus maftp_l.pth weights/maft_plus_large
 python evaluate.py weights/maft_plus_large --config configs/maft_plus/convnext_large.py \

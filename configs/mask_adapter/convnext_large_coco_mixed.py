@@ -7,8 +7,8 @@ python evaluate.py runs/ma_large --config configs/ade150.py --evaluations.0.data
 
 Adapter and CLIP are those of the first phase, generator and void row FC-CLIP's: what the tool
 weight_fuse_fcclip.py does is `init_parts` here. Values from hustvl/MaskAdapter,
-configs/mixed-mask-training (systems 1.6). Paper and code differ: batch 16 and 24; every pair of
-IoU 0.7 or more, and one random prediction per truth above it.
+configs/mixed-mask-training (docs/reference 1.6). Paper and code differ: batch 16 and 24; every pair
+of IoU 0.7 or more, and one random prediction per truth above it.
 Published cost: four RTX 3090. Paper: A-150 36.6, A-847 14.1, PC-59 59.7, PC-459 19.3, PAS-20 95.5.
 Ours: needs official weights and data; not run.
 """

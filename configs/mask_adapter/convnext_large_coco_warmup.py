@@ -4,8 +4,9 @@ ovseg convert open_clip open_clip_pytorch_model.bin weights/clip_convnext_large
 python train.py configs/mask_adapter/convnext_large_coco_warmup.py --workdir runs/ma_large_warmup \
     --data.root /data/coco
 
-Values from hustvl/MaskAdapter, configs/ground-truth-warmup (systems 1.4). Paper and code differ in
-the images, 1,024 and 768 pixels; the code's clips the gradient at 1.0, which the paper leaves out.
+Values from hustvl/MaskAdapter, configs/ground-truth-warmup (docs/reference 1.4). Paper and code
+differ in the images, 1,024 and 768 pixels; the code clips the gradient at 1.0, which the paper
+leaves out.
 Published cost: four RTX 3090. Paper, after this phase alone (Table 6): 43.4 mIoU on A-150 with
 ground-truth masks, 35.4 with FC-CLIP's. Ours: needs official weights and data; not run.
 """

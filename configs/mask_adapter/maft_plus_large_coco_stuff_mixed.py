@@ -7,10 +7,10 @@ python evaluate.py runs/ma_maft_large --config configs/ade150.py \
 
 Adapter, CLIP and transfer are those of the first phase, generator and void row MAFT+'s: what the
 tool weight_fuse_maftp.py does is `init_parts` here. Values from hustvl/MaskAdapter,
-configs/mixed-mask-training (systems 1.6). Paper and code differ: batch 16 and 24, weight decay 0.05
-and 2e-5, steps and a polynomial; the gradient of the consistency also enters the side of the truth,
-padding pairs are full masks, the void row stays. The transfer
-is in its panoptic form, unlike MAFT+'s own and the base model's.
+configs/mixed-mask-training (docs/reference 1.6). Paper and code differ: batch 16 and 24, weight
+decay 0.05 and 2e-5, steps and a polynomial; the gradient of the consistency also enters the side of
+the truth, padding pairs are full masks, the void row stays. The transfer is in its panoptic form,
+unlike MAFT+'s own and the base model's.
 Published cost: four RTX 3090. Paper: A-150 38.2, A-847 16.2, PC-59 60.4, PC-459 22.7, PAS-20 95.8.
 alpha and beta are those of A-150; those of the other four sets are not published.
 Ours: needs official weights and data; not run.

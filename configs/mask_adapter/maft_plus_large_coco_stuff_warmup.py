@@ -5,8 +5,8 @@ python train.py configs/mask_adapter/maft_plus_large_coco_stuff_warmup.py \
     --workdir runs/ma_maft_large_warmup --data.root /data/coco
 
 CLIP, transfer and void row are MAFT+'s, its generator stays out. Values from hustvl/MaskAdapter,
-configs/ground-truth-warmup (systems 1.4): images of 768 pixels (paper: 1,024). The code switches
-the transfer to its panoptic form in this phase, though MAFT+ was trained with the other.
+configs/ground-truth-warmup (docs/reference 1.4): images of 768 pixels (paper: 1,024). The code
+switches the transfer to its panoptic form in this phase, though MAFT+ was trained with the other.
 Published cost: four RTX 3090. The paper has no number after this phase alone. Ours: needs official
 weights and data; not run.
 """

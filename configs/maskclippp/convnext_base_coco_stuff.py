@@ -1,4 +1,4 @@
-"""MaskCLIP++ on ConvNeXt-B, COCO-Stuff, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on ConvNeXt-B, COCO-Stuff, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert open_clip open_clip_pytorch_model.bin weights/convnext_base_w_320
 python train.py configs/maskclippp/convnext_base_coco_stuff.py --workdir runs/maskclippp_stuff \

@@ -1,4 +1,4 @@
-"""MaskCLIP++ on ConvNeXt-L, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on ConvNeXt-L, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert open_clip open_clip_pytorch_model.bin weights/convnext_large_d_320
 python train.py configs/maskclippp/convnext_large_coco.py --workdir runs/maskclippp \

@@ -1,4 +1,4 @@
-"""MaskCLIP++ on ConvNeXt-XXL, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on ConvNeXt-XXL, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert open_clip open_clip_pytorch_model.bin weights/convnext_xxlarge
 python train.py configs/maskclippp/convnext_xxlarge_coco.py --workdir runs/maskclippp \

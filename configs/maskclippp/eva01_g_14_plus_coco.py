@@ -1,4 +1,4 @@
-"""MaskCLIP++ on EVA01 g/14-plus, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on EVA01 g/14-plus, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert eva_clip EVA.pt weights/eva01_g_14_plus
 python train.py configs/maskclippp/eva01_g_14_plus_coco.py --workdir runs/maskclippp \

@@ -1,4 +1,4 @@
-"""MaskCLIP++ on EVA02 B/16, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on EVA02 B/16, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert eva_clip EVA.pt weights/eva02_b_16
 python train.py configs/maskclippp/eva02_b_16_coco.py --workdir runs/maskclippp \

@@ -1,4 +1,4 @@
-"""MaskCLIP++ on EVA02 L/14-336, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on EVA02 L/14-336, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert eva_clip EVA.pt weights/eva02_l_14_336
 python train.py configs/maskclippp/eva02_l_14_336_coco.py --workdir runs/maskclippp \

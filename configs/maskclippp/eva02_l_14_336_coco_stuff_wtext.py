@@ -1,4 +1,4 @@
-"""MaskCLIP++ on EVA02 L/14-336, COCO-Stuff, text tower tuned as well (systems 2.3, 2.8).
+"""MaskCLIP++ on EVA02 L/14-336, COCO-Stuff, text tower tuned as well (docs/reference 2.3, 2.8).
 
 ovseg convert eva_clip EVA02_CLIP_L_336_psz14_s6B.pt weights/eva02_l_14_336
 python train.py configs/maskclippp/eva02_l_14_336_coco_stuff_wtext.py --workdir runs/wtext \

@@ -1,4 +1,4 @@
-"""MaskCLIP++ on ResNet-50x16, COCO panoptic, ground-truth masks only (systems 2.8).
+"""MaskCLIP++ on ResNet-50x16, COCO panoptic, ground-truth masks only (docs/reference 2.8).
 
 ovseg convert openai RN50x16.pt weights/rn50x16
 python train.py configs/maskclippp/rn50x16_coco.py --workdir runs/maskclippp \

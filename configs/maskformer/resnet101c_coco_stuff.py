@@ -1,4 +1,4 @@
-"""OVSeg's other mask generator: MaskFormer with ResNet-101c, COCO-Stuff (systems 3.1).
+"""OVSeg's other mask generator: MaskFormer with ResNet-101c, COCO-Stuff (docs/reference 3.1).
 
 python train.py configs/maskformer/resnet101c_coco_stuff.py --workdir runs/maskformer_r101c \
     --data.root DIR --init-from WEIGHTS

@@ -1,4 +1,4 @@
-"""OVSeg's mask generator: MaskFormer with Swin-B, named by CLIP's words, COCO-Stuff (systems 3.1).
+"""OVSeg's mask generator: MaskFormer with Swin-B, named by words, COCO-Stuff (docs/reference 3.1).
 
 python train.py configs/maskformer/swin_base_coco_stuff.py --workdir runs/maskformer \
     --data.root DIR --init-from WEIGHTS

@@ -1,4 +1,4 @@
-"""OVSeg, step one: CLIP's image tower tuned on masked crops (systems 3.4).
+"""OVSeg, step one: CLIP's image tower tuned on masked crops (docs/reference 3.4).
 
 ovseg convert openai ViT-B-16.pt weights/vit_b_16_quickgelu
 python train.py configs/ovseg/vit_b_16_ft.py --workdir runs/ovseg_b_ft --data.root /data/coco

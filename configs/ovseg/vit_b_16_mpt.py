@@ -1,4 +1,4 @@
-"""OVSeg, step two: mask prompts on top of the tuned tower (systems 3.4).
+"""OVSeg, step two: mask prompts on top of the tuned tower (docs/reference 3.4).
 
 ovseg convert openai ViT-B-16.pt weights/vit_b_16_quickgelu
 python train.py configs/ovseg/vit_b_16_mpt.py --workdir runs/ovseg_b_mpt --data.root /data/coco

@@ -1,4 +1,4 @@
-"""OVSeg, step one: CLIP's image tower tuned on masked crops (systems 3.4).
+"""OVSeg, step one: CLIP's image tower tuned on masked crops (docs/reference 3.4).
 
 ovseg convert openai ViT-L-14.pt weights/vit_l_14_quickgelu
 python train.py configs/ovseg/vit_l_14_ft.py --workdir runs/ovseg_ft --data.root /data/coco

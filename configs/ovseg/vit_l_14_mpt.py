@@ -1,4 +1,4 @@
-"""OVSeg, step two: mask prompts on top of the tuned tower (systems 3.4).
+"""OVSeg, step two: mask prompts on top of the tuned tower (docs/reference 3.4).
 
 ovseg convert openai ViT-L-14.pt weights/vit_l_14_quickgelu
 python train.py configs/ovseg/vit_l_14_mpt.py --workdir runs/ovseg_mpt --data.root /data/coco

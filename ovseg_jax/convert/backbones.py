@@ -1,4 +1,4 @@
-"""Trunks of mask generators as detectron2's and Swin's files name them (systems 6.1, 6.2)."""
+"""Trunks of mask generators under their published names (docs/reference 6.1, 6.2)."""
 
 from __future__ import annotations
 

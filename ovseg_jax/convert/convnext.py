@@ -1,4 +1,4 @@
-"""ConvNeXt image towers as OpenCLIP stores them, through timm (systems 0.2)."""
+"""ConvNeXt image towers as OpenCLIP stores them, through timm (docs/reference 0.2)."""
 
 from __future__ import annotations
 

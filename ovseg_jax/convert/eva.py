@@ -1,4 +1,4 @@
-"""EVA-CLIP image towers in their two published layouts (systems 0.4).
+"""EVA-CLIP image towers in their two published layouts (docs/reference 0.5).
 
 BAAI's own files, and MaskCLIP++ after them, have the names of the eva_clip package. open_clip's
 files hold the same tower through timm, one level down and with other names inside the blocks.

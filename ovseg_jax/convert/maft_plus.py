@@ -1,4 +1,4 @@
-"""MAFT+'s released files: FC-CLIP's parts, a tuned tower, and the transfer (systems 5.7)."""
+"""MAFT+'s released files: FC-CLIP's parts, a tuned tower, and the transfer (docs/reference 5.7)."""
 
 from __future__ import annotations
 

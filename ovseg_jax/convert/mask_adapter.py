@@ -1,4 +1,4 @@
-"""Mask-Adapter's released files: CLIP, adapter, void row, generator, transfer (systems 1.8)."""
+"""Mask-Adapter's released files: all that a model of it needs (docs/reference 1.8)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SIZES = ("num_maps", "width", "mask_width", "num_blocks")
 ON_FCCLIP = InferenceConfig(ensemble=EnsembleConfig(alpha=0.7, beta=0.9))
 ON_MAFT_LARGE = InferenceConfig(overlap_threshold=0.7, ensemble=EnsembleConfig(alpha=0.8, beta=1.0))
 ON_MAFT_BASE = InferenceConfig(overlap_threshold=0.7, ensemble=EnsembleConfig(alpha=0.7, beta=1.0))
-"""Test settings of the published configurations (systems 1.6, 1.7)."""
+"""Test settings of the published configurations (docs/reference 1.6, 1.7)."""
 _DOWN = r"mask_adapter\.mask_downscaling\."
 
 HEAD_TABLE = (

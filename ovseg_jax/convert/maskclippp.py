@@ -1,4 +1,4 @@
-"""MaskCLIP++'s released files: a tuned image tower and the PSM (systems 2.9).
+"""MaskCLIP++'s released files: a tuned image tower and the PSM (docs/reference 2.9).
 
 The files leave out what stayed frozen: the text tower, unless it was tuned as well, and the
 temperature. Both come from the CLIP file that was tuned, which the caller adds.

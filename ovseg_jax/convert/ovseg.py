@@ -27,7 +27,7 @@ from ovseg_jax.typing import Params
 CLIP, NON_OBJECT = "clip_adapter.clip_model.", "clip_adapter.non_object_embedding"
 TESTED = {"swin_base": (640, 2560, 0.4), "resnet101c": (512, 2048, 0.5)}
 """Short and long side, and the threshold of masks, of the published evaluations by trunk
-(systems 3.2)."""
+(docs/reference 3.2)."""
 CONSTANTS = Skip(r"clip_adapter\.pixel_(mean|std)", because="constants of the configuration")
 
 

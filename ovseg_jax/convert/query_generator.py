@@ -20,7 +20,7 @@ from ovseg_jax.convert.rules import (
 
 HEAD = "sem_seg_head."
 _PIXELS = r"sem_seg_head\.(?:pixel_decoder\.)?"
-"""MaskFormer's published files leave out the level in the middle (systems 12)."""
+"""MaskFormer's published files leave out the level in the middle (docs/reference 6.5)."""
 _QUERIES = r"sem_seg_head\.predictor\."
 _INPUTS = ("query", "key", "value")
 
@@ -76,7 +76,7 @@ DEFORMABLE_TABLE: Table = (
     *conv_norm(_PIXELS + "layer_1", "pixel_decoder/smooth"),
     *layer(_PIXELS + "mask_features", "pixel_decoder/mask_features"),
 )
-"""Rows of the pixel decoder of Mask2Former, FC-CLIP and MAFT+ (systems 5.6)."""
+"""Rows of the pixel decoder of Mask2Former, FC-CLIP and MAFT+ (docs/reference 5.6)."""
 
 FPN_TABLE: Table = (
     *conv_norm(_PIXELS + r"adapter_(\d)", r"pixel_decoder/lateral\1"),
@@ -87,7 +87,7 @@ FPN_TABLE: Table = (
     *norm(_ENCODER + r"\.norm1", r"pixel_decoder/layer\1/attention/norm"),
     *feed_forward(_ENCODER, r"pixel_decoder/layer\1/feed_forward", "norm2"),
 )
-"""Rows of MaskFormer's pixel decoders (systems 6.4)."""
+"""Rows of MaskFormer's pixel decoders (docs/reference 6.4)."""
 
 CONSTANTS: Table = (
     Skip(r"criterion\..*", because="constants of the loss"),
@@ -121,7 +121,7 @@ MASKED_TABLE: Table = (
     *layer(_QUERIES + r"_mask_pooling_proj\.1", "decoder/pool_layer"),
     Rule(_QUERIES + "logit_scale", "decoder/logit_scale"),
 )
-"""Rows of the masked-attention decoder (systems 5.6, 6.3)."""
+"""Rows of the masked-attention decoder (docs/reference 5.6, 6.3)."""
 
 _DETR = _QUERIES + r"transformer\.decoder\.layers\.(\d+)"
 
@@ -135,7 +135,7 @@ DETR_TABLE: Table = (
     *feed_forward(_DETR, r"decoder/feed_forward\1", "norm3"),
     *norm(_QUERIES + r"transformer\.decoder\.norm", "decoder/norm"),
 )
-"""Rows of DETR's decoder (systems 6.4)."""
+"""Rows of DETR's decoder (docs/reference 6.4)."""
 
 
 def identify_heads(shapes: Shapes, where: str) -> tuple[dict[str, Any], Table]:

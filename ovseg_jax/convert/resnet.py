@@ -1,4 +1,4 @@
-"""ResNet image towers as OpenAI and OpenCLIP store them (systems 0.3b)."""
+"""ResNet image towers as OpenAI and OpenCLIP store them (docs/reference 0.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAM's published files, and the same weights as Hugging Face stores them (systems 7)."""
+"""SAM's published files, and the same weights as Hugging Face stores them (docs/reference 7)."""
 
 from __future__ import annotations
 

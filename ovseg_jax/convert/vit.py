@@ -1,4 +1,4 @@
-"""ViT image towers as OpenAI and OpenCLIP store them (systems 0.3)."""
+"""ViT image towers as OpenAI and OpenCLIP store them (docs/reference 0.3)."""
 
 from __future__ import annotations
 

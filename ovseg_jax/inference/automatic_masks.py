@@ -1,8 +1,8 @@
 """SAM's automatic mask generation: a grid of points, and the good and distinct masks they give.
 
-Matches `SamAutomaticMaskGenerator` of facebookresearch/segment-anything (systems 7). Points are
-decoded some at a time; what survives of a batch is kept as bits, so that memory is bounded by the
-batch and not by the grid.
+Matches `SamAutomaticMaskGenerator` of facebookresearch/segment-anything (docs/reference 7.1).
+Points are decoded some at a time; what survives of a batch is kept as bits, so that memory is
+bounded by the batch and not by the grid.
 """
 
 from __future__ import annotations

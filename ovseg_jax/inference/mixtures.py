@@ -66,7 +66,7 @@ def ovseg_probabilities(
     valid: Bool[Array, " k"],
     weights: EnsembleConfig,
 ) -> Float[Array, "b q k"]:
-    """Multiplies both opinions as OVSeg does; nothing is normalised afterwards (systems 3.2).
+    """Multiplies both opinions as OVSeg does and normalises nothing (docs/reference 3.2).
 
     Args:
         class_logits: The generator's logits, last column "no object": its share is left out.
@@ -107,8 +107,8 @@ def with_void_of(
 ) -> Float[Array, "b q k1"]:
     """Takes classes from the method alone, and from the generator how likely each mask is none.
 
-    MAFT+ answers so (systems 5.7); so does any generator whose own classes are a fixed list, since
-    "no object" is all that it can say about other words.
+    MAFT+ answers so (docs/reference 5.7); so does any generator whose own classes are a fixed list,
+    since "no object" is all that it can say about other words.
 
     Args:
         class_logits: The generator's logits for classes of its own, last column "no object".
@@ -126,7 +126,7 @@ def carried_logits(
 
     A class of the new list takes the mean of all that map to it, and 0 where none does. The last
     column is set so that "no object" keeps its probability among the old classes. Matches
-    `Mask2FormerSegmentor` of HVision-NKU/MaskCLIPpp (systems 2.7).
+    `Mask2FormerSegmentor` of HVision-NKU/MaskCLIPpp (docs/reference 2.7).
 
     Args:
         class_logits: Last column "no object".

@@ -1,8 +1,8 @@
 """Training-time geometry on one image and its id map: flip, large-scale jitter, crop, pad.
 
 TensorFlow ops with stateless randomness, so an example's augmentation depends on its seed alone.
-Matches `RandomFlip`, `ResizeScale` and `FixedSizeCrop` of detectron2 (systems 8.4): the crop's two
-offsets share one random factor, as they do there.
+Matches `RandomFlip`, `ResizeScale` and `FixedSizeCrop` of detectron2 (docs/reference 8.4): the
+crop's two offsets share one random factor, as they do there.
 """
 
 from __future__ import annotations

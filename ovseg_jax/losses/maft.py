@@ -1,4 +1,4 @@
-"""The two losses that MAFT+ adds to a generator's (arXiv 2408.00744; systems 5.7)."""
+"""The two losses that MAFT+ adds to a generator's (arXiv 2408.00744; docs/reference 5.7)."""
 
 from __future__ import annotations
 

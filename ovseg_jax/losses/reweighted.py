@@ -22,7 +22,7 @@ def reweighted_loss(
 ) -> Float[Array, ""]:
     """Sums the losses of all labelled masks, each weighed by its image and its class.
 
-    Matches `ReweightCELoss` of HVision-NKU/MaskCLIPpp (systems 2.6) and the variants of the
+    Matches `ReweightCELoss` of HVision-NKU/MaskCLIPpp (docs/reference 2.6) and the variants of the
     paper's Table 14.
 
     Args:

@@ -5,7 +5,7 @@ sees them; a token sees the class token and the patches that its mask covers. Th
 baseline. FISA lets the tokens ask the words first (`models.fisa.seve`), refines the masks by a few
 convolutions, and trains only these and CLIP's query projections (SIMO). MaskCLIP trains relative
 mask attention instead. Source: FISA's paper, which has no code, and MaskCLIP (arXiv 2208.08984);
-systems 4.
+docs/reference 4.
 """
 
 from __future__ import annotations
@@ -288,7 +288,7 @@ class Fisa(Method):
     ) -> tuple[Float[Array, ""], Metrics]:
         """Matches refined masks with the truth; cross-entropy, dice and points of the pairs.
 
-        Masks without a partner have no say: their weight is zero (equation 6, systems 4.3).
+        Masks without a partner have no say: their weight is zero (equation 6, docs/reference 4.3).
 
         Args:
             batch: Images with `segment_ids` and `labels`.

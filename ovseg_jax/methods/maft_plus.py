@@ -57,7 +57,7 @@ class TransferredWords(Method):
 
 
 class MaftPlus(TransferredWords, MaskPooling):
-    """Mask pooling compared with transferred words (systems 5.7).
+    """Mask pooling compared with transferred words (docs/reference 5.7).
 
     Matches `MAFT_Plus` of jiaosiyu1999/MAFT-Plus. Its answer takes classes from here alone and
     from the generator only how likely a mask is none: exponents of one in the ensemble.
@@ -65,7 +65,7 @@ class MaftPlus(TransferredWords, MaskPooling):
 
 
 class MaskAdapterOnMaft(TransferredWords, MaskAdapter):
-    """Mask-Adapter on MAFT+: the adapter reads the scrambled map (systems 1.2, 1.6).
+    """Mask-Adapter on MAFT+: the adapter reads the scrambled map (docs/reference 1.2, 1.6).
 
     Matches `MAFT_Plus` of hustvl/MaskAdapter.
     """

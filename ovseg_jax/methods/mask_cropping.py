@@ -19,8 +19,8 @@ from ovseg_jax.typing import Features, Proposals, Regions
 class MaskCropping(Method):
     """Encodes a square crop around each mask, as the two-stage methods before FC-CLIP did.
 
-    Crops as OVSeg does (systems 3.2): tight box, optionally grown; mean colour outside the mask;
-    bicubic to a square without keeping the aspect ratio.
+    Crops as OVSeg does (docs/reference 3.2): tight box, optionally grown; mean colour outside the
+    mask; bicubic to a square without keeping the aspect ratio.
 
     Attributes:
         crop_size: Side of the crops in pixels.

@@ -17,9 +17,10 @@ from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
 class MaskGenerator(Method):
     """Trains a generator by the set criterion; scores are what its class head says.
 
-    Trained with a class head on words and CLIP frozen, this is FC-CLIP's training (systems 5.5):
-    the same parameters then serve mask pooling and the ensemble of both. With a linear head it is
-    Mask2Former's or MaskFormer's, which know a fixed list of classes and need no CLIP.
+    Trained with a class head on words and CLIP frozen, this is FC-CLIP's training
+    (docs/reference 5.5): the same parameters then serve mask pooling and the ensemble of both. With
+    a linear head it is Mask2Former's or MaskFormer's, which know a fixed list of classes and need
+    no CLIP.
 
     Attributes:
         class_weight: Weight of the cross-entropy, in the matching and in the loss.

@@ -2,7 +2,7 @@
 
 Convolutional towers average under the soft mask, OpenAI's ResNets attend under a biased attention
 pool, transformers read mask tokens through their last blocks. See `models.similarity` for how
-masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (systems 2).
+masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (docs/reference 2).
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ class MaskClipPlusPlus(Method):
         rng: Array,
         features: Features | None = None,
     ) -> tuple[Float[Array, ""], Metrics]:
-        """The re-weighted loss of the configured prior's regions (systems 2.6)."""
+        """The re-weighted loss of the configured prior's regions (docs/reference 2.6)."""
         region_rng, name_rng = jax.random.split(rng)
         features = self.encode_batch(batch, features)
         embeddings, labels = self.training_regions(batch, proposals, features, region_rng)

@@ -56,7 +56,7 @@ class Method(nn.Module):
         generator: Mask generator of the model, such as
             `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
         has_void: Whether the method learns a "none of these" text row (`void_embedding`,
-            systems 0.6); without it the void column is -inf.
+            docs/reference 0.8); without it the void column is -inf.
         tune_text: Whether the vocabulary is embedded anew in each training step, because the
             text tower is being trained.
         num_truth: Ground-truth masks that enter the loss per image; more are sampled down.
@@ -314,7 +314,7 @@ class Method(nn.Module):
 
 
 def average_templates(embeddings: Float[Array, "s t d"]) -> Float[Array, "s d"]:
-    """Means unit template embeddings and normalises again; zero rows stay zero (systems 0.5)."""
+    """Averages unit templates to unit rows; zero rows stay zero (docs/reference 0.7)."""
     return unit(embeddings.mean(axis=1))
 
 

@@ -2,7 +2,7 @@
 
 CLIP is adapted to masked crops by mask prompts, by tuning its image tower, or by both, on pairs of
 a mask and a noun. Answers join the generator's opinion and CLIP's; see `inference.ensemble`.
-Follows facebookresearch/ov-seg (systems 3).
+Follows facebookresearch/ov-seg (docs/reference 3).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class OVSeg(MaskCropping):
         rng: Array,
         features: Features | None = None,
     ) -> tuple[Float[Array, ""], Metrics]:
-        """CLIP's contrastive loss over all masks of the batch and their nouns (systems 3.4)."""
+        """CLIP's contrastive loss over the batch's masks and nouns (docs/reference 3.4)."""
         mask_rng, name_rng = jax.random.split(rng)
         truth, labels = self.sample_truth(batch, mask_rng)
         features = self.encode_batch(batch, features)

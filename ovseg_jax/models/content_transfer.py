@@ -17,8 +17,8 @@ EPS = 1e-5
 class ContentTransfer(nn.Module):
     """Rows of text attend to the projected map of an image.
 
-    Matches `ContentDependentTransfer` of jiaosiyu1999/MAFT-Plus (systems 5.7), whose two settings
-    are different functions of the same parameters.
+    Matches `ContentDependentTransfer` of jiaosiyu1999/MAFT-Plus (docs/reference 5.7), whose two
+    settings are different functions of the same parameters.
 
     Attributes:
         width: Of the joint space.
@@ -61,7 +61,7 @@ def scrambled(maps: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """Reads a channels-first map as if its channels were last.
 
     MAFT+ flattens [c, h, w] to rows of c without moving the axis, so that a row mixes a few
-    channels of many places. Its weights were trained so, and need it (systems 1.2).
+    channels of many places. Its weights were trained so, and need it (docs/reference 1.2).
     """
     batch, height, width, channels = maps.shape
     return jnp.moveaxis(maps, -1, 1).reshape(batch, height, width, channels)

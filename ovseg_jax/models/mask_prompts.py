@@ -19,7 +19,7 @@ class MaskPrompts(nn.Module):
     """One token per depth and patch, put where a crop shows nothing.
 
     Depth 0 acts before positions are added; depth d behind block d, without positions. Matches
-    the mask prompts of facebookresearch/ov-seg (systems 3.3).
+    the mask prompts of facebookresearch/ov-seg (docs/reference 3.3).
 
     Attributes:
         depth: How often prompts are put in.

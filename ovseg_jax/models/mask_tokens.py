@@ -2,7 +2,7 @@
 
 The image never looks at them, so its blocks run once and leave memories; any number of masks is
 read from those later. All copies enter the first block equal, so there one query serves all masks
-(systems 10). Source: MaskCLIP++ (arXiv 2412.11464, section 3.2), systems 2.2.
+(docs/reference 9.10). Source: MaskCLIP++ (arXiv 2412.11464, section 3.2); docs/reference 2.2.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A PSM ("preserving similarity module") changes how masks and words are compared while training, so
 that CLIP can be tuned on few classes without losing the others. Every variant of the paper's
 Table 1 is a pair of maps, one of mask embeddings and one of rows of text; what is compared
-afterwards is their product. Source: arXiv 2412.11464, section 3.3; systems 2.5.
+afterwards is their product. Source: arXiv 2412.11464, section 3.3; docs/reference 2.5.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Condition = Literal["cells", "whole"]
 class LinearSimilarity(nn.Module):
     """Takes the similarities to all templates through two linear maps to one score.
 
-    Nothing stands between the maps, so together they are one weight per template and an offset,
-    and the weighted average of the templates can be taken before they meet any mask (systems 10).
-    Matches `LinearPSM` of HVision-NKU/MaskCLIPpp.
+    Nothing stands between the maps, so together they are one weight per template and an offset, and
+    the weighted average of the templates can be taken before they meet any mask
+    (docs/reference 9.9). Matches `LinearPSM` of HVision-NKU/MaskCLIPpp.
 
     Attributes:
         templates: Prompt templates per name.

@@ -84,7 +84,7 @@ def shared_query_attention(
 ) -> Float[Array, "b q h d"]:
     """Attention of q queries that are equal and differ in their biases alone.
 
-    The products of query and keys are computed once instead of q times (systems 10).
+    The products of query and keys are computed once instead of q times (docs/reference 9.10).
 
     Args:
         query: The one query of each image.

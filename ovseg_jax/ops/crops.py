@@ -54,9 +54,9 @@ def crop_and_resize(
 ) -> Float[Array, "size size c"]:
     """Cuts a box out of an image and stretches it to a square, bicubically.
 
-    Matches `F.interpolate(mode="bicubic", align_corners=False)` of the cut-out (OVSeg 3.2): no
-    antialiasing, aspect ratio not kept, pixels beyond the box's border repeat its edge. For many
-    masks use `jax.vmap`.
+    Matches `F.interpolate(mode="bicubic", align_corners=False)` of the cut-out
+    (docs/reference 3.2): no antialiasing, aspect ratio not kept, pixels beyond the box's border
+    repeat its edge. For many masks use `jax.vmap`.
 
     Args:
         image: Normalised pixels, so that zero is the mean colour.

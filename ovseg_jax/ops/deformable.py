@@ -7,8 +7,8 @@ Two forms of the same result, with gradients for values, places and weights:
   one gather of one row, and a portion of queries at a time stays in the cache. It needs four times
   the memory of the maps and is the default everywhere.
 
-Matches `ms_deform_attn_core_pytorch` of fundamentalvision/Deformable-DETR (systems 5.2): bilinear,
-zero outside, pixel centres at half coordinates.
+Matches `ms_deform_attn_core_pytorch` of fundamentalvision/Deformable-DETR (docs/reference 5.2):
+bilinear, zero outside, pixel centres at half coordinates.
 """
 
 from __future__ import annotations

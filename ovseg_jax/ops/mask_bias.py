@@ -12,7 +12,7 @@ OUTSIDE = -100.0
 def soft_mask_bias(
     masks: Float[Array, "b q h w"], strength: Float[Array, " heads"]
 ) -> Float[Array, "b heads q hw"]:
-    """Returns what MaskCLIP++ adds to the logits of mask tokens (systems 2.2).
+    """Returns what MaskCLIP++ adds to the logits of mask tokens (docs/reference 2.2).
 
     A cell is inside where the mask exceeds half of its own largest value; there the bias is the
     mask times the strength of the head, elsewhere `OUTSIDE`.

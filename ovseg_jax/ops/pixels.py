@@ -11,7 +11,7 @@ Colour = tuple[float, float, float]
 def normalise(
     images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"], mean: Colour, std: Colour
 ) -> Float[Array, "b H W 3"]:
-    """Normalises pixels, then sets the padding to zero, which is the mean colour (systems 0.1).
+    """Normalises pixels and sets padding to zero, the mean colour (docs/reference 0.1).
 
     Args:
         images: RGB, 0 to 255, padded right and below.

@@ -1,4 +1,4 @@
-"""Rotary position embedding of image cells, as EVA02 uses it (systems 0.4)."""
+"""Rotary position embedding of image cells, as EVA02 uses it (docs/reference 0.5)."""
 
 from __future__ import annotations
 

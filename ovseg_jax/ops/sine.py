@@ -19,7 +19,7 @@ def sine_positions(height: int, width: int, channels: int) -> Float[np.ndarray, 
     """Codes the place of every cell; a constant of the shape.
 
     Rows and columns are counted from 1 and divided by their number, so the last lies at 2 pi.
-    Matches `PositionEmbeddingSine(normalize=True)` of Mask2Former and DETR (systems 5.2).
+    Matches `PositionEmbeddingSine(normalize=True)` of Mask2Former and DETR (docs/reference 5.2).
 
     Args:
         height: Rows of the grid.

@@ -15,7 +15,7 @@ VILD14 = (
     *(f"There is a {size} {{}} in the scene." for size in ("small", "medium", "large")),
 )
 """ViLD's set as FC-CLIP, MAFT+, Mask-Adapter, OVSeg and MaskCLIP++ use it; four templates have no
-final period, and the order is theirs (systems 0.5)."""
+final period, and the order is theirs (docs/reference 0.7)."""
 
 IMAGENET80 = tuple(
     """\

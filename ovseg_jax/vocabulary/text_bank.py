@@ -58,8 +58,8 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
 ) -> Text:
     """Embeds a vocabulary, padded so that another one of similar size compiles nothing.
 
-    Every synonym is a row of its own (systems 0.6); rows are of unit length per template and are
-    not averaged here, since some methods need the template axis.
+    Every synonym is a row of its own (docs/reference 0.8); rows are of unit length per template and
+    are not averaged here, since some methods need the template axis.
 
     Args:
         classes: A `ClassList`, or the synonyms of each class in order.

@@ -38,7 +38,7 @@ def adapter_of(case):
 
 
 def published_adapters():
-    """Files of the second phase, by the model that the adapter stands on (systems 1.8)."""
+    """Files of the second phase, by the model that the adapter stands on (docs/reference 1.8)."""
     large = files.golden_shapes("fcclip/a2_full_large")
     on_base = adapter_of("mask_adapter/a8_path_maft_base")
     on_large = adapter_of("mask_adapter/a11_full_fcclip_large")

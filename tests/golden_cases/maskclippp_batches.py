@@ -2,7 +2,7 @@
 
 There mask tokens of image i start from token i of image 0 instead of its own class token, and where
 images differ in their number of masks, the rotary embedding of those with fewer is shifted by the
-difference (systems 2.2). The package has neither; a batch of one is the same in both.
+difference (docs/reference 2.2). The package has neither; a batch of one is the same in both.
 """
 
 from __future__ import annotations

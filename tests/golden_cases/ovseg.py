@@ -192,7 +192,7 @@ def answers(case: Case, model, method, params, batch: Batch, proposals: Proposal
 
 
 def clip_exponent(config: dict) -> float:
-    """The exponent of CLIP's opinion; the original reads zero as CLIP alone (systems 3.2)."""
+    """CLIP's exponent; the original reads zero as CLIP alone (docs/reference 3.2)."""
     adapter = config["clip_adapter"]
     if not adapter["CLIP_ENSEMBLE"]:
         return 0.0

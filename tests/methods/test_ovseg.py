@@ -105,7 +105,7 @@ def test_prompts_need_patches():
 
 
 def test_one_mask_alone_and_none_at_all_are_answered():
-    """The original fails with exactly one valid mask, and with none (systems 3.2)."""
+    """The original fails with exactly one valid mask, and with none (docs/reference 3.2)."""
     method = method_of()
     variables = variables_of(method)
 

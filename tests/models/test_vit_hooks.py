@@ -147,7 +147,7 @@ def test_maskclip_mask_tokens_pass_all_blocks_and_see_the_class_token(case):
 
 
 def test_maskclippp_mask_tokens_enter_late_and_do_not_see_the_class_token(case):
-    """exp(s) mask where the mask is above half its maximum, -100 elsewhere (systems 2.2)."""
+    """exp(s) mask where the mask is above half its maximum, -100 elsewhere (docs/reference 2.2)."""
     masks = masks_over_cells()[None, :, None]
     inside = masks > masks.max(-1, keepdims=True) / 2
     scale = np.exp(np.random.default_rng(2).normal(size=(2, 1, HEADS, 1, 1)))
@@ -163,7 +163,7 @@ def test_fisa_queries_come_from_elsewhere(case):
 
 
 def test_relative_mask_attention_is_a_memory_with_other_keys(case):
-    """MaskCLIP's (query key + extra) / 2 over patches needs no further hook (systems 4.2)."""
+    """MaskCLIP's (query key + extra) / 2 over patches needs no new hook (docs/reference 4.2)."""
     _, _, plain, images = case
     extra = np.random.default_rng(4).normal(size=(2, HEADS, MASKS, CELLS)).astype(np.float32)
 

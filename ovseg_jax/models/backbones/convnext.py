@@ -13,7 +13,7 @@ EPS = 1e-6
 
 
 class ConvNeXtBackbone(nn.Module):
-    """ConvNeXt without CLIP's head (systems 0.2).
+    """ConvNeXt without CLIP's head (docs/reference 0.2).
 
     Attributes:
         dims: Channels per stage; the first lies at stride 4, each further one at twice the stride.

@@ -18,7 +18,7 @@ STEM_WIDTH = 64
 
 
 class ResNetBackbone(nn.Module):
-    """Bottleneck ResNet with frozen batch norm (systems 6.1).
+    """Bottleneck ResNet with frozen batch norm (docs/reference 6.1).
 
     Matches `build_resnet_backbone` and `build_resnet_deeplab_backbone` of detectron2, strides in
     the 3 x 3 convolutions.

@@ -22,7 +22,7 @@ BLOCKED = -100.0
 class SwinBackbone(nn.Module):
     """Four stages of windowed attention, each with an output norm of its own.
 
-    Matches `SwinTransformer` of Mask2Former's and MaskFormer's repositories (systems 6.2).
+    Matches `SwinTransformer` of Mask2Former's and MaskFormer's repositories (docs/reference 6.2).
 
     Attributes:
         width: Channels of the first stage; each further one has twice as many.

@@ -21,7 +21,7 @@ class Clip(nn.Module):
     Attributes:
         visual: Image tower with `outputs`, `head_hidden`, `head_output`, `embedding_dim`, `stride`.
         text: Text tower, tokens to embeddings.
-        pixel_mean: Mean colour in RGB, 0 to 255 (systems 0.1).
+        pixel_mean: Mean colour in RGB, 0 to 255 (docs/reference 0.1).
         pixel_std: Standard deviation in RGB, 0 to 255.
         has_bias: Whether similarities carry a learned bias (SigLIP).
         max_temperature: Bound of the factor on cosines: 100 in every CLIP, none in SigLIP.
@@ -92,7 +92,7 @@ class Clip(nn.Module):
         """Returns the mean over m of `project(vectors)`.
 
         The head's last map is linear without bias, so the average moves in front of it: exact,
-        and m times fewer products (systems 10.7).
+        and m times fewer products (docs/reference 9.3).
         """
         return self.visual.head_output(self.visual.head_hidden(vectors).mean(-2))
 

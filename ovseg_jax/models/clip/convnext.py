@@ -12,7 +12,7 @@ from ovseg_jax.models.layers import ConvNeXtBlock, LayerNorm, gelu
 
 
 class ConvNeXtTower(nn.Module):
-    """ConvNeXt trunk with CLIP's projection (systems 0.2).
+    """ConvNeXt trunk with CLIP's projection (docs/reference 0.2).
 
     Matches timm's ConvNeXt inside open_clip's `TimmModel`. The toy variant has two stages, the
     published ones four; the last stage lies at stride 4 * 2 ** (stages - 1).

@@ -1,6 +1,6 @@
 """OpenAI's ResNet image tower: anti-aliased strides, and attention in place of pooling.
 
-Matches `ModifiedResNet` of openai/CLIP (systems 0.3b).
+Matches `ModifiedResNet` of openai/CLIP (docs/reference 0.4).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The plain vision transformer of CLIP, with the joints that mask methods need.
 
-One class covers OpenAI's and OpenCLIP's towers and, by switches, EVA's: systems 0.3 and 0.4.
+One class covers OpenAI's and OpenCLIP's towers and, by switches, EVA's: docs/reference 0.3 and 0.5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """FISA's Distribution Adapter: a few convolutions that fit given masks to what follows.
 
-The paper fixes two convolutions and nothing else; the rest is chosen as systems 4.3 says.
+The paper fixes two convolutions and nothing else; the rest is chosen as docs/reference 4.3 says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mask tokens as MaskCLIP and FISA have them: through every block, seeing what their mask covers.
 
-Source: MaskCLIP (arXiv 2208.08984, section 3), FISA's equation 5; systems 4.2 and 4.3.
+Source: MaskCLIP (arXiv 2208.08984, section 3), FISA's equation 5; docs/reference 4.2 and 4.3.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 At some blocks the mask is read patch by patch and compared with the image's patches; the products
 join those of the mask token's own query, and what query and key have in common refines the mask.
-Source: MaskCLIP (arXiv 2208.08984, section 3.3); systems 4.2. Written from that fact sheet.
+Source: MaskCLIP (arXiv 2208.08984, section 3.3); docs/reference 4.2.
 """
 
 from __future__ import annotations

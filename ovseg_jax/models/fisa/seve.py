@@ -5,7 +5,8 @@ Before a block's attention each mask token gathers what the words say,
     told = softmax(g_q(mask) · g_k(words)) g_v(words),
 
 and its query to the image is CLIP's own projection of that. g_q, g_k and g_v are new. Source: FISA,
-equations 1 to 5; what the paper leaves open is chosen as systems 4.3 says. No code was published.
+equations 1 to 5; what the paper leaves open is chosen as docs/reference 4.3 says. No code was
+published.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class DeformableLayer(nn.Module):
 class DeformableDecoder(nn.Module):
     """Encodes the coarse trunk maps together, and takes the finest up to mask resolution.
 
-    Matches `MSDeformAttnPixelDecoder` of Mask2Former, which FC-CLIP and MAFT+ share (systems 5.2).
+    Matches `MSDeformAttnPixelDecoder` of Mask2Former, FC-CLIP and MAFT+ (docs/reference 5.2).
 
     Attributes:
         width: Channels of the encoded maps.

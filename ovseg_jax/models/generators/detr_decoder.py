@@ -17,14 +17,14 @@ from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
 TEMPERATURE = 100.0
-"""Factor on cosines of the embedding head; OVSeg keeps it fixed (systems 3.1)."""
+"""Factor on cosines of the embedding head; OVSeg keeps it fixed (docs/reference 3.1)."""
 
 
 class DetrDecoder(nn.Module):
     """Self-attention, cross-attention, feed-forward; one norm over every layer's result.
 
     Matches `TransformerPredictor` of MaskFormer and, with the embedding head,
-    `OpenVocabTransformerPredictor` of OVSeg (systems 3.1, 6.4).
+    `OpenVocabTransformerPredictor` of OVSeg (docs/reference 3.1, 6.4).
 
     Attributes:
         width: Channels.

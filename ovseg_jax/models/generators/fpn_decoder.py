@@ -37,7 +37,7 @@ class FpnDecoder(nn.Module):
     """Takes the coarsest trunk map up to stride 4, adding finer ones on the way.
 
     Matches `BasePixelDecoder` of MaskFormer and, with encoder layers, its
-    `TransformerEncoderPixelDecoder` (systems 6.4).
+    `TransformerEncoderPixelDecoder` (docs/reference 6.4).
 
     Attributes:
         width: Channels on the way.

@@ -27,10 +27,10 @@ LARGEST_TEMPERATURE = 100.0
 class QueryDecoder(nn.Module):
     """Queries look at one level after another, each only inside the mask it has found so far.
 
-    Matches `MultiScaleMaskedTransformerDecoder` of Mask2Former and FC-CLIP (systems 5.3, 6.3). What
-    only auxiliary answers need is not computed unless they are asked for: heads run once, and the
-    masks that guide attention are formed at the size of the level they are for, which is exact
-    since resizing is linear (systems 10.10, 10.11).
+    Matches `MultiScaleMaskedTransformerDecoder` of Mask2Former and FC-CLIP (docs/reference 5.3,
+    6.3). What only auxiliary answers need is not computed unless they are asked for: heads run
+    once, and the masks that guide attention are formed at the size of the level they are for, which
+    is exact since resizing is linear (docs/reference 9.4, 9.5).
 
     Attributes:
         width: Channels.

@@ -20,7 +20,7 @@ PATCH = 16
 class SamImageEncoder(nn.Module):
     """Patches, transformer, and a neck of two convolutions.
 
-    Matches `ImageEncoderViT` of facebookresearch/segment-anything (systems 7).
+    Matches `ImageEncoderViT` of facebookresearch/segment-anything (docs/reference 7.2).
 
     Attributes:
         width: Channels of the transformer.

@@ -113,8 +113,8 @@ class Doubling(nn.Module):
 class MaskDecoder(nn.Module):
     """A two-way transformer over prompts and image, and a mask per output token.
 
-    Matches `MaskDecoder` of facebookresearch/segment-anything (systems 7). Before the first block
-    has run, the image is the same for all prompts, and is projected once.
+    Matches `MaskDecoder` of facebookresearch/segment-anything (docs/reference 7.3). Before the
+    first block has run, the image is the same for all prompts, and is projected once.
 
     Attributes:
         heads: Attention heads.

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, Int
 class PromptEncoder(nn.Module):
     """Points as sums of a code of their place and a learned vector of their kind.
 
-    Matches `PromptEncoder` of facebookresearch/segment-anything (systems 7); mask prompts are not
-    offered.
+    Matches `PromptEncoder` of facebookresearch/segment-anything (docs/reference 7.3); mask prompts
+    are not offered.
 
     Attributes:
         width: Channels.
