@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ovseg_jax.config import Config
+from ovseg_jax.inputs.labels import named_classes
 
 Row = tuple[str, str, dict[str, float]]
 """Method, CLIP it stands on, scores as fractions."""
@@ -163,22 +164,20 @@ def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> No
 
 def scene(config: Config, number: int) -> tuple[dict[str, Any], np.ndarray, list[str]]:
     """Returns a test picture, its masks and their true names."""
-    from ovseg_jax import build
     from ovseg_jax.inputs.datasets import decode, open_split
 
     data = config.evaluations[0].data
     example = decode(open_split(data)[number])
     masks = example["segment_ids"] == np.arange(1, len(example["categories"]) + 1)[:, None, None]
-    names = build.vocabulary(data.vocabulary).names
+    names = named_classes(data.vocabulary).names
     return example, masks, [names[index] for index in example["categories"]]
 
 
 def _segmenter(config: Config, workdir: Path) -> Any:
-    from ovseg_jax import build
     from ovseg_jax.api import load_segmenter
 
     segmenter = load_segmenter(workdir, cache_directory=workdir / "words")
-    segmenter.set_vocabulary(build.vocabulary(config.evaluations[0].data.vocabulary), "none")
+    segmenter.set_vocabulary(named_classes(config.evaluations[0].data.vocabulary), "none")
     return segmenter
 
 

@@ -2,7 +2,7 @@
 
 python benchmarks/weights_memory.py              # the table of docs/weights.md
 
-Nothing is computed or downloaded: shapes come from `build.expected_parameters` under
+Nothing is computed or downloaded: shapes come from `expected_parameters` under
 `jax.eval_shape`. Activations come on top and depend on the size of the photo.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ovseg_jax import build, trees
+from ovseg_jax import trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import (
     ClipConfig,
@@ -25,6 +25,7 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
     SamConfig,
 )
+from ovseg_jax.parameters import expected_parameters
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOWERS = (
@@ -73,7 +74,7 @@ def models() -> dict[str, ModelConfig]:
 
 def parameters(model: ModelConfig) -> int:
     """Counts the parameters of a model."""
-    return trees.count(build.expected_parameters(model))
+    return trees.count(expected_parameters(model))
 
 
 def row(name: str, count: int) -> str:

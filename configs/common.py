@@ -17,6 +17,7 @@ from ovseg_jax.config import (
     MaskSourceConfig,
     QueryGeneratorConfig,
 )
+from ovseg_jax.parameters import trainable_groups
 
 TOY_SEEN = (
     *("ball", "clock", "wheel", "book", "radio", "oven", "pizza", "cone", "harp", "kite", "gem"),
@@ -256,9 +257,7 @@ def report_variants(
         variants: Configs by name.
         names: Which of them; none for all.
     """
-    from ovseg_jax import build  # configs themselves need nothing of JAX
-
     for name in names or variants:
-        groups = build.trainable_groups(variants[name]())
+        groups = trainable_groups(variants[name]())
         parts = ", ".join(f"{part} {count:,}" for part, count in groups.items())
         print(f"{name:26s} {sum(groups.values()) / 1e6:8.3f} M   {parts}")

@@ -12,6 +12,7 @@ from ovseg_jax.inference.engine import ModelParts
 from ovseg_jax.inference.mask_makers import MaskMaker
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.sam.sam import build_sam
 from ovseg_jax.places import TOY
@@ -108,7 +109,7 @@ def parts_of(model: str | Path, config: ModelConfig, params: Params) -> ModelPar
         config: The model.
         params: All its parameters.
     """
-    train = build.vocabulary(config.train_vocabulary) if config.train_vocabulary else None
+    train = named_classes(config.train_vocabulary) if config.train_vocabulary else None
     return ModelParts(
         method=build.method(config),
         params=params,

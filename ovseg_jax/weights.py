@@ -20,11 +20,12 @@ import jax
 import numpy as np
 from safetensors.numpy import save_file
 
-from ovseg_jax import build, trees
+from ovseg_jax import trees
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.configs_io import read_json, to_dict
 from ovseg_jax.disk.folders import check_folder, write_folder
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.parameters import expected_parameters
 from ovseg_jax.shipped import asset
 from ovseg_jax.stored.arrays import (
     NONFINITE,
@@ -142,7 +143,7 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
 def _expected(config: ModelConfig, folder: Path) -> Params:
     """Returns the shapes that the model wants, if its description makes a model."""
     try:
-        return build.expected_parameters(config)
+        return expected_parameters(config)
     except OvsegError:
         raise
     except Exception as error:  # zero heads, widths that do not divide: modules fail in many ways

@@ -15,6 +15,7 @@ from configs.ovseg import ablations as ovseg
 from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import Config
+from ovseg_jax.parameters import parameter_shapes, trainable_groups
 
 TABLES = {
     "maskclippp/ablations": maskclippp,
@@ -33,7 +34,7 @@ QUICK = (
 @functools.cache
 def shapes_of(model):
     """Shapes of a model's parameters, which many variants share."""
-    return build.parameter_shapes(build.method(model))
+    return parameter_shapes(build.method(model))
 
 
 @functools.cache
@@ -90,6 +91,6 @@ def test_learning_rates_of_towers_and_new_parts():
     assert [(item.pattern, item.factor) for item in tuned.lr_factors] == [(r"clip/visual/.*", 1e-2)]
     both = config_of("ovseg/ablations", "at_once").optimizer
     assert both.peak_lr * both.lr_factors[0].factor == pytest.approx(5e-6)
-    groups = build.trainable_groups(config_of("ovseg/ablations", "mpt"))
+    groups = trainable_groups(config_of("ovseg/ablations", "mpt"))
     assert groups == {"prompt": 3 * 256 * 1024, "clip": 1}
-    assert build.trainable_groups(config_of("ovseg/ablations", "vpt"))["prompt"] == 6 * 50 * 1024
+    assert trainable_groups(config_of("ovseg/ablations", "vpt"))["prompt"] == 6 * 50 * 1024

@@ -12,7 +12,9 @@ from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.config import Config
+from ovseg_jax.inputs.labels import class_filter, named_classes
 from ovseg_jax.mining.pairs import VOCABULARY
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.sharding import PARAM_RULES
 from ovseg_jax.training.state import TrainState
@@ -34,7 +36,7 @@ def words(data):
     if not data.vocabulary:  # the classes of a folder that is yet to be given
         assert data.name == "photo_set" and not data.root
         return parse_vocabulary("cat; person; car; bottle; chair")
-    return build.vocabulary(data.vocabulary)
+    return named_classes(data.vocabulary)
 
 
 def names(path):
@@ -52,9 +54,9 @@ def test_words_and_templates_exist(path):
     config = load_config(path)
     assert config.model.templates in TEMPLATES
     for data in (config.data, *(item.data for item in config.evaluations)):
-        build.class_filter(data, words(data))
+        class_filter(data, words(data))
     if config.model.train_vocabulary:
-        build.vocabulary(config.model.train_vocabulary)
+        named_classes(config.model.train_vocabulary)
 
 
 def quick(path):
@@ -95,7 +97,7 @@ def test_an_unknown_variant_lists_the_known_ones():
 def step_in_shapes(config):
     """Evaluates the shapes of one train step, and that what trains keeps its shapes."""
     method = build.method(config.model)
-    shapes = build.parameter_shapes(method)
+    shapes = parameter_shapes(method)
     trees.match(shapes, PARAM_RULES)
     trainable, frozen = trees.split(shapes, config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
@@ -176,4 +178,4 @@ def test_seen_classes_of_the_toy_world_are_the_same_everywhere():
     from data.toy_world import world
 
     assert set(common.TOY_SEEN) == {world.CLASS_NAMES[index] for index in world.SEEN}
-    assert set(build.vocabulary("toy_world_seen32").names) == set(common.TOY_SEEN)
+    assert set(named_classes("toy_world_seen32").names) == set(common.TOY_SEEN)

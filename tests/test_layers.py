@@ -17,6 +17,7 @@ ROWS = (
     ("masks",),
     ("inference",),
     ("build", "configs_io", "places"),
+    ("parameters", "checks", "embedding"),
     ("stored",),
     ("weights", "loading", "evaluation"),
     ("training", "convert", "mining"),

@@ -34,6 +34,7 @@ from ovseg_jax.inference.reframe import reframe
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.models.clip.variants import VARIANTS
 from ovseg_jax.models.clip.vit import VisionTransformer
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.typing import Batch, Opinion, Proposals, Text
 
 SIDE, SLOTS, CLASSES, TEMPLATES = 224, 6, 4, 14
@@ -192,7 +193,10 @@ def given_sources():
 
 def check(module, sources):
     """Answers by masks of each source: log probabilities per class and void, masks if refined."""
-    variables, text = {"params": build.parameter_shapes(module)}, words(module.clip.embedding_dim)
+    variables, text = (
+        {"params": parameter_shapes(module)},
+        words(module.clip.embedding_dim),
+    )
 
     def answer(variables, batch, sources, text):
         features = module.apply(variables, batch, method="encode_batch")

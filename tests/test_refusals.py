@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from ovseg_jax import build
+from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import (
     ClipConfig,
     FisaConfig,
@@ -19,6 +20,7 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
     SamConfig,
 )
+from ovseg_jax.inputs.labels import named_classes
 
 VIT, RESNET = ClipConfig(variant="vit_b_16"), ClipConfig(variant="rn50")
 OWN = QueryGeneratorConfig(backbone="swin_tiny", class_head="linear")
@@ -142,16 +144,16 @@ def test_a_tower_of_two_maps_takes_a_generator_of_one_level():
 def test_masks_of_a_generator_need_one():
     source = MaskSourceConfig(kind="generator")
     without = build.method(ModelConfig(clip=VIT, method=MaskPoolingConfig()))
-    build.check_source(MaskSourceConfig(), without)
-    build.check_source(source, build.method(ModelConfig(clip=VIT, generator=OWN)))
+    check_source(MaskSourceConfig(), without)
+    check_source(source, build.method(ModelConfig(clip=VIT, generator=OWN)))
     with pytest.raises(ValueError, match=r"^masks\.kind is 'generator', but the model has none"):
-        build.check_source(source, without)
+        check_source(source, without)
 
 
 def test_a_fixed_list_of_classes_is_as_long_as_the_vocabulary_that_teaches_it():
     model = ModelConfig(clip=ClipConfig(variant=""), method=MaskGeneratorConfig(), generator=OWN)
-    build.check_classes(model, build.vocabulary("coco_panoptic133"))
+    check_classes(model, named_classes("coco_panoptic133"))
     with pytest.raises(ValueError, match=r"^generator\.num_classes is 133, but .* has 150 classes"):
-        build.check_classes(model, build.vocabulary("ade150"))
+        check_classes(model, named_classes("ade150"))
     named = dataclasses.replace(model, clip=VIT, method=MaskPoolingConfig())
-    build.check_classes(named, build.vocabulary("ade150"))
+    check_classes(named, named_classes("ade150"))

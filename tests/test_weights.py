@@ -11,6 +11,7 @@ from ovseg_jax import build, trees, weights
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import WeightsError, find_weights, fingerprint, load_weights, save_weights
 
 CONFIG = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPoolingConfig())
@@ -19,7 +20,7 @@ CONFIG = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPooling
 @pytest.fixture(scope="module")
 def params():
     rng = np.random.default_rng(0)
-    shapes = build.parameter_shapes(build.method(CONFIG))
+    shapes = parameter_shapes(build.method(CONFIG))
     return jax.tree.map(lambda s: np.asarray(rng.standard_normal(s.shape), np.float32), shapes)
 
 

@@ -23,6 +23,7 @@ from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
 from ovseg_jax.mining.pairs import Source, write_pairs
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.convert.open_clip_files import random, toy_clip
 
@@ -136,7 +137,7 @@ def save_answer(inputs, out, overwrite):
 
 def save_weights(inputs, out, overwrite):
     """Python's way to write weights."""
-    shapes = trees.flatten(build.parameter_shapes(build.method(MODEL)))
+    shapes = trees.flatten(parameter_shapes(build.method(MODEL)))
     params = {path: np.zeros(leaf.shape, np.float32) for path, leaf in shapes.items()}
     params = trees.unflatten(params)
     weights.save_weights(out, MODEL, params, report={"from": "a test"}, overwrite=overwrite)

@@ -21,6 +21,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
+from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.errors import printable
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
@@ -120,14 +121,13 @@ def _experiment(place: Path, file: Path | None) -> Any:
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:
-    from ovseg_jax import build
 
     names = [item.name for item in config.evaluations]
     if not names:
         raise UsageError("the config has no evaluations; give --config FILE with some")
     if suite is not None and suite not in names:
         raise UsageError(f"there is no evaluation {suite!r}; the config has {', '.join(names)}")
-    return [item for item in build.evaluations(config) if suite in (None, item.name)]
+    return [item for item in located_evaluations(config) if suite in (None, item.name)]
 
 
 def _on_masks_of(generator: str, item: Any) -> Any:

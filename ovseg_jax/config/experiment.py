@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 from ovseg_jax.config.data import DataConfig, EvaluationConfig, MaskSourceConfig
@@ -92,3 +93,22 @@ class Config:
     init_from: str = ""
     init_parts: tuple[tuple[str, str], ...] = ()
     init_missing: tuple[str, ...] = ()
+
+
+def located_evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
+    """Returns the evaluations, with the place of their data.
+
+    One that reads the training's data set and does not say where it lies finds it where the
+    training does, so that `--data.root` and `--data.prepared` are given once.
+    """
+
+    def located(data: DataConfig) -> DataConfig:
+        if data.name != config.data.name:
+            return data
+        return dataclasses.replace(
+            data,
+            root=data.root or config.data.root,
+            prepared=data.prepared or config.data.prepared,
+        )
+
+    return tuple(dataclasses.replace(item, data=located(item.data)) for item in config.evaluations)

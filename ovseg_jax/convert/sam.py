@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import ClipConfig, MaskGeneratorConfig, ModelConfig, SamConfig
 from ovseg_jax.convert.family import Shapes, axis, count
 from ovseg_jax.convert.rules import (
@@ -24,6 +23,7 @@ from ovseg_jax.convert.rules import (
     split_linear,
 )
 from ovseg_jax.models.sam.sam import SIZES, build_sam
+from ovseg_jax.parameters import sam_shapes
 from ovseg_jax.typing import Params
 
 _INPUTS = ("query", "key", "value")
@@ -168,7 +168,7 @@ def convert_sam(
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     table, name = _identify(shapes, where)
-    expected = {"generator": build.sam_shapes(build_sam(name))}
+    expected = {"generator": sam_shapes(build_sam(name))}
     params, report = apply(table, tensors, expected, where)
     config = ModelConfig(
         clip=ClipConfig(variant=""),

@@ -11,7 +11,9 @@ import numpy as np
 
 import ovseg_jax
 from ovseg_jax import build
+from ovseg_jax.checks import check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
+from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.evaluator import Evaluator, NamingRule, Outcome, Table, evaluate
 from ovseg_jax.evaluation.instance import InstanceEvaluator
@@ -23,7 +25,7 @@ from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
-from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
 from ovseg_jax.loading import load_mask_maker
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
@@ -43,7 +45,7 @@ class Suite:
             method: The method's module.
         """
         self._config, self._model, self._method = config, model, method
-        build.check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
+        check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
         self.classes = class_list(config.data)
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
@@ -69,7 +71,7 @@ class Suite:
         Returns:
             Scores as fractions by "metric/name", and the protocol behind them.
         """
-        text = build.text(self._model, self._method, params, self.classes)
+        text = embed_vocabulary(self._model, self._method, params, self.classes)
         rules: set[NamingRule] = set()
 
         def judge(view: View) -> Outcome:
@@ -119,7 +121,7 @@ class Suite:
 
     def _views(self) -> Iterator[View]:
         data, limit = self._config.data, self._config.max_images
-        kept = build.class_filter(data, self.classes)
+        kept = class_filter(data, self.classes)
         if self._config.protocol == "frame":
             return frame_views(data, limit, kept)
         stride = self._method.stride
@@ -144,7 +146,7 @@ class Suite:
         train = self._model.train_vocabulary
         if not train:
             return np.zeros(len(self.classes), bool)
-        return np.asarray(seen_mask(self.classes, build.vocabulary(train)))
+        return np.asarray(seen_mask(self.classes, named_classes(train)))
 
     def _named_by(self) -> str:
         rule = self._config.names

@@ -84,3 +84,16 @@ def positions(data: DataConfig) -> Int[np.ndarray, " c"]:
             f"data.vocabulary: {error}. Name all of them in the vocabulary (data.classes keeps "
             "some of them), or leave data.vocabulary empty for those of the data set"
         ) from error
+
+
+def class_filter(data: DataConfig, classes: ClassList) -> list[int] | None:
+    """Returns the indices of the classes that training keeps; None for all.
+
+    Raises:
+        DataError: A kept name is not in the vocabulary.
+    """
+    if not data.classes:
+        return None
+    if unknown := sorted(set(data.classes) - set(classes.names)):
+        raise DataError(f"data.classes: {unknown} are not in {classes.name}")
+    return [index for index, name in enumerate(classes.names) if name in data.classes]

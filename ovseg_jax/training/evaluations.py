@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
-from ovseg_jax import build
 from ovseg_jax.config import Config, EvaluationConfig
+from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
@@ -30,7 +30,7 @@ class Evaluations:
         """Prepares them; results go to `workdir/evaluations/<name>_<step>.json`."""
         self._config, self._workdir, self._stop = config, workdir, stop
         self._suites = [
-            (item, Suite(item, config.model, method)) for item in build.evaluations(config)
+            (item, Suite(item, config.model, method)) for item in located_evaluations(config)
         ]
 
     def are_due(self, number: int) -> bool:

@@ -9,8 +9,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from ovseg_jax import build, trees
+from ovseg_jax import trees
 from ovseg_jax.errors import OvsegError, warn
+from ovseg_jax.parameters import expected_parameters
 from ovseg_jax.stored.run_layout import CHECKPOINTS, FROZEN
 from ovseg_jax.training import finished, frozen, integrity, record
 from ovseg_jax.typing import Params
@@ -45,7 +46,7 @@ def export_weights(
     source = f"{workdir.name}, step {step}"
     check_target(target, source=source, overwrite=overwrite)
     config = record.read_config(workdir)
-    shapes = build.expected_parameters(config.model)
+    shapes = expected_parameters(config.model)
     trainable, fixed = trees.split(shapes, config.optimizer.trainable)
     folder = workdir / CHECKPOINTS / str(step)
     kept = frozen.read(workdir, _here(fixed)) if fixed else {}

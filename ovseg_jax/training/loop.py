@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import jax
 
 from ovseg_jax import build, configs_io, devices
+from ovseg_jax.checks import check_classes
 from ovseg_jax.config import Config
-from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.inputs.labels import class_filter, class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
 from ovseg_jax.stored.run_layout import WEIGHTS
 from ovseg_jax.training import (
@@ -125,7 +127,7 @@ def _accepted(workdir: Path, config: Config, anyway: bool) -> _Accepted:
 def _vocabulary(config: Config) -> ClassList:
     """Loads the training vocabulary, whose names the model must be able to tell apart."""
     vocabulary = class_list(config.data)
-    build.check_classes(config.model, vocabulary)
+    check_classes(config.model, vocabulary)
     check_tokens(vocabulary, templates(config.model.templates), build.tokenizer(config.model))
     return vocabulary
 
@@ -134,7 +136,7 @@ def _text(
     config: Config, method: Any, current: state.TrainState, vocabulary: ClassList, mesh: Any
 ) -> Text:
     """Embeds the training vocabulary, whole on every device."""
-    text = build.text(config.model, method, current.params, vocabulary, keep_tokens=True)
+    text = embed_vocabulary(config.model, method, current.params, vocabulary, keep_tokens=True)
     return jax.device_put(text, sharding.replicated(mesh))
 
 
@@ -145,7 +147,7 @@ def _stream(config: Config, vocabulary: ClassList, mesh: Any, position: int) -> 
         sharding=sharding.batch_sharding(mesh),
         start=position,
         tokenizer=build.tokenizer(config.model),
-        class_filter=build.class_filter(config.data, vocabulary),
+        class_filter=class_filter(config.data, vocabulary),
     )
 
 

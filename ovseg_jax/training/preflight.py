@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ovseg_jax import build, devices, trees
+from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
+from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
-from ovseg_jax.inputs.labels import class_list, named_classes, positions
+from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
 from ovseg_jax.loading import resolve
 from ovseg_jax.methods.method import Method
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.training import initial, ranges, sharding
 from ovseg_jax.weights import find_weights
 
@@ -65,7 +68,7 @@ def check_training(config: Config) -> None:
     Raises:
         OvsegError: What stands in the way; a `PreflightError` where it is several things.
     """
-    problems, items = Problems(), build.evaluations(config)
+    problems, items = Problems(), located_evaluations(config)
     _check_numbers(config, problems)
     with problems.noted():
         _check_devices(config)
@@ -73,7 +76,7 @@ def check_training(config: Config) -> None:
         initial.check_places(config)
     with problems.noted():
         method = build.method(config.model)
-        build.check_source(config.masks, method)
+        check_source(config.masks, method)
         build.mask_source(config.masks)
         if config.num_steps:
             _check_frame(config.data, method)
@@ -82,7 +85,7 @@ def check_training(config: Config) -> None:
     _check_items(items, config.model, problems)
     _check_data(sections | _sections(items), problems)
     if config.num_steps:
-        build.check_classes(config.model, class_list(config.data))
+        check_classes(config.model, class_list(config.data))
 
 
 def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> None:
@@ -125,7 +128,7 @@ def _check_frame(data: DataConfig, method: Method) -> None:
 
 def _check_parameters(config: Config, method: Any) -> None:
     """Compares patterns and stored weights with the parameters of the model."""
-    shapes = build.parameter_shapes(method)
+    shapes = parameter_shapes(method)
     trees.split(shapes, config.optimizer.trainable)
     if config.init_from or config.init_parts:
         initial.check_initial(shapes, config)
@@ -137,7 +140,7 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
         method = build.method(model)
         for item in items:
             where = f"evaluation {item.name!r}"
-            build.check_source(item.masks, method, f"masks of {where}: masks")
+            check_source(item.masks, method, f"masks of {where}: masks")
             if item.protocol == "frame":
                 with problems.noted(f"{where}: "):
                     _check_frame(item.data, method)
@@ -176,4 +179,4 @@ def _check_list(data: DataConfig) -> None:
 
 def _check_classes(data: DataConfig) -> None:
     positions(data)
-    build.class_filter(data, class_list(data))
+    class_filter(data, class_list(data))

@@ -10,8 +10,9 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
-from ovseg_jax import build, trees
+from ovseg_jax import trees
 from ovseg_jax.config import Config
+from ovseg_jax.parameters import initial_parameters, parameter_shapes
 from ovseg_jax.training.initial import load_initial
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.sharding import parameter_shardings, replicated
@@ -52,9 +53,9 @@ def create(
     Raises:
         trees.TreeError: Loaded weights or patterns do not fit the model.
     """
-    shapes = build.parameter_shapes(method)
+    shapes = parameter_shapes(method)
     shardings = parameter_shardings(shapes, mesh)
-    initialise = jax.jit(lambda key: build.initial_parameters(method, key), out_shardings=shardings)
+    initialise = jax.jit(lambda key: initial_parameters(method, key), out_shardings=shardings)
     params = initialise(jax.random.key(config.seed))
     if config.init_from or config.init_parts:
         params = load_initial(params, shardings, config)

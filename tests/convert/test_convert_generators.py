@@ -17,6 +17,7 @@ from ovseg_jax.convert.ovseg import convert_ovseg_generator
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.sam import convert_sam
 from ovseg_jax.models.sam.sam import SIZES, build_sam
+from ovseg_jax.parameters import parameter_shapes, sam_shapes, smallest_inputs
 from ovseg_jax.weights import load_weights
 
 SHAPES = {
@@ -29,7 +30,7 @@ SHAPES = {
 
 def everything(config, params, report, tensors):
     """Every parameter is there, and every tensor is accounted for."""
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert set(report.used) | set(report.skipped) == set(tensors)
 
 
@@ -152,7 +153,7 @@ def test_the_wrong_kind_says_which_is_right():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_sam_is_known_by_its_shapes(name):
-    shapes = trees.flatten(build.sam_shapes(build_sam(name)))
+    shapes = trees.flatten(sam_shapes(build_sam(name)))
     width, depth = SIZES[name]["width"], SIZES[name]["depth"]
     assert shapes["encoder/positions"].shape == (1, 64, 64, width)
     tensors = {f"image_encoder.blocks.{i}.x": np.zeros(1) for i in range(depth)}
@@ -179,5 +180,5 @@ def test_a_converted_generator_computes():
     tensors = files.random(files.golden_shapes(SHAPES["mask2former resnet"]))
     config, params, _ = convert_closed_generator(tensors, "x")
     method = build.method(config)
-    shapes = jax.eval_shape(lambda p: method.apply({"params": p}, *build._examples(method)), params)
+    shapes = jax.eval_shape(lambda p: method.apply({"params": p}, *smallest_inputs(method)), params)
     assert shapes.logits.shape == (1, 100, 134)

@@ -17,6 +17,7 @@ from ovseg_jax.convert.mask_adapter import convert_mask_adapter
 from ovseg_jax.convert.maskclippp import convert_maskclippp
 from ovseg_jax.convert.ovseg import convert_ovseg
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import load_weights
 
 ADAPTER = ("mask_adapter.", "void_embedding.")
@@ -62,7 +63,7 @@ def test_adapters_of_the_second_phase_answer_with_published_settings(
 ):
     tensors = files.hollow(published_adapters()[name])
     config, params, report = convert_mask_adapter(tensors, "x")
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert set(report.used) | set(report.skipped) == set(tensors)
     assert {item.split(".")[0] for item in report.skipped} <= {"criterion", "backbone_t"}
     assert config.inference.ensemble == EnsembleConfig(alpha=alpha[0], beta=alpha[1])
@@ -118,7 +119,7 @@ def test_maskclippp_takes_the_text_tower_of_the_clip_it_tuned(case, towers, vari
     tensors = files.hollow(files.golden_shapes(f"maskclippp/{case}"))
     base = files.hollow(files.golden_shapes(towers))
     config, params, report = convert_maskclippp(tensors, "x", base=base)
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert (config.clip.variant, config.method.psm) == (variant, psm)
     assert config.method.num_templates == 14 and config.templates == "vild14"
     assert set(tensors) <= set(report.used) | set(report.skipped)
@@ -142,7 +143,7 @@ def test_a_tuned_text_tower_comes_before_the_borrowed_one():
     text = files.golden_shapes("maskclippp/a9_eva_text_b16")
     tensors = files.hollow(files.golden_shapes("maskclippp/a2_eva_b16") | text)
     config, params, report = convert_maskclippp(tensors, "x")
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     base = files.hollow(files.golden_shapes("clip_towers/a6_eva02_b_16"))
     _, _, both = convert_maskclippp(tensors, "x", base=base)
     assert both.used.keys() == report.used.keys()
@@ -152,7 +153,7 @@ def test_a_tuned_text_tower_comes_before_the_borrowed_one():
 def test_a_whole_ovseg_file_keeps_its_prompts():
     tensors = files.hollow(files.golden_shapes("ovseg/a4_full_swinb_vitl"))
     config, params, report = convert_ovseg(tensors, "x")
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert set(report.used) | set(report.skipped) == set(tensors)
     assert config.method == OVSegConfig(has_void=True, prompt_depth=3)
     assert config.inference.ensemble.kind == "ovseg"

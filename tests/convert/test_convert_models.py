@@ -15,6 +15,7 @@ from ovseg_jax.convert.clip import convert_open_clip, identify
 from ovseg_jax.convert.files import convert_file
 from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import load_weights
 
 
@@ -81,7 +82,7 @@ def test_mask_adapter_sizes_come_from_the_tensors():
 
 def test_mask_adapter_parameters_are_those_of_the_method():
     config, params, _ = convert_mask_adapter(files.hollow(files.toy_adapter()), "x")
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
 
 
 @pytest.mark.parametrize(("case", "width"), [("a1_head_base", 768), ("a2_head_large", 128)])

@@ -13,11 +13,12 @@ from ovseg_jax.config import OVSegConfig
 from ovseg_jax.convert.files import convert_file
 from ovseg_jax.convert.maskclippp import convert_maskclippp
 from ovseg_jax.convert.ovseg import convert_ovseg
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import load_weights
 
 
 def check(config, params, report, tensors):
-    trees.compare(params, build.parameter_shapes(build.method(config)), "x")
+    trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert set(report.used) | set(report.skipped) == set(tensors)
 
 

@@ -13,10 +13,10 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from data.mined_pairs import mined_pairs_dataset_builder as mined  # noqa: E402
 from data.mined_pairs.layers import disjoint_layers, id_map  # noqa: E402
-from ovseg_jax import build  # noqa: E402
 from ovseg_jax.config import DataConfig, MeshConfig  # noqa: E402
 from ovseg_jax.inference.output import encode_rle  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
+from ovseg_jax.inputs.labels import named_classes  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
 from ovseg_jax.masks.rle import decode_rle  # noqa: E402
 from ovseg_jax.mining.pairs import Source, read_pairs, write_pairs  # noqa: E402
@@ -91,7 +91,7 @@ def test_the_dummy_data_is_what_this_test_writes(folder):
 
 
 def test_no_pair_is_lost_or_cut(folder):
-    names = build.vocabulary(str(folder / "vocabulary.json")).names
+    names = named_classes(str(folder / "vocabulary.json")).names
     found = [
         (example["file_name"], names[category], (example["segment_ids"] == n + 1).tobytes())
         for example in read(folder)
@@ -144,7 +144,7 @@ def test_a_photo_that_exif_turns_is_stored_upright(folder):
 
 def test_the_training_stream_reads_masks_with_their_nouns(folder):
     data = config(folder, image_size=SIZE, batch_size=5, max_segments=4, scale=(1.0, 1.0))
-    names = build.vocabulary(data.vocabulary).names
+    names = named_classes(data.vocabulary).names
     place = sharding.batch_sharding(sharding.make_mesh(MeshConfig()))
     stream = train_stream(data, 0, sharding=place)
     batch = next(stream)

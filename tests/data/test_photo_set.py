@@ -18,10 +18,11 @@ from PIL import Image
 tfds = pytest.importorskip("tensorflow_datasets")
 
 from data.photo_set.masks import stack_masks  # noqa: E402
-from ovseg_jax import build  # noqa: E402
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig  # noqa: E402
+from ovseg_jax.config.experiment import located_evaluations  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
+from ovseg_jax.inputs.labels import class_filter, named_classes  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
 from ovseg_jax.training import sharding  # noqa: E402
 from tests.data.photo_folder import (  # noqa: E402
@@ -297,7 +298,7 @@ def test_training_and_evaluation_keep_the_same_segments(mixed_sizes, classes):
         shuffle=False,
         classes=classes,
     )
-    kept = build.class_filter(data, build.vocabulary(data.vocabulary))
+    kept = class_filter(data, named_classes(data.vocabulary))
     trained = _streamed(data, kept)
     (view,) = frame_views(data, class_filter=kept)
     expected = [TOOTHBRUSH[0]] if classes else [PERSON[0], TOOTHBRUSH[0]]
@@ -322,7 +323,7 @@ def test_evaluations_of_the_same_set_read_the_training_folder():
     def located(name, **fields):
         item = EvaluationConfig(data=DataConfig(name=name, **fields))
         config = Config(data=DataConfig(name="photo_set", root="here"), evaluations=(item,))
-        return build.evaluations(config)[0].data.root
+        return located_evaluations(config)[0].data.root
 
     assert located("photo_set") == "here"
     assert located("photo_set", root="there") == "there"
@@ -338,12 +339,12 @@ def overfit_config():
 
 def test_the_overfit_experiment_trains_everything_and_scores_what_it_trains():
     config = overfit_config()
-    (evaluation,) = build.evaluations(config)
+    (evaluation,) = located_evaluations(config)
     assert config.optimizer.trainable == (".*",) and not config.init_from
     assert config.data.split == evaluation.data.split == "train[:64]"
     assert config.data.min_area == evaluation.data.min_area == 0.01
     assert config.model.clip.variant == "convnext_toy" and config.model.method.tune_text
-    assert len(build.vocabulary(evaluation.data.vocabulary)) == 80
+    assert len(named_classes(evaluation.data.vocabulary)) == 80
 
 
 @pytest.mark.slow

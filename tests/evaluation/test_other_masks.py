@@ -16,6 +16,7 @@ from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator, AutomaticMasks
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.batches import frame_views, photo_views
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.weights import load_weights, save_weights
 
 ADAPTER, GENERATOR = "ovseg_jax/assets/toy/mask_adapter", "ovseg_jax/assets/toy/fcclip"
@@ -89,7 +90,7 @@ class Halves(AutomaticMaskGenerator):
 def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
     model, _, item = toy
     small = InferenceConfig(short_side=64, long_side=64)
-    classes = build.vocabulary(item.data.vocabulary)
+    classes = named_classes(item.data.vocabulary)
     view = next(photo_views(item.data, small))
     given = OtherMasks(Halves(), classes).propose(view)
     assert given.network.masks.shape == (1, 16, 64, 64)
@@ -114,7 +115,7 @@ def test_hard_masks_are_scored(toy, monkeypatch):
 def test_pictures_of_a_batch_have_masks_of_their_own(toy):
     _, _, item = toy
     view = next(frame_views(item.data))
-    given = OtherMasks(Halves(), build.vocabulary(item.data.vocabulary)).propose(view)
+    given = OtherMasks(Halves(), named_classes(item.data.vocabulary)).propose(view)
     assert given.network.masks.shape[:2] == (4, 16) and given.network.valid.sum() == 8
 
 

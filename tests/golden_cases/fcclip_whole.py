@@ -10,6 +10,7 @@ from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.generators import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.generators.variants import build_generator
@@ -82,7 +83,7 @@ def named_classes(case: Case, model, method, params) -> Text:
     """The case's names as a vocabulary, embedded by the text tower; seen classes as it says."""
     split = [names.replace(", ", ",").split(",") for names in case.config["class_names"]]
     classes = ClassList("case", tuple(ClassEntry(tuple(x), True, (0, 0, 0)) for x in split))
-    text = build.text(model, method, params, classes)
+    text = embed_vocabulary(model, method, params, classes)
     seen = np.zeros(len(text.seen), bool)
     seen[: len(classes)] = case.inputs["category_overlapping_mask"]
     return text.replace(seen=jnp.asarray(seen))

@@ -11,6 +11,7 @@ import numpy as np
 from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.convert.ovseg import convert_ovseg
+from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inference.ensemble import ovseg_probabilities
 from ovseg_jax.inference.frame import Frame
 from ovseg_jax.methods.mask_cropping import MaskCropping
@@ -211,7 +212,7 @@ def text_of(case: Case, model, method, params) -> Text:
     """The case's names, each as a whole, embedded by the text tower."""
     names = [str(name) for name in case.inputs["class_names"]]
     classes = ClassList("case", tuple(ClassEntry((name,), True, (0, 0, 0)) for name in names))
-    text = build.text(model, method, params, classes)
+    text = embed_vocabulary(model, method, params, classes)
     slots = len(names)
     return text.replace(
         embeddings=text.embeddings[:slots],

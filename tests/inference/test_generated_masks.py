@@ -17,6 +17,8 @@ from ovseg_jax.config import (
 )
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.parameters import initial_parameters, sam_shapes
 
 OWN = dataclasses.replace(CONFIG, method=MaskPoolingConfig(has_void=True), generator=GENERATOR)
 CLOSED = dataclasses.replace(
@@ -30,7 +32,7 @@ CLOSED = dataclasses.replace(
 def wordless(config):
     """Parts of a model that knows no words."""
     method = build.method(config)
-    params = jax.jit(lambda key: build.initial_parameters(method, key))(jax.random.key(1))
+    params = jax.jit(lambda key: initial_parameters(method, key))(jax.random.key(1))
     base = parts()
     return dataclasses.replace(base, method=method, params=params, tokenizer=None)
 
@@ -71,7 +73,7 @@ def test_another_vocabulary_changes_words_and_not_masks(own):
 def test_a_model_without_words_names_its_own_list_only():
     segmenter = Segmenter(wordless(CLOSED))
     words = segmenter.set_vocabulary()
-    assert words.classes.names == build.vocabulary("toy_world_seen32").names
+    assert words.classes.names == named_classes("toy_world_seen32").names
     result = segmenter.segment(photo(), None, "panoptic")
     assert set(result.names) <= set(words.classes.names)
     with pytest.raises(SegmenterError, match="knows only its own 32 classes"):
@@ -155,7 +157,7 @@ def test_hard_masks_of_sam_are_named_like_given_ones():
         prompts=PromptEncoder(image_size=64),
         decoder=MaskDecoder(),
     )
-    params = build.sam_shapes(module)
+    params = sam_shapes(module)
     rng = np.random.default_rng(0)
     params = jax.tree.map(
         lambda leaf: jnp.asarray(rng.standard_normal(leaf.shape) * 0.2, jnp.float32), params

@@ -15,6 +15,8 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
 )
 from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.parameters import initial_parameters
 
 CONFIG = ModelConfig(
     clip=ClipConfig(variant="convnext_toy"),
@@ -48,7 +50,7 @@ GENERATOR = QueryGeneratorConfig(
 def random_params(config=CONFIG):
     """Random parameters, spread out so that different masks get different names."""
     method = build.method(config)
-    params = jax.jit(lambda key: build.initial_parameters(method, key))(jax.random.key(0))
+    params = jax.jit(lambda key: initial_parameters(method, key))(jax.random.key(0))
     params = jax.tree.map(np.asarray, params)
     params["clip"]["logit_scale"] = np.float32(np.log(100))
     return params
@@ -62,7 +64,7 @@ def parts(config=CONFIG):
         inference=config.inference,
         tokenizer=build.tokenizer(config),
         templates=config.templates,
-        train_classes=build.vocabulary(config.train_vocabulary),
+        train_classes=named_classes(config.train_vocabulary),
         name="tiny",
     )
 

@@ -29,6 +29,7 @@ from ovseg_jax import build, trees
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens
 from ovseg_jax.models.fisa.seve import SemanticExtraction
+from ovseg_jax.parameters import initial_parameters, parameter_shapes, trainable_groups
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
@@ -257,7 +258,7 @@ def test_silent_words_and_an_identical_adapter_give_the_base(options):
 
 def test_fresh_parameters_are_silent_where_there_is_a_residual():
     method = fisa(residual=True, separate_query=True, lora_rank=2)
-    fresh = quick_jit(lambda key: build.initial_parameters(method, key))(jax.random.key(0))
+    fresh = quick_jit(lambda key: initial_parameters(method, key))(jax.random.key(0))
     zeros = {path for path, leaf in trees.flatten(fresh).items() if not leaf.any()}
     assert {"seve/shared/value/kernel", "seve/block1_query/kernel"} <= zeros
     assert {"distribution/conv1/kernel", "lora/block2_output/up"} <= zeros
@@ -403,7 +404,7 @@ READINGS = {
 @pytest.mark.parametrize("name", READINGS)
 def test_readings_of_the_paper_train_26_million_parameters(name, capsys):
     """The two ways to 26 M, query projections or full rank in 7 blocks; printed group by group."""
-    groups = build.trainable_groups(ablations.VARIANTS[name]())
+    groups = trainable_groups(ablations.VARIANTS[name]())
     assert groups == READINGS[name]
     assert 25.5e6 <= sum(groups.values()) <= 26.5e6
     common.report_variants(ablations.VARIANTS, [name])
@@ -416,7 +417,7 @@ def test_full_rank_words_enter_the_first_or_the_last_blocks():
     blocks = {}
     for name in ("first_blocks", "last_blocks"):
         config = ablations.get_config(name)
-        shapes = build.parameter_shapes(build.method(config.model))
+        shapes = parameter_shapes(build.method(config.model))
         blocks[name] = {int(part[5:]) for part in shapes["seve"] if part[5:].isdigit()}
     assert blocks == {"first_blocks": set(range(7)), "last_blocks": set(range(17, 24))}
     assert ablations.get_config("simo").model.method.words_enter == "all"
@@ -425,7 +426,7 @@ def test_full_rank_words_enter_the_first_or_the_last_blocks():
 @pytest.mark.parametrize("generator", ["", "_swin_tiny", "_resnet50"])
 def test_published_models_differ_in_their_frozen_generator(generator):
     config = importlib.import_module(f"configs.fisa.vit_l_14_336{generator}").get_config()
-    groups = build.trainable_groups(config)
+    groups = trainable_groups(config)
     assert groups == READINGS["simo"]
     backbone = generator.strip("_") or "swin_base"
     assert config.model.generator.backbone == backbone
@@ -434,7 +435,7 @@ def test_published_models_differ_in_their_frozen_generator(generator):
 @pytest.mark.parametrize("rank", [64, 128, 256])
 def test_low_rank_variants_have_two_factors_per_projection(rank):
     config = ablations.get_config(f"lora_{rank}")
-    assert build.trainable_groups(config)["lora"] == 24 * 4 * 2 * 1024 * rank
+    assert trainable_groups(config)["lora"] == 24 * 4 * 2 * 1024 * rank
     assert not any("clip/" in pattern for pattern in config.optimizer.trainable)
 
 
@@ -445,7 +446,7 @@ UNTRAINED = ("baseline", "maskclip_true_masks", "maskclip_true_names")
 @pytest.mark.parametrize("name", ablations.VARIANTS)
 def test_variants_fit_their_models(name):
     config = ablations.get_config(name)
-    shapes = build.parameter_shapes(build.method(config.model))
+    shapes = parameter_shapes(build.method(config.model))
     chosen, _ = trees.split(shapes, config.optimizer.trainable)
     assert bool(chosen) == (config.num_steps > 0) == (name not in UNTRAINED)
     jax.eval_shape(make_optimizer(config.optimizer, config.num_steps, chosen).init, chosen)

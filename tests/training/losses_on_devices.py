@@ -8,6 +8,8 @@ from pathlib import Path
 from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import MeshConfig
+from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 
@@ -19,7 +21,7 @@ def main(prepared: str, fsdp: int) -> None:
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     current, tx = state.create(config, method, mesh)
-    text = build.text(config.model, method, current.params, build.vocabulary(data.vocabulary))
+    text = embed_vocabulary(config.model, method, current.params, named_classes(data.vocabulary))
     stream = train_stream(data, 0, sharding=sharding.batch_sharding(mesh))
     batch = next(stream)
     raw = step.make_step(method, build.mask_source(config.masks), tx, seed=0)

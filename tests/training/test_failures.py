@@ -15,6 +15,7 @@ import pytest
 from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.parameters import initial_parameters
 from ovseg_jax.training import integrity
 from ovseg_jax.training.export import export_weights
 from ovseg_jax.training.health import DivergenceError
@@ -101,7 +102,7 @@ def weights(tiny_config, tmp_path):
     from ovseg_jax import build
 
     method = build.method(tiny_config.model)
-    params = jax.device_get(build.initial_parameters(method, jax.random.key(0)))
+    params = jax.device_get(initial_parameters(method, jax.random.key(0)))
     return tmp_path / "weights", trees.flatten(params)
 
 

@@ -10,6 +10,7 @@ import pytest
 from ovseg_jax import build, trees
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.config import MaskSourceConfig, NoGeneratorConfig
+from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.training import sharding, state
 from ovseg_jax.training.loop import train
 from ovseg_jax.weights import WeightsError, load_weights, save_weights
@@ -179,7 +180,7 @@ def test_what_a_source_has_and_the_model_has_not_is_named(first_run, mixed, tmp_
     model, params = load_weights(GENERATOR)
     deeper = dataclasses.replace(model.generator, decoder_layers=5)
     model = dataclasses.replace(model, generator=deeper)
-    shapes = trees.flatten(build.parameter_shapes(build.method(model)))
+    shapes = trees.flatten(parameter_shapes(build.method(model)))
     held = trees.flatten(params)
     flat = {path: held.get(path, np.zeros(leaf.shape)) for path, leaf in shapes.items()}
     save_weights(tmp_path / "deeper", model, trees.unflatten(flat))

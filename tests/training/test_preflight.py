@@ -52,7 +52,7 @@ def refused(tiny_config, tmp_path, monkeypatch):
             DataError,
             "96 x 97; .* of 8",
         ),
-        (lambda c: changed(c, "data", classes=("ufo",)), ConfigError, r"\['ufo'\] are not in"),
+        (lambda c: changed(c, "data", classes=("ufo",)), DataError, r"\['ufo'\] are not in"),
         (
             lambda c: dataclasses.replace(c, mesh=MeshConfig(data=8)),
             ConfigError,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax import build, trees
+from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 from ovseg_jax.vocabulary.classes import parse_vocabulary
@@ -32,7 +33,7 @@ def parts(tiny_config):
 
 def words(parts, text):
     config, method, current, _, _ = parts
-    return build.text(config.model, method, current.params, parse_vocabulary(text))
+    return embed_vocabulary(config.model, method, current.params, parse_vocabulary(text))
 
 
 def test_the_loss_is_the_same_on_1_2_and_8_devices(prepared):

@@ -11,13 +11,13 @@ import parity  # noqa: F401
 import torch
 from transformers import SamConfig, SamModel, SamVisionConfig
 
-from ovseg_jax import build
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.sam import HF_TABLE
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
 from ovseg_jax.models.sam.sam import Sam
+from ovseg_jax.parameters import sam_shapes
 
 SIDE = 128
 
@@ -52,7 +52,7 @@ def test_embeddings_masks_and_expected_ious_agree(theirs):
         decoder=MaskDecoder(),
     )
     tensors = {name: x.detach().numpy() for name, x in theirs.state_dict().items()}
-    params, report = apply(HF_TABLE, tensors, {"generator": build.sam_shapes(ours)}, "x")
+    params, report = apply(HF_TABLE, tensors, {"generator": sam_shapes(ours)}, "x")
     assert all("mask_embed" in name or "shared_embedding" in name for name in report.skipped)
     images = np.random.default_rng(0).standard_normal((1, SIDE, SIDE, 3)).astype(np.float32)
     points = np.array([[[30.0, 40.0]], [[100.0, 7.5]]], np.float32)

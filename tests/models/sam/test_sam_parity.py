@@ -16,7 +16,6 @@ import official_sam as official
 import torch
 from segment_anything import SamAutomaticMaskGenerator
 
-from ovseg_jax import build
 from ovseg_jax.config import SamConfig
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.sam import OFFICIAL_TABLE
@@ -25,6 +24,7 @@ from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
 from ovseg_jax.models.sam.sam import Sam
+from ovseg_jax.parameters import sam_shapes
 
 SIDE = 128
 
@@ -41,7 +41,7 @@ def ours(theirs):
         prompts=PromptEncoder(image_size=SIDE),
         decoder=MaskDecoder(),
     )
-    expected = {"generator": build.sam_shapes(module)}
+    expected = {"generator": sam_shapes(module)}
     params, report = apply(OFFICIAL_TABLE, official.arrays(theirs), expected, "x")
     assert all("mask_downscaling" in n or "pixel_" in n for n in report.skipped)
     return module, params["generator"]
