@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
     try:
         builder, classes = _prepare(options, parser)
     except ManualFileError as error:
-        parser.exit(1, f"error: {error}\n")
+        parser.exit(2, printable(f"ovseg: error: {error}\n"))
     for name, split in builder.info.splits.items():
         print(f"{name}: {split.num_examples} examples")
     print(f"in {builder.data_path}")

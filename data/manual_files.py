@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
+from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ovseg_jax.errors import OvsegError
+
+ORIENTATION = 0x0112
+"""EXIF tag; 1 means upright."""
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations in which height and width change places."""
 
 
 class ManualFileError(OvsegError, ValueError):
@@ -35,6 +43,70 @@ def require_folder(path: epath.Path, what: str) -> epath.Path:
     if not path.is_dir():
         raise ManualFileError(f"{what} not found; expected the folder {path}")
     return path
+
+
+@contextlib.contextmanager
+def _opened(path: epath.Path, content: bytes) -> Iterator[Image.Image]:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            yield image
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ManualFileError(f"{path}: the picture cannot be read: {error}") from error
+
+
+def displayed_size(path: epath.Path) -> tuple[int, int]:
+    """Returns width and height of a picture as displayed, after any EXIF rotation.
+
+    Raises:
+        ManualFileError: It cannot be read.
+    """
+    with _opened(path, require_file(path, "the picture").read_bytes()) as image:
+        return image.size[::-1] if _orientation(image) in SIDEWAYS else image.size
+
+
+def read_upright(path: epath.Path, size: tuple[int, int]) -> bytes:
+    """Reads an encoded picture as people see it, as `ovseg segment` does.
+
+    All of it is decoded, so that a damaged file is found now. The bytes are kept as they are unless
+    EXIF data say that the picture is stored turned: then it is turned, and encoded as PNG.
+
+    Args:
+        path: JPEG or PNG file.
+        size: Height and width of the picture's annotation.
+
+    Raises:
+        ManualFileError: The file is missing, damaged or, as displayed, of another size.
+    """
+    content = require_file(path, "the picture").read_bytes()
+    with _opened(path, content) as image:
+        orientation = _orientation(image)
+        upright = ImageOps.exif_transpose(image) if orientation > 1 else image
+        upright.load()
+        found = (upright.height, upright.width)
+        if found == tuple(size) and orientation > 1:
+            buffer = io.BytesIO()
+            upright.convert("RGB").save(buffer, format="PNG", compress_level=1)
+            return buffer.getvalue()
+    if found != tuple(size):
+        turned = ""
+        if orientation in SIDEWAYS:
+            turned = (
+                f" (it is stored turned, EXIF orientation {orientation}; annotations are those of "
+                "the photo as displayed)"
+            )
+        raise ManualFileError(
+            f"{path}: the picture has {found[0]} x {found[1]} pixels{turned}, "
+            f"its annotation {size[0]} x {size[1]}"
+        )
+    return content
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 for upright; damaged EXIF data say nothing."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return 1
 
 
 def read_png(path: epath.Path, mode: str, what: str) -> np.ndarray:
@@ -67,11 +139,8 @@ def read_picture(path: epath.Path, size: tuple[int, int]) -> bytes:
         ManualFileError: If the file is missing, unreadable or of another size.
     """
     content = require_file(path, "the picture").read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            found = (image.height, image.width)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ManualFileError(f"{path}: the picture cannot be read: {error}") from error
+    with _opened(path, content) as image:
+        found = (image.height, image.width)
     if found != tuple(size):
         raise ManualFileError(
             f"{path}: the picture has {found[0]} x {found[1]} pixels, "

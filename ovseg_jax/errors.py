@@ -57,6 +57,11 @@ def printable(text: object) -> str:
     return "".join(map(_visible, str(text)))
 
 
+def one_line(text: object) -> str:
+    """As `printable`, with line breaks written out too: for names that stand in a line."""
+    return printable(text).replace("\n", r"\n").replace("\r", r"\r")
+
+
 def _visible(character: str) -> str:
     shown = character.isprintable() or character == "\n"
     if shown or unicodedata.category(character) == "Zs":  # wide and unbreakable spaces

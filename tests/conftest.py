@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 
 import jax
 import pytest
@@ -25,6 +26,15 @@ def pytest_configure(config):
     if config.getoption("--unoptimized") and not hasattr(config, "workerinput"):
         known = [option for option in UNOPTIMIZED if understood(option)]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *known]).strip()
+        keep_programs(config)
+
+
+def keep_programs(config):
+    """Shares what was compiled among files, workers and the runs that tests start."""
+    folder = tempfile.TemporaryDirectory(prefix="ovseg-tests-")
+    config.add_cleanup(folder.cleanup)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder.name)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 
 def understood(option: str) -> bool:

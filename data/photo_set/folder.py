@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from etils import epath
-from PIL import Image, UnidentifiedImageError
 
-from data.manual_files import ManualFileError, require_file
+from data.manual_files import ManualFileError, displayed_size
 from data.photo_set.instances import InstancesFile, plain_name
 
 FOLDER_SET = "instances"
@@ -43,18 +41,20 @@ def _annotations(root: epath.Path) -> epath.Path:
 
 def _entry(root: epath.Path, image: dict[str, Any], annotations: str) -> dict[str, Any]:
     name = plain_name(image["file_name"])
+    if name.startswith("/") or ".." in epath.Path(name).parts:
+        raise ManualFileError(
+            f"{root / annotations}: 'file_name' {name!r} leads out of {root}; photos are looked "
+            "for in there"
+        )
     choices = [epath.Path(folder) / name for folder in IMAGES]
-    place = next((place for place in choices if (root / place).is_file()), choices[0])
+    place = next((place for place in choices if (root / place).is_file()), None)
+    if place is None:
+        raise ManualFileError(
+            f"{root / annotations}: lists {name!r}, which is neither at {root / choices[0]} nor at "
+            f"{root / choices[1]}"
+        )
     width, height = image.get("width"), image.get("height")
     if not (isinstance(width, int) and isinstance(height, int)):
-        width, height = _size(require_file(root / place, "a photo of the annotations"))
+        width, height = displayed_size(root / place)
     fields = {"set": FOLDER_SET, "image": place.as_posix(), "gt": annotations}
     return fields | {"width": width, "height": height}
-
-
-def _size(path: epath.Path) -> tuple[int, int]:
-    try:
-        with Image.open(io.BytesIO(path.read_bytes())) as picture:
-            return picture.size
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ManualFileError(f"{path}: the picture cannot be read: {error}") from error

@@ -35,13 +35,21 @@ class InstancesFile:
         text = require_file(path, "the instance annotations").read_text(encoding="utf-8-sig")
         try:
             self.content = json.loads(text)
-            self._images = {plain_name(x["file_name"]): x for x in self.content["images"]}
-            self._objects = {image["id"]: [] for image in self.content["images"]}
+            listed = [(plain_name(x["file_name"]), x) for x in self.content["images"]]
+            self._images, self._objects = dict(listed), {x["id"]: [] for _, x in listed}
+            _check_once(path, "'file_name'", [name for name, _ in listed])
+            _check_once(path, "'id' of an image", [x["id"] for _, x in listed])
             for item in self.content["annotations"]:
                 item = {"id": None, "segmentation": None, "iscrowd": 0} | item
                 self._objects.setdefault(item["image_id"], []).append(item)
+        except ManualFileError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ManualFileError(f"{path}: not a COCO instances file: {error!r}") from error
+            raise ManualFileError(
+                f"{path}: not a COCO instances file, whose 'images' (with 'id' and 'file_name') "
+                f"and 'annotations' (with 'image_id') are lists of objects: {_missing(error)}"
+            ) from error
+        _check_strays(path, {x["id"] for _, x in listed}, self._objects)
         bases = {name: PurePosixPath(name).name for name in self._images}
         often = collections.Counter(bases.values())
         self._by_base = {
@@ -143,6 +151,38 @@ def own_classes(root: epath.Path, entries: Sequence[Mapping[str, Any]]) -> Class
         file = InstancesFile(root / name)
         names += read_categories(file.content, str(file.path)).values()
     return classes_of(names, " ".join(sorted({epath.Path(entry["gt"]).stem for entry in entries})))
+
+
+def _check_once(path: epath.Path, what: str, values: Sequence[Any]) -> None:
+    """Refuses what stands twice: annotations of one of the two would be lost."""
+    twice = [value for value, count in collections.Counter(values).items() if count > 1]
+    if twice:
+        raise ManualFileError(
+            f"{path}: {what} {twice[0]!r} stands in 'images' more than once"
+            + (f", and so do {len(twice) - 1} more" if len(twice) > 1 else "")
+        )
+
+
+def _check_strays(path: epath.Path, known: set, objects: Mapping[Any, Sequence]) -> None:
+    """Tells of annotations whose image is not listed, such as "7" for 7."""
+    strays = [image for image in objects if image not in known]
+    lost, total = sum(len(objects[image]) for image in strays), sum(map(len, objects.values()))
+    if not lost:
+        return
+    text = (
+        f"{path}: {lost} of {total} annotations belong to no image: no 'id' equals their "
+        f"'image_id' {strays[0]!r:.50}"
+    )
+    if lost == total:
+        raise ManualFileError(f"{text}; nothing would be left to train on")
+    warn(f"{text}; they are left out")
+
+
+def _missing(error: Exception) -> str:
+    """What a reader can do something with: the key that is not there, or what JSON says."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, ValueError) else "found something else"
 
 
 def plain_name(name: str) -> str:

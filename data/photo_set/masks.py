@@ -9,6 +9,8 @@ import numpy as np
 from etils import epath
 
 from data.manual_files import ManualFileError
+from ovseg_jax.errors import MasksError
+from ovseg_jax.masks.shapes import draw_segmentation
 
 Decoded = tuple[np.ndarray, list[int]]
 """int32 [H, W], 0 for void and i for segment i; and the class index of each segment."""
@@ -50,19 +52,7 @@ def draw_object(item: Mapping[str, Any], size: tuple[int, int], path: epath.Path
     Raises:
         ManualFileError: It has no such shape, or one of another size.
     """
-    from pycocotools import mask as coco_mask
-
-    shape = item["segmentation"]
     try:
-        if isinstance(shape, list):
-            shape = coco_mask.merge(coco_mask.frPyObjects(shape, *size))
-        elif isinstance(shape["counts"], list):
-            shape = coco_mask.frPyObjects(shape, *size)
-        mask = coco_mask.decode(shape).astype(bool)
-    except Exception as error:  # pycocotools raises bare exceptions of every kind
-        raise ManualFileError(
-            f"{path}: annotation {item['id']} is neither polygons nor run lengths: {error}"
-        ) from error
-    if mask.shape != size:
-        raise ManualFileError(f"{path}: annotation {item['id']} is of another size, {mask.shape}")
-    return mask
+        return draw_segmentation(item["segmentation"], size)
+    except MasksError as error:
+        raise ManualFileError(f"{path}: annotation {item['id']}: {error.args[0]}") from error

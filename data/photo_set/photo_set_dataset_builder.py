@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import ManualFileError, read_picture
+from data.manual_files import ManualFileError, read_upright
 from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
 from data.photo_set.manifest import fingerprint, only_set, read_manifest
 from ovseg_jax.vocabulary.classes import ClassList
@@ -72,10 +72,11 @@ def _chosen(root: str, set_name: str) -> tuple[epath.Path, str]:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """A folder's photos with segments, in the order of its manifest."""
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
         "1.1.0": "Classes of COCO files by the names in 'categories', not by ids.",
+        "1.2.0": "Photos as displayed, after any EXIF rotation.",
     }
     BUILDER_CONFIGS = [
         PhotoSetConfig(
@@ -102,7 +103,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         entries = read_manifest(root, set_name)
         decode = decoder(set_name, classes_of_set(root, set_name, entries))
         for number, entry in enumerate(entries):
-            content = read_picture(root / entry["image"], (entry["height"], entry["width"]))
+            content = read_upright(root / entry["image"], (entry["height"], entry["width"]))
             segment_ids, categories = decode(root, entry)
             if segment_ids.shape != (entry["height"], entry["width"]):
                 raise ManualFileError(

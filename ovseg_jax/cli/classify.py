@@ -10,6 +10,7 @@ from typing import Any
 
 from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary, check_top
 from ovseg_jax.disk.json_text import json_bytes
+from ovseg_jax.errors import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
         text = json_bytes(record, indent=1)
         path = results.write(f"{stem}_masks.json", lambda file: file.write(text), photo.path)
-        return f"{photo.path.name} -> {path}\n{table(entries)}"
+        return f"{one_line(photo.path.name)} -> {path}\n{table(entries)}"
 
     return for_each_photo(arguments, lambda folder, stem: [f"{stem}_masks.json"], handle)
 

@@ -30,6 +30,7 @@ from ovseg_jax.cli.options import (
     add_vocabulary,
     check_score,
 )
+from ovseg_jax.errors import one_line
 
 TASKS = ("semantic", "panoptic", "instance")
 
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             with_maps=arguments.save_maps,
         )
         files = write_answer(result, results, stem)
-        return f"{photo.path.name}: {_summary(result.names)} -> {files[1]}"
+        return f"{one_line(photo.path.name)}: {_summary(result.names)} -> {files[1]}"
 
     return for_each_photo(arguments, names_of, handle)
 

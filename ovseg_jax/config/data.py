@@ -90,6 +90,9 @@ class EvaluationConfig:
         miou: Whether classes that are predicted but absent count (older detectron2) or not.
         names: Who names the masks: the model, or the truth, to see what perfect names would give:
             paired with masks one to one, or for each mask what it overlaps most.
+        seen_apart: Whether scores are also given for seen and for unseen classes apart, as
+            `model.train_vocabulary` parts them; of no use where a model is trained on all classes
+            that it is scored on.
     """
 
     name: str = "validation"
@@ -103,3 +106,4 @@ class EvaluationConfig:
     protocol: Literal["frame", "photo"] = "frame"
     miou: Literal["absent_dropped", "absent_counted"] = "absent_dropped"
     names: Literal["model", "matched", "nearest"] = "model"
+    seen_apart: bool = True

@@ -149,7 +149,8 @@ def _check_place(name: str, path: Path) -> None:
         raise OutputError(f"{path} is where ovseg notes its files; choose another name")
     place = next((p for p in path.absolute().parents if os.path.lexists(p)), None)
     if place is not None and not place.is_dir():
-        raise OutputError(f"{place} is a file; {ELSEWHERE}")
+        what = "a file" if place.exists() else "a link that leads nowhere"
+        raise OutputError(f"{place} is {what}; {ELSEWHERE}")
 
 
 def _check_unaltered(path: Path, own: list[Entry], source: str) -> None:

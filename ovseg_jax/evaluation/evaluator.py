@@ -146,3 +146,8 @@ def _limit(batch: Batch, most: int | None) -> tuple[Batch, int]:
         valid = valid & (np.cumsum(valid) <= most)
         batch = batch.replace(valid=jnp.asarray(valid))
     return batch, int(valid.sum())
+
+
+def parts_seen(score: str) -> bool:
+    """Whether a score is that of a group which parts seen from unseen classes."""
+    return score.rpartition("/")[2].rpartition("_")[2] in ("seen", "unseen")

@@ -15,7 +15,14 @@ from ovseg_jax.checks import check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation import protocol
-from ovseg_jax.evaluation.evaluator import Evaluator, NamingRule, Outcome, Table, evaluate
+from ovseg_jax.evaluation.evaluator import (
+    Evaluator,
+    NamingRule,
+    Outcome,
+    Table,
+    evaluate,
+    parts_seen,
+)
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
@@ -80,6 +87,8 @@ class Suite:
             return outcome
 
         table, images = evaluate(self._evaluators(), judge, self._views(), on_batch=on_batch)
+        if not self._config.seen_apart:
+            table = {name: score for name, score in table.items() if not parts_seen(name)}
         seen = int((text.seen & text.valid).sum())
         applied = sorted(rule.describe(seen, len(self.classes) - seen) for rule in rules)
         return table, self._card(images, weights, " or ".join(applied))

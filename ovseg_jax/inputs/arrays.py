@@ -79,6 +79,8 @@ def _as_numpy(array: Any, name: str) -> np.ndarray:
         raise ImageError(
             f"{name}: is of type {type(array).__name__}; pass a file name, a PIL image or an array"
         )
+    if isinstance(array, np.ma.MaskedArray):
+        raise ImageError(f"{name}: is a masked array; say what lies there: photo.filled(0)")
     try:
         return np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -69,6 +69,8 @@ def _as_numpy(masks: Any, name: str) -> np.ndarray:
     if isinstance(masks, str | bytes | Mapping) or masks is None:
         kind = type(masks).__name__
         raise MasksError(f"{name}: is of type {kind}, not an array; {wanted}")
+    if isinstance(masks, np.ma.MaskedArray):
+        raise MasksError(f"{name}: is a masked array; say what lies there: masks.filled(0)")
     try:
         values = np.asarray(masks)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -124,6 +126,11 @@ def _binary(values: np.ndarray, name: str) -> np.ndarray:
     if top in (0, 1, 255) and (values[inside] == top).all():
         return inside
     shown = ", ".join(f"{value:g}" for value in np.unique(values)[:5])
+    if values.dtype.kind == "f" and top > 1 and (values == np.round(values)).all():
+        raise MasksError(
+            f"{name}: holds the whole numbers {shown} as {values.dtype}; if they are ids, pass a "
+            "label map of integers: masks.astype(np.int32)"
+        )
     remedy = "masks > 0.5" if values.dtype.kind == "f" else "masks > 0"
     raise MasksError(
         f"{name}: holds values such as {shown}, where a mask is 0 and 1, 0 and 255, or booleans; "

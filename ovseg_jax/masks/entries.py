@@ -70,6 +70,7 @@ def of_one_photo(path: Path, content: Any, subject: Subject, where: str = "") ->
         content = content[key]
     if not isinstance(content, list):
         raise MasksError(f"{path} {where}: is {type(content).__name__}, not a list of masks")
+    _check_one_owner(path, f"{where} {key}".strip(), content, subject)
     places = [f"{where} {key}[{index}]".strip() for index in range(len(content))]
     return [entry(path, *pair, {}) for pair in zip(places, content, strict=True)]
 
@@ -127,6 +128,19 @@ def _check_owner(path: Path, image: Any, subject: Subject) -> None:
         check_size(path, "'image'", image, subject)
     else:
         check_name(path, "'image'", image, subject)
+
+
+def _check_one_owner(path: Path, where: str, content: list, subject: Subject) -> None:
+    """Refuses a list about one photo whose entries say that they belong to several."""
+    owners = list(dict.fromkeys(o for o in map(_owner, content) if o is not None))
+    if len(owners) > 1:
+        shown = ", ".join(f"{owner!r:.50}" for owner in owners[:3])
+        raise MasksError(
+            f"{path} {where}: entries belong to several images, {shown}, and nothing says which is "
+            f"{subject.name or 'the photo'}; add COCO's list 'images'"
+        )
+    if owners and isinstance(owners[0], str):
+        check_name(path, f"{where}: an entry", owners[0], subject)
 
 
 def _owner(item: Any) -> str | int | None:

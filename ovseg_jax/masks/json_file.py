@@ -42,6 +42,9 @@ def find_entries(path: Path, content: Any, subject: Subject) -> tuple[list[MaskE
         return read_labelme(path, content, subject), bool(content["imagePath"])
     if isinstance(content.get("images"), list) and isinstance(content.get("annotations"), list):
         return read_coco(path, content, subject), True
+    if "images" in content and not isinstance(content["images"], list):
+        found = type(content["images"]).__name__
+        raise MasksError(f"{path}: 'images' is {found}, where COCO has a list of objects")
     if is_via(content):
         return read_via(path, content, subject), True
     if any(isinstance(content.get(key), list) for key in entries.LISTS):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.errors import MasksError, warn
 from ovseg_jax.masks.bit_rle import decode_bit_rle
 from ovseg_jax.masks.entries import check_size
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
@@ -68,6 +68,8 @@ def _results(path: Path, where: str, task: Mapping[str, Any]) -> list[Any]:
     if not isinstance(made, list):
         raise MasksError(f"{path} {where}: 'annotations' is {type(made).__name__}, not a list")
     kept = [a for a in made if isinstance(a, dict) and not a.get("was_cancelled")]
+    if made and not kept:
+        warn(f"{path} {where}: was skipped by who annotated it, so it has no masks")
     if len(kept) > 1:
         raise MasksError(
             f"{path} {where}: was annotated {len(kept)} times; keep one annotation per photo"
@@ -89,6 +91,12 @@ def _is_result(result: Any) -> bool:
 def _entry(path: Path, where: str, result: Mapping[str, Any], subject: Subject) -> MaskEntry:
     sides = {"height": result["original_height"], "width": result["original_width"]}
     check_size(path, f"{where} 'original_height', 'original_width'", sides, subject)
+    if result.get("image_rotation"):
+        raise MasksError(
+            f"{path} {where}: was drawn on the photo turned by {result['image_rotation']!r:.20} "
+            "degrees (image_rotation), which is not read; turn the photo itself, or annotate it "
+            "as it is"
+        )
     value = result.get("value", result)
     if not isinstance(value, dict):
         raise MasksError(f"{path} {where}: 'value' is {type(value).__name__}, not an object")

@@ -31,7 +31,12 @@ def read_yolo(path: Path) -> list[MaskEntry]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise MasksError(f"{path}: not readable as text ({error})") from error
-    names = _class_names(path)
+    names, filled = _class_names(path), [line for line in lines if line.strip()]
+    if len({len(line.split()) % 2 for line in filled}) > 1:
+        raise MasksError(
+            f"{path}: some lines have an odd number of coordinates and others not; either all end "
+            "with a confidence or none, or a coordinate is missing"
+        )
     return [
         _entry(path, number, line, names) for number, line in enumerate(lines, 1) if line.strip()
     ]

@@ -79,6 +79,7 @@ def make_list(reading: Reading, name: str, source: str) -> ClassList:
         raise VocabularyError(
             f"{source}: the vocabulary is empty; give names such as 'cat, kitten; sofa'"
         )
+    _reject_broken(reading.rows, source)
     if not reading.shares_names:
         _reject_shared_names(reading.rows, source)
     entries = (
@@ -86,6 +87,17 @@ def make_list(reading: Reading, name: str, source: str) -> ClassList:
         for index, row in enumerate(reading.rows)
     )
     return ClassList(name, tuple(entries), reading.shares_names)
+
+
+def _reject_broken(rows: Sequence[Row], source: str) -> None:
+    """Refuses names that are no text: bytes of another encoding, as a terminal hands them over."""
+    for row in rows:
+        for name in row.names:
+            if any("\ud800" <= letter <= "\udfff" for letter in name):
+                raise VocabularyError(
+                    f"{source}: {row.place}: {short_repr(name)} is not UTF-8 text; "
+                    "write it in UTF-8"
+                )
 
 
 def ordered_by_number(reading: Reading, source: str, *, are_indices: bool = False) -> Reading:

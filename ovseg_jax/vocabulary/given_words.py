@@ -11,7 +11,7 @@ import numpy as np
 from ovseg_jax.vocabulary.class_files import load_class_file
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import Reading, make_list, number_of, short_repr
-from ovseg_jax.vocabulary.documents import read_document, read_items, read_synonyms
+from ovseg_jax.vocabulary.documents import KEYS, read_document, read_items, read_synonyms
 from ovseg_jax.vocabulary.typed_words import parse_vocabulary
 
 FORMS = (
@@ -55,7 +55,9 @@ def _read(words: Any, name: str) -> Reading:
 
 
 def _read_mapping(words: dict[Any, Any], name: str) -> Reading:
-    """Ids to names, or names to synonyms."""
+    """A document that was read elsewhere, ids to names, or names to synonyms."""
+    if any(isinstance(words.get(key), list | dict) for key in KEYS):
+        return read_document(_texts(words), name)
     if any(all(number_of(x) is not None for x in side) for side in (words, words.values())):
         return read_document({str(key): value for key, value in words.items()}, name)
     if not all(isinstance(key, str) for key in words):
@@ -65,8 +67,17 @@ def _read_mapping(words: dict[Any, Any], name: str) -> Reading:
     return Reading(read_synonyms(words, name))
 
 
+def _texts(value: Any) -> Any:
+    """The keys of dicts as texts, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _texts(item) for key, item in value.items()}
+    return value
+
+
 def _plain(value: Any) -> Any:
     """NumPy's texts, numbers and arrays as Python's; tuples as lists."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):

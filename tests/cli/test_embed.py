@@ -53,6 +53,12 @@ def test_a_terminal_sees_how_many_texts_are_embedded(weights, monkeypatch):
     assert "embedding words" in shown and "/700" in shown
 
 
+def test_words_that_are_no_text_are_refused(tmp_path, capsys):
+    out = tmp_path / "words.npz"
+    assert main(["embed", "--vocab", "caf\udce9; dog", "--out", str(out)]) == 2
+    assert "is not UTF-8 text" in capsys.readouterr().err and not out.exists()
+
+
 def test_a_file_of_another_kind_is_refused_before_the_model_is_loaded(tmp_path, capsys):
     assert main(["embed", "--vocab", "cat", "--out", str(tmp_path / "words.txt")]) == 2
     assert "words.txt: embeddings are written as .npz" in capsys.readouterr().err

@@ -223,7 +223,7 @@ def _broken(folder, damage):
         ("gt", "instance annotations not found; expected the file .*instances.json"),
         ("not instances", "instances.json: not a COCO instances file"),
         ("category", "annotations have category 12, which 'categories' does not list"),
-        ("shape", "annotation 1 is neither polygons nor run lengths"),
+        ("shape", "annotation 1: is neither RLE nor a list of polygons"),
         ("unlisted", "instances.json: lists no picture a.png"),
     ],
 )

@@ -90,6 +90,14 @@ def test_the_limit_of_images_is_kept(toy):
     assert card.images == 5 and scores["mask_accuracy/masks"] > 0
 
 
+def test_seen_and_unseen_classes_are_told_apart_where_that_says_something(toy, in_frame):
+    scores, _ = run(toy, seen_apart=False)
+    parted = in_frame[0].keys() - scores.keys()
+    assert parted and all(name.endswith("seen") for name in parted)
+    assert not any(name.endswith("seen") for name in scores)
+    assert "mask_accuracy/accuracy/things" in scores
+
+
 def test_names_of_the_truth_leave_only_the_masks_to_blame(toy, in_frame):
     """On true masks all is right; on imperfect ones the score is that of the masks."""
     perfect, card = run(toy, names="matched")

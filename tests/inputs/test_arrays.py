@@ -128,6 +128,7 @@ def test_one_pixel_is_a_photo():
         ([RGB, RGB], "a list where one photo is expected; loop"),
         (Tensor(RGB, TypeError("can't convert cuda:0 tensor")), "cuda:0.*NumPy array"),
         (RGB / 255 * 2 - 1, "negative"),
+        (np.ma.masked_array(RGB, RGB > 9), r"a masked array; .*photo.filled\(0\)"),
     ],
 )
 def test_what_is_no_photo_is_refused_with_a_word_on_what_to_pass(photo, message):

@@ -105,6 +105,19 @@ def test_faulty_run_lengths_are_described(tmp_path, rle, message):
         read(path)
 
 
+def test_skipped_tasks_are_said(tmp_path):
+    skipped = task(annotations=[{"was_cancelled": True, "result": []}])
+    with pytest.warns(OvsegWarning, match="was skipped by who annotated it"):
+        assert not len(read(store(tmp_path / "ls.json", [skipped])).masks)
+
+
+def test_photos_that_were_turned_in_the_editor_are_refused(tmp_path):
+    turned = brush(MASKS[0]) | {"image_rotation": 90}
+    with pytest.raises(MasksError, match="turned by 90 degrees .*image_rotation"):
+        read(store(tmp_path / "ls.json", [task(turned)]))
+    read(store(tmp_path / "straight.json", [task(brush(MASKS[0]) | {"image_rotation": 0})]))
+
+
 def test_another_size_is_named(tmp_path):
     other = brush(MASKS[0]) | {"original_width": 50}
     with pytest.raises(MasksError, match="'original_height', 'original_width'.* is 6 x 50"):

@@ -92,6 +92,8 @@ def test_255_beside_ids_is_no_mask():
         (np.full((1, *SIZE), np.nan), "such as nan"),
         (MASKS * np.arange(1, 4)[:, None, None], "pass ids as a label map"),
         (IDS - 1, "negative"),
+        (IDS.astype(np.float32), r"whole numbers 0, 1, .* float32; .*masks.astype\(np.int32\)"),
+        (np.ma.masked_array(MASKS, ~MASKS), r"a masked array; .*masks.filled\(0\)"),
         ([[0, 1], [1, 0]], r"masks\[0\]: has shape \[2\]"),
         (np.zeros((1, 2, 3, 4, 5)), r"shape \[1, 2, 3, 4, 5\]; pass \[masks, H, W\]"),
         ("masks.json", "type str, not an array"),

@@ -108,7 +108,7 @@ YAMLS = (
 
 def test_yolo_lines_are_masks(tmp_path):
     (tmp_path / "labels").mkdir()
-    (tmp_path / "labels/photo.txt").write_text(f"0 {LINE}\n1 {LINE} 0.75\n")
+    (tmp_path / "labels/photo.txt").write_text(f"0 {LINE} 0.5\n1 {LINE} 0.75\n")
     (tmp_path / "labels/classes.txt").write_text("cat\ndog\n")
     with pytest.warns(OvsegWarning, match="there twice"):
         found = read(tmp_path / "labels")
@@ -123,6 +123,15 @@ def test_yolo_classes_are_named_by_data_yaml(tmp_path, yaml):
     (tmp_path / "labels/photo.txt").write_text(f"1 {LINE}\n")
     (tmp_path / "data.yaml").write_text(yaml)
     assert read(tmp_path / "labels").names == ("dog",)
+
+
+def test_a_yolo_file_in_which_a_coordinate_is_missing_is_refused(tmp_path):
+    whole = "0 .1 .1 .5 .1 .5 .5 .1 .5"
+    (tmp_path / "a.txt").write_text(f"{whole}\n0 .1 .1 .5 .1 .5 .5 .1\n")
+    with pytest.raises(MasksError, match="some lines have an odd number .* coordinate is missing"):
+        read(tmp_path / "a.txt")
+    (tmp_path / "b.txt").write_text(f"{whole} .9\n{whole} .8\n")
+    np.testing.assert_allclose(read(tmp_path / "b.txt").scores, [0.9, 0.8])
 
 
 def test_an_empty_yolo_file_is_a_photo_without_objects(tmp_path):

@@ -134,3 +134,25 @@ def test_names_in_results_are_matched_as_names(tmp_path):
     path = store(tmp_path / "some.json", [*results(image=["a.jpg"]), ENTRIES[1]])
     with pytest.raises(MasksError, match=r"\[1\]: names no image, while others do"):
         read(path, "a.jpg")
+
+
+SEVERAL = [{"image_id": owner, **ENTRIES[0]} for owner in ("b", "c")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"annotations": SEVERAL}, "belong to several images, 'b', 'c', and nothing says which"),
+        ({"images": None, "annotations": SEVERAL[:1]}, "'images' is NoneType, where COCO has a"),
+        ({"images": {"7": {}}, "annotations": []}, "'images' is dict, where COCO has a list"),
+        ({"annotations": [ENTRIES[0] | {"file_name": "b.jpg"}]}, "says 'b.jpg', and the photo is"),
+    ],
+)
+def test_masks_of_other_photos_are_refused(tmp_path, content, message):
+    with pytest.raises(MasksError, match=message):
+        read(store(tmp_path / "m.json", content))
+
+
+def test_one_image_id_may_be_the_photos(tmp_path):
+    content = {"annotations": [ENTRIES[0] | {"image_id": 3}, ENTRIES[0] | {"image_id": 3}]}
+    assert len(read(store(tmp_path / "m.json", content)).masks) == 2
