@@ -43,19 +43,18 @@ def method(config: ModelConfig) -> Method:
     Raises:
         ConfigError: The parts do not fit together; the message names the field.
     """
-    fields, dtype = dataclasses.asdict(config.method), jnp.dtype(config.clip.compute_dtype)
-    kind = fields.pop("kind")
-    clip = None
+    clip, dtype = None, jnp.dtype(config.clip.compute_dtype)
     if config.clip.variant:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):
         raise ConfigError(f"clip.variant is empty, but {needs} needs a CLIP model")
-    build = method_class(config.method)
-    module = build(clip=clip, generator=_generator(config, clip, dtype), **fields)
+    generator = _generator(config, clip, dtype)
+    module = method_class(config.method)(clip=clip, config=config.method, generator=generator)
     for need in module.needs(len(templates(config.templates))):
         if not need.met:
             found = functools.reduce(getattr, need.field.split("."), config)
-            raise ConfigError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
+            name = config.method.kind
+            raise ConfigError(f"{need.field} is {found!r}, but {name} needs {need.admitted}")
     return module
 
 
@@ -285,7 +284,7 @@ def _examples(module: Method) -> tuple:
         masks=jnp.ones((1, 1, side, side), jnp.bool_), valid=jnp.ones((1, 1), jnp.bool_)
     )
     words = Text(
-        embeddings=jnp.ones((1, getattr(module, "num_templates", 1), width)),
+        embeddings=jnp.ones((1, getattr(module.config, "num_templates", 1), width)),
         classes=jnp.zeros((1,), jnp.int32),
         valid=jnp.ones((1,), jnp.bool_),
         seen=jnp.zeros((1,), jnp.bool_),
