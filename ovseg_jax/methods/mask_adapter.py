@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.mask_adapter import MaskAdapterConfig
@@ -35,20 +36,9 @@ class MaskAdapter(Method):
 
     def setup(self):
         """Declares the adapter beside what every method has."""
-        config = self.config
         super().setup()
-        self.adapter = MaskAdapterHead(
-            feature_dim=self.clip.embedding_dim,
-            width=config.width,
-            mask_width=config.mask_width,
-            num_blocks=config.num_blocks,
-            num_maps=config.num_maps,
-            patchify=config.patchify,
-            use_clip=config.use_clip,
-            chunk=config.chunk,
-            layer_scale_init=config.layer_scale_init,
-            dtype=self.clip.visual.dtype,
-        )
+        width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
+        self.adapter = adapter_head(self.config, width, dtype)
 
     # ---- inference ------------------------------------------------------------------------
 
@@ -192,3 +182,21 @@ class MaskAdapter(Method):
     ) -> tuple[Float[Array, "b q d"], Float[Array, "b q k1"]]:
         embeddings = self.embed_masks(features, masks).embeddings
         return embeddings, self.compare(embeddings, self.words(features, text), text)
+
+
+def adapter_head(
+    config: MaskAdapterConfig, feature_dim: int, dtype: DTypeLike = jnp.float32
+) -> MaskAdapterHead:
+    """Returns the adapter for projected maps of `feature_dim` channels."""
+    return MaskAdapterHead(
+        feature_dim=feature_dim,
+        width=config.width,
+        mask_width=config.mask_width,
+        num_blocks=config.num_blocks,
+        num_maps=config.num_maps,
+        patchify=config.patchify,
+        use_clip=config.use_clip,
+        chunk=config.chunk,
+        layer_scale_init=config.layer_scale_init,
+        dtype=dtype,
+    )
