@@ -181,7 +181,7 @@ def test_early_words_refine_masks_and_differ_per_image():
 
 
 def test_a_method_without_embed_or_score_says_so():
-    method = Method(clip=tiny_clip(), config=EARLY)
+    method = Method(clip=tiny_clip(), config=LabelledConfig(kind="neither"))
     with pytest.raises(NotImplementedError, match="neither embed nor score"):
         method.apply({}, Features(dense=jnp.zeros((1, 1, 1, 1))), PROPOSALS, method="embed")
 
