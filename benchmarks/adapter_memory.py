@@ -18,6 +18,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ovseg_jax.config import MaskAdapterConfig
+from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.models.mask_adapter import MaskAdapterHead
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -46,7 +48,7 @@ def reference(head: MaskAdapterHead, variables: Any, features: Any, masks: Any) 
 
 def count_temporaries(compute: Callable[..., Any], chunk: int, masks: int) -> float:
     """Compiles one form for a number of masks; megabytes of temporaries."""
-    head = MaskAdapterHead(feature_dim=CHANNELS, chunk=chunk)
+    head = adapter_head(MaskAdapterConfig(chunk=chunk), CHANNELS)
     features = jax.ShapeDtypeStruct((1, GRID, GRID, CHANNELS), jnp.float32)
     shape = jax.ShapeDtypeStruct((1, masks, MASK_SIDE, MASK_SIDE), jnp.float32)
     variables = jax.eval_shape(head.init, jax.random.key(0), features, shape)

@@ -50,7 +50,7 @@ def main() -> None:
         if options.only.lower() not in setting.name.lower():
             continue
         (small, given), (large, more) = (count_temporaries(setting, q) for q in (few, many))
-        name, chunk = f"{setting.name}, {setting.side}²", setting.method.chunk
+        name, chunk = f"{setting.name}, {setting.side}²", setting.method.config.chunk
         growth, share = large / small, more - given
         cells = f"{small:.0f} | {large:.0f} | {growth:.2f}x | {share:.0f}"
         print(f"| {name} | {chunk} | {cells} |", flush=True)

@@ -13,6 +13,7 @@ import method_references
 import numpy as np
 import torch
 
+from ovseg_jax.config import FisaConfig, MaskClipPlusPlusConfig, OVSegConfig
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.method import Method
@@ -54,9 +55,10 @@ def settings() -> list[Setting]:
     """Returns what is measured: ViT-B/16 as OpenAI published it, 150 classes."""
     text = TextTower(vocab_size=8, context_length=4, width=12, heads=2, layers=1, embedding_dim=512)
     clip = build_clip("vit_b_16_quickgelu", position_resize="bicubic_aligned").clone(text=text)
-    prompted = OVSeg(clip=clip, prompts="mask")
-    tuned = MaskClipPlusPlus(clip=clip, psm="linear", num_templates=14)
-    early = Fisa(clip=clip, clip_size=CLIP_SIDE, rank=96)  # 128 does not divide into 12 heads
+    prompted = OVSeg(clip=clip, config=OVSegConfig())
+    tuned = MaskClipPlusPlus(clip=clip, config=MaskClipPlusPlusConfig())
+    ranked = FisaConfig(clip_size=CLIP_SIDE, rank=96)  # 128 does not divide into 12 heads
+    early = Fisa(clip=clip, config=ranked)
     return [
         Setting("OVSeg crops", prompted, method_references.ovseg, 32, 640, cached=False),
         Setting("OVSeg crops", prompted, method_references.ovseg, 100, 640, cached=False),
@@ -94,7 +96,8 @@ def draw_params(method: Method) -> Params:
     """Draws parameters that keep the variance, with norms near one and CLIP's temperature."""
     batch = Batch(images=jnp.zeros((1, 64, 64, 3), jnp.uint8), sizes=jnp.full((1, 2), 64))
     proposals = Proposals(masks=jnp.zeros((1, 1, 64, 64), bool), valid=jnp.ones((1, 1), bool))
-    text = text_of(draw_rows(getattr(method, "num_templates", 1), method.clip.embedding_dim, 0))
+    templates = getattr(method.config, "num_templates", 1)
+    text = text_of(draw_rows(templates, method.clip.embedding_dim, 0))
     tokens = jnp.zeros((1, 4), jnp.int32)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch, proposals, text, tokens)
     rng = np.random.default_rng(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib
 from typing import Any
@@ -31,19 +30,18 @@ def method(config: ModelConfig) -> Method:
     Raises:
         ConfigError: The parts do not fit together; the message names the field.
     """
-    fields, dtype = dataclasses.asdict(config.method), jnp.dtype(config.clip.compute_dtype)
-    kind = fields.pop("kind")
-    clip = None
+    clip, dtype = None, jnp.dtype(config.clip.compute_dtype)
     if config.clip.variant:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):
         raise ConfigError(f"clip.variant is empty, but {needs} needs a CLIP model")
-    build = method_class(config.method)
-    module = build(clip=clip, generator=_generator(config, clip, dtype), **fields)
+    generator = _generator(config, clip, dtype)
+    module = method_class(config.method)(clip=clip, config=config.method, generator=generator)
     for need in module.needs(len(templates(config.templates))):
         if not need.met:
             found = functools.reduce(getattr, need.field.split("."), config)
-            raise ConfigError(f"{need.field} is {found!r}, but {kind} needs {need.admitted}")
+            name = config.method.kind
+            raise ConfigError(f"{need.field} is {found!r}, but {name} needs {need.admitted}")
     return module
 
 

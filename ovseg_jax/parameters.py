@@ -68,7 +68,7 @@ def smallest_inputs(module: Method) -> tuple:
         masks=jnp.ones((1, 1, side, side), jnp.bool_), valid=jnp.ones((1, 1), jnp.bool_)
     )
     words = Text(
-        embeddings=jnp.ones((1, getattr(module, "num_templates", 1), width)),
+        embeddings=jnp.ones((1, getattr(module.config, "num_templates", 1), width)),
         classes=jnp.zeros((1,), jnp.int32),
         valid=jnp.ones((1,), jnp.bool_),
         seen=jnp.zeros((1,), jnp.bool_),

@@ -19,6 +19,7 @@ from ovseg_jax.methods.method import Method
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "adding_a_method.md"
 UNION = "MethodConfig = (\n    MaskPoolingConfig\n"
+FIELDS = {field.name for field in dataclasses.fields(Method)}
 KEPT_OUT = shutil.ignore_patterns("__pycache__")
 
 SCRIPT = """
@@ -83,37 +84,37 @@ Path("report.json").write_text(json.dumps({
 
 
 def pieces():
-    """The guide's Python blocks: the file, the dataclass, the line, the config."""
+    """The guide's Python blocks, the module, its settings, two lines and a config; their places."""
     text = GUIDE.read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     headings = re.findall(r"^## \d\. .*$", text, re.MULTILINE)
     paths = [re.search(r"`([\w/]+\.py)`", heading) for heading in headings]
-    return blocks, [match and match.group(1) for match in paths]
+    return blocks, [match.group(1) for match in paths]
 
 
-def test_the_guide_has_one_file_one_dataclass_one_line_and_one_config():
+def test_the_guide_has_a_module_its_settings_two_lines_and_a_config():
     blocks, paths = pieces()
     assert len(blocks) == len(paths) == 4
-    file, dataclass, line, config = blocks
+    module, settings, lines, config = blocks
     assert paths == [
         "ovseg_jax/methods/focused_pooling.py",
-        "ovseg_jax/config/methods.py",
-        None,
+        "ovseg_jax/config/methods/focused_pooling.py",
+        "ovseg_jax/config/methods/__init__.py",
         "configs/toy/focused_pooling.py",
     ]
-    assert len(re.findall(r"^class ", file, re.MULTILINE)) == 1
-    assert len(re.findall(r"^@schema\nclass ", dataclass, re.MULTILINE)) == 1
-    assert line.count("\n") == 1 and line.startswith("    | ")
+    assert len(re.findall(r"^class ", module, re.MULTILINE)) == 1
+    assert len(re.findall(r"^@schema\nclass ", settings, re.MULTILINE)) == 1
+    assert re.fullmatch(r"from \S+ import (\w+)\n    \| \1\n", lines)
     assert "def get_config() -> Config" in config
 
 
 @pytest.mark.parametrize("schema", typing.get_args(MethodConfig), ids=lambda schema: schema.kind)
 def test_every_method_came_in_by_the_same_door(schema):
-    """The union's line is the only entry: the dataclass names its class and has its fields."""
+    """The union's line is the only entry: settings and their class name each other."""
     found = build.method_class(schema())
     assert issubclass(found, Method)
-    fields = {field.name for field in dataclasses.fields(schema)} - {"kind"}
-    assert fields <= {field.name for field in dataclasses.fields(found)}
+    assert typing.get_type_hints(found)["config"] is schema
+    assert {field.name for field in dataclasses.fields(found)} <= FIELDS
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +123,13 @@ def report(tmp_path_factory):
     copy = tmp_path_factory.mktemp("copy")
     for name in ("ovseg_jax", "configs", "data"):
         shutil.copytree(ROOT / name, copy / name, ignore=KEPT_OUT)
-    (file, dataclass, line, config), paths = pieces()
-    (copy / paths[0]).write_text(file)
-    (copy / paths[3]).write_text(config)
-    schema = copy / paths[1]
-    text = schema.read_text()
+    blocks, paths = pieces()
+    for number in (0, 1, 3):
+        (copy / paths[number]).write_text(blocks[number])
+    imported, option = blocks[2].splitlines(keepends=True)
+    text = (copy / paths[2]).read_text()
     assert text.count(UNION) == 1
-    comment, union = text[: text.index(UNION)], text[text.index(UNION) :]
-    schema.write_text(f"{comment}\n\n{dataclass}\n\n{union.replace(UNION, UNION + line)}")
+    (copy / paths[2]).write_text(text.replace(UNION, f"{imported}\n{UNION}{option}"))
     environment = os.environ | {"PYTHONPATH": str(copy), "OVSEG_CACHE": str(copy / "cache")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, paths[3]],

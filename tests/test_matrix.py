@@ -217,7 +217,7 @@ def check(module, sources):
         assert logs.shape == (*valid.shape, CLASSES + 1), name
         assert (masks is not None) == isinstance(module, Fisa), name
         if masks is not None:
-            side = module.clip_size or SIDE
+            side = module.config.clip_size or SIDE
             assert masks.shape == (*valid.shape, side, side), name
 
 

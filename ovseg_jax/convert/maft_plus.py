@@ -44,7 +44,8 @@ def is_maft(tensors: Tensors) -> bool:
 
 def expected_transfer(width: int) -> Mapping[str, Any]:
     """Returns the shapes of the transfer's parameters."""
-    module = ContentTransfer(width)
+    config = MaftPlusConfig()
+    module = ContentTransfer(width, config.transfer_heads, config.panoptic)
     return expected_of(module, floats(1, width), floats(1, 2, 2, width))
 
 

@@ -28,7 +28,7 @@ from ovseg_jax.convert.rules import (
     layer,
     norm,
 )
-from ovseg_jax.models.mask_adapter import MaskAdapterHead
+from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.typing import Params
 
 _HEAD = "mask_adapter."
@@ -153,13 +153,7 @@ def _feature_dim(tensors: Mapping[str, Any]) -> int:
 
 def expected_head(head: MaskAdapterConfig, feature_dim: int) -> Mapping[str, Any]:
     """Returns the shapes of the head's parameters."""
-    module = MaskAdapterHead(
-        feature_dim=feature_dim,
-        width=head.width,
-        mask_width=head.mask_width,
-        num_blocks=head.num_blocks,
-        num_maps=head.num_maps,
-    )
+    module = adapter_head(head, feature_dim)
     return expected_of(module, floats(1, 2, 2, feature_dim), floats(1, 1, 8, 8))
 
 

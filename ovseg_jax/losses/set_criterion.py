@@ -43,25 +43,18 @@ class SetCriterion:
     MaskFormer and OVSeg: matching at the masks' own resolution with the truth by nearest pixels,
     losses at the truth's resolution with the masks resized.
 
-    Attributes:
-        class_weight: Weight of the cross-entropy, in the matching and in the loss.
-        mask_weight: Likewise of the cross-entropy per sample of a mask.
-        dice_weight: Likewise of the dice loss.
-        no_object_weight: Weight of unmatched queries in the cross-entropy.
-        mask_loss: Binary cross-entropy or focal loss per sample.
-        num_points: Samples per mask; 0 for all pixels.
-        oversample: Candidates per point, of which the least certain are taken.
-        importance: Share of the points that are taken so.
+    The fields are those of `ovseg_jax.config.methods.shared.SetLossConfig`, which has their
+    meanings and defaults.
     """
 
-    class_weight: float = 2.0
-    mask_weight: float = 5.0
-    dice_weight: float = 5.0
-    no_object_weight: float = 0.1
-    mask_loss: Literal["bce", "focal"] = "bce"
-    num_points: int = 12544
-    oversample: float = 3.0
-    importance: float = 0.75
+    class_weight: float
+    mask_weight: float
+    dice_weight: float
+    num_points: int
+    no_object_weight: float
+    mask_loss: Literal["bce", "focal"]
+    oversample: float
+    importance: float
 
     def __call__(
         self, layers: Sequence[Proposals], truth: Truth, rng: Array

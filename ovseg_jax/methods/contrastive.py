@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.contrastive import ContrastiveConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
@@ -24,28 +25,14 @@ class ContrastiveClip(MaskPooling):
     inside are pooled. That is a random crop that keeps the scale. The pixels have to go: when a
     rectangle was merely pooled while the tower saw the whole picture, cells learned to name what
     stands elsewhere in the caption, and pooled masks of background were named after objects.
-
-    Attributes:
-        crop_probability: Chance that an image is cut.
-        crop_pixels: Smallest and largest side of the rectangle; cut to the picture's size.
-        objectives: What is compared with the captions; the losses are averaged. "cells" is the
-            mean over the cells inside, "image" the tower's own embedding of the picture, which
-            towers with a class token need as well.
-        consistency: Weight of a loss that pulls the cells of the uncut picture, averaged over
-            the rectangle, towards the embedding of the cut one. Attention lets cells name what
-            stands elsewhere; this teaches them not to (CLIPSelf, arXiv 2310.01403, with the cut
-            picture's cells as the teacher).
     """
 
-    crop_probability: float = 0.6
-    crop_pixels: tuple[int, int] = (24, 88)
-    objectives: tuple[str, ...] = ("cells",)
-    consistency: float = 0.0
+    config: ContrastiveConfig
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; something must be compared with the captions."""
         yield from super().needs(templates)
-        yield Need("method.objectives", bool(self.objectives), "'cells', 'image', or both")
+        yield Need("method.objectives", bool(self.config.objectives), "'cells', 'image', or both")
 
     def loss(
         self,
@@ -70,11 +57,11 @@ class ContrastiveClip(MaskPooling):
         losses, metrics = {}, {"temperature": self.clip.temperature()}
         for name, images in self.encode_cut(pixels, window).items():
             logits = self.clip.similarity(images, captions)
-            losses[name] = contrastive_loss(logits, same) / len(self.objectives)
+            losses[name] = contrastive_loss(logits, same) / len(self.config.objectives)
             best = jnp.take_along_axis(same, logits.argmax(-1)[:, None], axis=1)
             metrics[f"{name}_accuracy"] = best.mean()
-        if self.consistency:
-            losses["consistency"] = self.consistency * self.inconsistency(pixels, window)
+        if self.config.consistency:
+            losses["consistency"] = self.config.consistency * self.inconsistency(pixels, window)
             metrics["consistency_loss"] = losses["consistency"]
         loss = sum(losses.values())
         return loss, {"loss": loss} | metrics
@@ -85,9 +72,9 @@ class ContrastiveClip(MaskPooling):
         """Embeds normalised pictures cut to a window, in each way that is to be trained."""
         features = self.clip.features(pixels * window[..., None])
         embeddings = {"image": features.whole}
-        if "cells" in self.objectives:
+        if "cells" in self.config.objectives:
             embeddings["cells"] = self.pool_window(features, window)
-        return {name: embeddings[name] for name in self.objectives}
+        return {name: embeddings[name] for name in self.config.objectives}
 
     def pool_window(self, features: Features, window: Bool[Array, "b H W"]) -> Float[Array, "b d"]:
         """Embeds the mean of the cells inside a window."""
@@ -114,8 +101,8 @@ class ContrastiveClip(MaskPooling):
             frame: Height and width of the padded images.
         """
         choose, draw = jax.random.split(rng)
-        whole = jax.random.uniform(choose, (len(sizes), 1)) >= self.crop_probability
-        start, stop = random_rectangles(draw, sizes, self.crop_pixels)
+        whole = jax.random.uniform(choose, (len(sizes), 1)) >= self.config.crop_probability
+        start, stop = random_rectangles(draw, sizes, self.config.crop_pixels)
         start, stop = jnp.where(whole, 0, start), jnp.where(whole, sizes, stop)
         rows = _between(frame[0], start[:, 0], stop[:, 0])
         columns = _between(frame[1], start[:, 1], stop[:, 1])

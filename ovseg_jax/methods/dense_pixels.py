@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.config.methods.dense_pixels import DensePixelsConfig
 from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need
-from ovseg_jax.models.clip.readout import Readout, read_cells
+from ovseg_jax.models.clip.readout import read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.pooling import average_under_masks
 from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
@@ -30,12 +31,9 @@ class DensePixels(Method):
     Where masks are given, it answers for the mean of the cells under each. Where they are not, the
     maps of the classes are its proposals, each with its own name: a sum over masks, as semantic
     answers are made, then finds the best class of every pixel.
-
-    Attributes:
-        readout: How the last block of a transformer is read; other towers are read as they are.
     """
 
-    readout: Readout = "values"
+    config: DensePixelsConfig
 
     @property
     def makes_masks(self) -> bool:
@@ -51,15 +49,15 @@ class DensePixels(Method):
         """Yields what must hold: only transformers have a last block to read in another way."""
         yield from super().needs(templates)
         tower = self.clip.visual
-        fits = self.readout == "plain" or isinstance(tower, VisionTransformer)
+        fits = self.config.readout == "plain" or isinstance(tower, VisionTransformer)
         yield Need("method.readout", fits, f"'plain' with {type(tower).__name__}, no transformer")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Encodes images and projects every cell; the last block is the chosen one."""
         pixels = self.normalise(images, sizes)
-        if self.readout == "plain":
+        if self.config.readout == "plain":
             return self.clip.features(pixels, sizes)
-        cells = read_cells(self.clip.visual, pixels, self.readout)
+        cells = read_cells(self.clip.visual, pixels, self.config.readout)
         return Features(dense=cells, projected=self.clip.project(cells), sizes=sizes)
 
     def class_maps(self, features: Features, text: Text) -> Float[Array, "b k h w"]:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.fisa import FisaConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics, average_templates
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
+from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
 from ovseg_jax.models.fisa.mask_tokens import covered_tokens, mask_logits, walk
@@ -39,74 +41,34 @@ NEVER = -1e4
 
 
 class Fisa(Method):
-    """Mask tokens through all blocks of a vision transformer, with words on the way.
+    """Mask tokens through all blocks of a vision transformer, with words on the way."""
 
-    Attributes:
-        clip_size: Side in pixels of the square that CLIP sees each frame squashed to, whatever the
-            generator sees; 0 for the frame itself.
-        words_enter: In which blocks mask tokens ask the words; "none" is MaskCLIP.
-        word_blocks: How many blocks "first" and "last" mean.
-        shared: As for `Seve`.
-        rank: As for `Seve`.
-        residual: As for `Seve`.
-        norm: As for `Seve`.
-        separate_query: As for `Seve`.
-        class_key: Whether mask tokens see the class token beside the patches.
-        adapter_layers: Convolutions of the Distribution Adapter, 0 to 3.
-        adapter_width: Channels between them.
-        relative_blocks: Blocks with relative mask attention (MaskCLIP: 5, 11, 17, 23).
-        lora_rank: Rank of changes of all attention projections; 0 for none.
-        tune_generator: Whether the mask generator learns from the loss of the masks too.
-        class_weight: Weight of the cross-entropy, in the matching and in the loss.
-        mask_weight: Weight of the cross-entropy per point of a mask.
-        dice_weight: Weight of the dice loss.
-        num_points: Points at which masks are compared.
-        chunk: Masks of each image refined at once; bounds the memory.
-    """
-
-    clip_size: int = 896
-    words_enter: Literal["all", "first", "last", "none"] = "all"
-    word_blocks: int = 7
-    shared: bool = True
-    rank: int = 128
-    residual: bool = False
-    norm: bool = False
-    separate_query: bool = False
-    class_key: bool = True
-    adapter_layers: int = 2
-    adapter_width: int = 8
-    relative_blocks: tuple[int, ...] = ()
-    lora_rank: int = 0
-    tune_generator: bool = False
-    class_weight: float = 2.0
-    mask_weight: float = 5.0
-    dice_weight: float = 5.0
-    num_points: int = 12544
-    chunk: int = 64
+    config: FisaConfig
 
     def setup(self):
         """Declares what is new beside CLIP."""
         super().setup()
+        config = self.config
         tower = self.clip.visual
         sizes = {"width": tower.width, "heads": tower.heads, "dtype": tower.dtype}
         if blocks := self.blocks_with_words():
             self.seve = Seve(
                 blocks=blocks,
-                shared=self.shared,
-                rank=self.rank,
-                residual=self.residual,
-                norm=self.norm,
-                separate_query=self.separate_query,
+                shared=config.shared,
+                rank=config.rank,
+                residual=config.residual,
+                norm=config.norm,
+                separate_query=config.separate_query,
                 **sizes,
             )
-        if self.adapter_layers:
-            self.distribution = DistributionAdapter(self.adapter_layers, self.adapter_width)
+        if config.adapter_layers:
+            self.distribution = DistributionAdapter(config.adapter_layers, config.adapter_width)
         self.relative = [
             RelativeAttention(patch=tower.patch, name=f"relative_block{index}", **sizes)
-            for index in self.relative_blocks
+            for index in config.relative_blocks
         ]
-        if self.lora_rank:
-            self.lora = LowRank(tower.width, tower.layers, self.lora_rank)
+        if config.lora_rank:
+            self.lora = LowRank(tower.width, tower.layers, config.lora_rank)
 
     def blocks_with_words(self) -> tuple[int, ...]:
         """Indices of the blocks in which mask tokens ask the words.
@@ -114,38 +76,41 @@ class Fisa(Method):
         Raises:
             ModelError: The tower has fewer blocks than that.
         """
-        layers, count = self.clip.visual.layers, self.word_blocks
-        if self.words_enter in ("first", "last") and not 0 < count <= layers:
+        config = self.config
+        layers, count = self.clip.visual.layers, config.word_blocks
+        if config.words_enter in ("first", "last") and not 0 < count <= layers:
             raise ModelError(f"word_blocks={count}, but the tower has {layers} blocks")
         every = tuple(range(layers))
         ways = {"all": every, "first": every[:count], "last": every[-count:], "none": ()}
-        return ways[self.words_enter]
+        return ways[config.words_enter]
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold: mask tokens need a class token, words and masks its sizes."""
+        config = self.config
         yield from super().needs(templates)
         tower = self.clip.visual
         yield Need("clip.variant", has_class_token(tower), CLASS_TOKEN)
-        layers, some = tower.layers, self.words_enter in ("first", "last")
+        layers, some = tower.layers, config.words_enter in ("first", "last")
         few = f"1 to {layers}: the tower has {layers} blocks"
-        yield Need("method.word_blocks", not some or 0 < self.word_blocks <= layers, few)
-        divides = self.words_enter == "none" or self.rank % tower.heads == 0
+        yield Need("method.word_blocks", not some or 0 < config.word_blocks <= layers, few)
+        divides = config.words_enter == "none" or config.rank % tower.heads == 0
         yield Need("method.rank", divides, f"0 or a multiple of the tower's {tower.heads} heads")
-        chosen = self.relative_blocks
+        chosen = config.relative_blocks
         inside = list(chosen) == sorted(set(chosen) & set(range(layers)))
         yield Need("method.relative_blocks", inside, f"rising numbers from 0 to {layers - 1}")
         whole = f"0 or whole patches: a multiple of {tower.patch}"
-        yield Need("method.clip_size", self.clip_size % tower.patch == 0, whole)
-        yield Need("method.adapter_layers", 0 <= self.adapter_layers <= 3, "0 to 3")
-        yield Need("method.lora_rank", self.lora_rank >= 0, "0 for none, or more")
-        yield Need("method.has_void", not self.has_void, "False: nothing in its loss teaches void")
-        trains = not self.tune_generator or self.generator is not None
+        yield Need("method.clip_size", config.clip_size % tower.patch == 0, whole)
+        yield Need("method.adapter_layers", 0 <= config.adapter_layers <= 3, "0 to 3")
+        yield Need("method.lora_rank", config.lora_rank >= 0, "0 for none, or more")
+        untaught = "False: nothing in its loss teaches void"
+        yield Need("method.has_void", not config.has_void, untaught)
+        trains = not config.tune_generator or self.generator is not None
         yield Need("generator.kind", trains, "'query', since method.tune_generator trains it")
 
     @property
     def stride(self) -> int:
         """Sides of frames are multiples of it: the generator's, where CLIP has its own size."""
-        return 32 if self.clip_size else self.clip.stride
+        return 32 if self.config.clip_size else self.clip.stride
 
     # ---- the image -------------------------------------------------------------------------
 
@@ -156,8 +121,8 @@ class Fisa(Method):
         follow it. Bicubic with antialiasing, which only matters where frames are larger.
         """
         pixels = self.normalise(images, sizes)
-        if self.clip_size:
-            size = (self.clip_size, self.clip_size)
+        if self.config.clip_size:
+            size = (self.config.clip_size, self.config.clip_size)
             pixels = resize(pixels, size, method="bicubic", antialias=True)
         if self.is_initializing():
             return self._encode(pixels, sizes)
@@ -174,13 +139,13 @@ class Fisa(Method):
     def _kept(self, index: int, memory: Memory) -> Memory:
         """Drops what nobody reads: tokens but the first block's class token, most of `normed`."""
         tokens = memory.tokens[:, : int(index == 0)]
-        normed = memory.normed if index in self.relative_blocks else memory.normed[:, :0]
+        normed = memory.normed if index in self.config.relative_blocks else memory.normed[:, :0]
         return memory.replace(tokens=tokens, normed=normed)
 
     def _tuned(self) -> tuple[Method, dict[str, Any]]:
         """This method outside of its scope, and its parameters with LoRA's changes in place."""
         params = self.variables["params"]
-        if self.lora_rank:
+        if self.config.lora_rank:
             visual = self.lora(params["clip"]["visual"])
             params = params | {"clip": params["clip"] | {"visual": visual}}
         return self.clone(parent=None), {"params": params}
@@ -202,7 +167,7 @@ class Fisa(Method):
         """
         rows, valid = class_rows(text), text.valid
         if self.is_initializing():
-            if self.lora_rank:
+            if self.config.lora_rank:
                 self._tuned()
             masks, covered = self.refine(features, proposals.masks)
             tokens, masks = self.read(features, covered, masks, rows, valid)
@@ -217,13 +182,13 @@ class Fisa(Method):
             def read(part: tuple[Array, Array | None]) -> tuple[Array, Array | None]:
                 return method.apply(variables, features, *part, rows, valid, method="read")
 
-            refined, covered = map_chunks(refine, proposals.masks, self.chunk, axis=1)
-            read_again = refined if self.relative_blocks else None
-            together = self.chunk if self.relative_blocks else TOKENS * self.chunk
+            refined, covered = map_chunks(refine, proposals.masks, self.config.chunk, axis=1)
+            read_again = refined if self.config.relative_blocks else None
+            together = self.config.chunk * (1 if self.config.relative_blocks else TOKENS)
             tokens, masks = map_chunks(read, (covered, read_again), together, axis=1)
             masks = refined if masks is None else masks
         logits = self.compare(tokens, self.words(features, text), text)
-        changed = masks if self.adapter_layers or self.relative_blocks else None
+        changed = masks if self.config.adapter_layers or self.config.relative_blocks else None
         return Scores(logits=logits, masks=changed, regions=Regions(embeddings=tokens))
 
     def refine(
@@ -237,8 +202,8 @@ class Fisa(Method):
         """
         patch, grid = self.clip.visual.patch, features.dense.shape[1:3]
         masks = mask_logits(masks, (grid[0] * patch, grid[1] * patch))
-        masks = self.distribution(masks) if self.adapter_layers else masks
-        return masks, covered_tokens(masks, patch, self.class_key)
+        masks = self.distribution(masks) if self.config.adapter_layers else masks
+        return masks, covered_tokens(masks, patch, self.config.class_key)
 
     def read(
         self,
@@ -269,9 +234,9 @@ class Fisa(Method):
         valid: Bool[Array, " k"],
     ) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"] | None]]:
         """Returns tokens and masks behind every block; arguments as for `read`."""
-        options: dict[str, Any] = {"class_key": self.class_key}
-        options["relative"] = dict(zip(self.relative_blocks, self.relative, strict=True))
-        if self.words_enter != "none":
+        options: dict[str, Any] = {"class_key": self.config.class_key}
+        options["relative"] = dict(zip(self.config.relative_blocks, self.relative, strict=True))
+        if self.config.words_enter != "none":
             words = self.seve.words(rows)
             options["query"] = partial(self.seve.query, words=words, valid=valid)
         return walk(self.clip.visual, features.cache, covered, masks, **options)
@@ -300,7 +265,7 @@ class Fisa(Method):
         draw_key, loss_key = jax.random.split(rng)
         ids, labels = self.sample_truth_ids(batch, draw_key)
         features, text = self.encode_batch(batch, features), self.current_text(text)
-        if self.tune_generator:
+        if self.config.tune_generator:
             proposals = self.propose(batch, features, text)
         scores = self.score(features, proposals, text)
         logits = scores.logits.at[..., -1].set(NEVER)
@@ -314,13 +279,7 @@ class Fisa(Method):
 
     def criterion(self) -> SetCriterion:
         """The loss with this method's weights."""
-        return SetCriterion(
-            class_weight=self.class_weight,
-            mask_weight=self.mask_weight,
-            dice_weight=self.dice_weight,
-            no_object_weight=0.0,
-            num_points=self.num_points,
-        )
+        return criterion_of(self.config, no_object_weight=0.0)
 
 
 def class_rows(text: Text) -> Float[Array, "k d"]:

@@ -4,6 +4,11 @@ from collections.abc import Iterator
 
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.config.methods.maft_plus import (
+    MaftPlusConfig,
+    MaskAdapterOnMaftConfig,
+    TransferConfig,
+)
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Method
@@ -13,37 +18,31 @@ from ovseg_jax.typing import Features, Text
 
 
 class TransferredWords(Method):
-    """What MAFT+ adds to a method: rows of text pass through content-dependent transfer.
+    """What MAFT+ adds to a method: rows of text pass through content-dependent transfer."""
 
-    Attributes:
-        panoptic: Which of the transfer's two functions; see `ContentTransfer`.
-        scrambled: Whether the projected map is made in the layout that the published weights were
-            trained with; see `models.content_transfer.scrambled`.
-        transfer_heads: Attention heads of the transfer.
-    """
-
-    panoptic: bool = False
-    scrambled: bool = True
-    transfer_heads: int = 8
+    config: TransferConfig
 
     def setup(self):
         """Declares the transfer beside what the method has."""
         super().setup()
         self.transfer = ContentTransfer(
-            self.clip.embedding_dim, self.transfer_heads, self.panoptic, self.clip.visual.dtype
+            self.clip.embedding_dim,
+            heads=self.config.transfer_heads,
+            panoptic=self.config.panoptic,
+            dtype=self.clip.visual.dtype,
         )
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; the transfer's heads share the joint space."""
         yield from super().needs(templates)
-        width, heads = self.clip.embedding_dim, self.transfer_heads
+        width, heads = self.clip.embedding_dim, self.config.transfer_heads
         divisor = f"a divisor of the joint space's width, {width}"
         yield Need("method.transfer_heads", heads > 0 and width % heads == 0, divisor)
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Encodes as always; the projected map may be scrambled, the pooled one never is."""
         features = super().encode(images, sizes)
-        if not self.scrambled:
+        if not self.config.scrambled:
             return features
         return features.replace(projected=self.clip.project(scrambled(features.dense)))
 
@@ -63,9 +62,13 @@ class MaftPlus(TransferredWords, MaskPooling):
     from the generator only how likely a mask is none: exponents of one in the ensemble.
     """
 
+    config: MaftPlusConfig
+
 
 class MaskAdapterOnMaft(TransferredWords, MaskAdapter):
     """Mask-Adapter on MAFT+: the adapter reads the scrambled map (docs/reference 1.2, 1.6).
 
     Matches `MAFT_Plus` of hustvl/MaskAdapter.
     """
+
+    config: MaskAdapterOnMaftConfig

@@ -1,11 +1,11 @@
 """Mask-Adapter (arXiv 2412.04533): learned activation maps in place of the mask."""
 
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.mask_adapter import MaskAdapterConfig
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
 from ovseg_jax.methods.mixed_masks import (
@@ -30,70 +30,21 @@ class MaskAdapter(Method):
     Matches the `fcclip` and `mask_adapter` packages of hustvl/MaskAdapter. Pooling takes the trunk
     map *before* CLIP's head, the adapter sees it *after*; the mean over K comes after norm and
     projection (the paper's equation 4 has neither).
-
-    Attributes:
-        phase: "warmup" trains on ground-truth masks, "mixed" adds matched predictions.
-        num_maps: Activation maps per mask (K).
-        width: Channels of the adapter's blocks.
-        mask_width: Channels of the embedded mask.
-        num_blocks: ConvNeXt blocks in the adapter.
-        patchify: How masks are embedded and meet CLIP's map; see `MaskAdapterHead`.
-        use_clip: Whether the adapter sees CLIP's map; it is pooled in any case.
-        mask_threshold: Probability above which a predicted mask counts as inside.
-        chunk: Masks of each image adapted at once; bounds the memory.
-        layer_scale_init: Start value of the blocks' residual factors; 1e-6 is the paper's, 0.1
-            learns faster in short runs.
-        num_matched: Matched pairs of prediction and truth in mixed training.
-        match_rule: One random prediction per truth (the code), every pair (the paper), one to one
-            by the largest sum of IoUs, or one to one by Mask2Former's costs (the paper's ablation).
-        match_iou: IoU above which a prediction matches.
-        match_probability: Probability at which predictions are cut for the IoU.
-        class_weight: Weight of the cross-entropy.
-        cosine_weight: Weight of the cosine consistency between matched masks.
-        detach_truth: Stop the cosine loss's gradient at the truth's side (FC-CLIP: yes).
-        pad_empty: Padding predictions are empty masks rather than full ones.
     """
 
-    phase: Literal["warmup", "mixed"] = "warmup"
-    num_maps: int = 16
-    width: int = 768
-    mask_width: int = 16
-    num_blocks: int = 3
-    patchify: Literal["add", "concat", "add_4x4"] = "add"
-    use_clip: bool = True
-    mask_threshold: float = 0.5
-    chunk: int = 32
-    layer_scale_init: float = 1e-6
-    num_matched: int = 8
-    match_rule: Literal["one_per_truth", "every_pair", "hungarian", "mask2former"] = "one_per_truth"
-    match_iou: float = 0.7
-    match_probability: float = 0.4
-    class_weight: float = 2.0
-    cosine_weight: float = 5.0
-    detach_truth: bool = True
-    pad_empty: bool = True
+    config: MaskAdapterConfig
 
     def setup(self):
         """Declares the adapter beside what every method has."""
         super().setup()
-        self.adapter = MaskAdapterHead(
-            feature_dim=self.clip.embedding_dim,
-            width=self.width,
-            mask_width=self.mask_width,
-            num_blocks=self.num_blocks,
-            num_maps=self.num_maps,
-            patchify=self.patchify,
-            use_clip=self.use_clip,
-            chunk=self.chunk,
-            layer_scale_init=self.layer_scale_init,
-            dtype=self.clip.visual.dtype,
-        )
+        width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
+        self.adapter = adapter_head(self.config, width, dtype)
 
     # ---- inference ------------------------------------------------------------------------
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
         """Makes the masks hard at their own resolution, then embeds them."""
-        return self.embed_masks(features, binarise(proposals.masks, self.mask_threshold))
+        return self.embed_masks(features, binarise(proposals.masks, self.config.mask_threshold))
 
     def embed_masks(
         self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
@@ -136,11 +87,11 @@ class MaskAdapter(Method):
         ids, labels = self.sample_truth_ids(batch, truth_key)
         masks = coverage_of_ids(batch.segment_ids, ids, self.mask_size(features))
         text = self.current_text(text)
-        if self.phase == "warmup":
+        if self.config.phase == "warmup":
             return self.truth_loss(features, masks, labels, text)
         truth = truth_at(batch, proposals.masks.shape[-2:])
-        if self.match_rule == "mask2former":
-            matches = match_by_costs(batch, proposals, self.num_matched, match_key)
+        if self.config.match_rule == "mask2former":
+            matches = match_by_costs(batch, proposals, self.config.num_matched, match_key)
             pairs = gather_pairs(matches, proposals, truth)
         else:
             pairs = self.match(proposals, truth, match_key)
@@ -156,12 +107,12 @@ class MaskAdapter(Method):
     ) -> tuple[Float[Array, ""], Metrics]:
         """Weighted cross-entropy of ground-truth masks (the warm-up)."""
         _, logits = self._classify(features, masks, text)
-        loss = self.class_weight * masked_cross_entropy(logits, labels)
+        loss = self.config.class_weight * masked_cross_entropy(logits, labels)
         return loss, {"loss": loss, "mask_accuracy": mask_accuracy(logits, labels)}
 
     def match(self, proposals: Proposals, truth: Truth, rng: Array) -> Pairs:
         """Pairs predictions with all ground truth by IoU, image by image."""
-        ious = pairwise_ious(proposals, truth, self.match_probability)
+        ious = pairwise_ious(proposals, truth, self.config.match_probability)
 
         def match_image(ious: Array, truth_valid: Array, valid: Array, key: Array):
             return match_by_iou(
@@ -169,9 +120,9 @@ class MaskAdapter(Method):
                 gt_valid=truth_valid,
                 pred_valid=valid,
                 rng=key,
-                threshold=self.match_iou,
-                capacity=self.num_matched,
-                rule=self.match_rule,
+                threshold=self.config.match_iou,
+                capacity=self.config.num_matched,
+                rule=self.config.match_rule,
             )
 
         keys = jax.random.split(rng, len(ious))
@@ -187,9 +138,10 @@ class MaskAdapter(Method):
         frame: tuple[int, int],
     ) -> tuple[Float[Array, "b q h w"], Int[Array, "b q"]]:
         """Joins the slots [ground truth | predictions | their ground truth] of `mixed_loss`."""
+        config = self.config
         size = self.mask_size(features)
         predicted = predicted_coverage(
-            pairs, frame, size, threshold=self.mask_threshold, pad_empty=self.pad_empty
+            pairs, frame, size, threshold=config.mask_threshold, pad_empty=config.pad_empty
         )
         matched = resize_via(pairs.truth, frame, size)
         mixed = jnp.concatenate([masks, predicted, matched], axis=1)
@@ -203,19 +155,20 @@ class MaskAdapter(Method):
         text: Text,
     ) -> tuple[Float[Array, ""], Metrics]:
         """Weighted cross-entropy of all slots, and cosine consistency of the matched ones."""
+        config = self.config
         embeddings, logits = self._classify(features, masks, text)
-        predicted = embeddings[:, -2 * self.num_matched : -self.num_matched]
-        matched = embeddings[:, -self.num_matched :]
-        if self.detach_truth:
+        predicted = embeddings[:, -2 * config.num_matched : -config.num_matched]
+        matched = embeddings[:, -config.num_matched :]
+        if config.detach_truth:
             matched = jax.lax.stop_gradient(matched)
-        class_loss = self.class_weight * masked_cross_entropy(logits, labels)
-        cosine_loss = self.cosine_weight * cosine_consistency(predicted, matched)
+        class_loss = config.class_weight * masked_cross_entropy(logits, labels)
+        cosine_loss = config.cosine_weight * cosine_consistency(predicted, matched)
         loss = class_loss + cosine_loss
         return loss, {
             "loss": loss,
             "class_loss": class_loss,
             "cosine_loss": cosine_loss,
-            "matched": (labels[:, -self.num_matched :] >= 0).sum(-1).mean(),
+            "matched": (labels[:, -config.num_matched :] >= 0).sum(-1).mean(),
             "mask_accuracy": mask_accuracy(logits, labels),
         }
 
@@ -229,3 +182,21 @@ class MaskAdapter(Method):
     ) -> tuple[Float[Array, "b q d"], Float[Array, "b q k1"]]:
         embeddings = self.embed_masks(features, masks).embeddings
         return embeddings, self.compare(embeddings, self.words(features, text), text)
+
+
+def adapter_head(
+    config: MaskAdapterConfig, feature_dim: int, dtype: DTypeLike = jnp.float32
+) -> MaskAdapterHead:
+    """Returns the adapter for projected maps of `feature_dim` channels."""
+    return MaskAdapterHead(
+        feature_dim=feature_dim,
+        width=config.width,
+        mask_width=config.mask_width,
+        num_blocks=config.num_blocks,
+        num_maps=config.num_maps,
+        patchify=config.patchify,
+        use_clip=config.use_clip,
+        chunk=config.chunk,
+        layer_scale_init=config.layer_scale_init,
+        dtype=dtype,
+    )

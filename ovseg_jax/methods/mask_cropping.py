@@ -1,13 +1,13 @@
 """Mask cropping: every mask's surroundings become an image of their own for CLIP."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.mask_cropping import MaskCroppingConfig
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
@@ -21,27 +21,16 @@ class MaskCropping(Method):
 
     Crops as OVSeg does (docs/reference 3.2): tight box, optionally grown; mean colour outside the
     mask; bicubic to a square without keeping the aspect ratio.
-
-    Attributes:
-        crop_size: Side of the crops in pixels.
-        fill: What stands outside the mask: the mean colour, black, or the picture itself.
-        expand: Factor by which the box grows before cropping.
-        chunk: Crops of each image encoded at once; bounds the memory.
-        mask_threshold: Probability above which a pixel of a soft mask is inside.
     """
 
-    crop_size: int = 224
-    fill: Literal["mean", "black", "picture"] = "mean"
-    expand: float = 1.0
-    chunk: int = 32
-    mask_threshold: float = 0.5
+    config: MaskCroppingConfig
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; no map of the whole image is made that a generator could read."""
         yield Need("clip.variant", self.clip is not None, "a CLIP model")
         yield from generator_needs(self.generator, None)
-        least = self.clip.stride
-        yield Need("method.crop_size", self.crop_size >= least, f"a cell or more: {least} pixels")
+        size, least = self.config.crop_size, self.clip.stride
+        yield Need("method.crop_size", size >= least, f"a cell or more: {least} pixels")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Keeps the normalised pixels; no tower runs before the masks are known."""
@@ -58,10 +47,10 @@ class MaskCropping(Method):
         def embed(part: Array) -> Array:
             return method.apply(variables, features, part, method="_embed_crops")
 
-        return Regions(embeddings=map_chunks(embed, proposals.masks, self.chunk, axis=1))
+        return Regions(embeddings=map_chunks(embed, proposals.masks, self.config.chunk, axis=1))
 
     def _embed_crops(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
-        hard = hard_masks(masks, features.images.shape[1:3], self.mask_threshold)
+        hard = hard_masks(masks, features.images.shape[1:3], self.config.mask_threshold)
         hard = hard & self._picture(features)
         # One image after the other: side by side they would multiply the memory of a chunk.
         crops, regions = lax.map(self._crop, (features.images, features.sizes, hard))
@@ -92,12 +81,13 @@ class MaskCropping(Method):
         self, inputs: tuple[Array, Array, Array]
     ) -> tuple[Float[Array, "q size size 3"], Bool[Array, "q size size"]]:
         image, picture, masks = inputs
-        boxes = expand_boxes(mask_boxes(masks), self.expand, picture)
-        crops = crop_masks(image, masks, boxes, self.crop_size, outside=self._outside())
-        return crops, crop_regions(masks, boxes, self.crop_size)
+        boxes = expand_boxes(mask_boxes(masks), self.config.expand, picture)
+        size = self.config.crop_size
+        crops = crop_masks(image, masks, boxes, size, outside=self._outside())
+        return crops, crop_regions(masks, boxes, size)
 
     def _outside(self) -> Float[Array, " 3"] | float | None:
         """The normalised colour around masks; None for the picture itself."""
-        if self.fill == "black":
+        if self.config.fill == "black":
             return -jnp.asarray(self.clip.pixel_mean) / jnp.asarray(self.clip.pixel_std)
-        return 0.0 if self.fill == "mean" else None
+        return 0.0 if self.config.fill == "mean" else None

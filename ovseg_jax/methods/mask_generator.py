@@ -1,16 +1,17 @@
 """The mask generator alone: its training, and its own names for its masks."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.config.methods.mask_generator import MaskGeneratorConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import Need, generator_needs
+from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
 
 
@@ -21,26 +22,9 @@ class MaskGenerator(Method):
     (docs/reference 5.5): the same parameters then serve mask pooling and the ensemble of both. With
     a linear head it is Mask2Former's or MaskFormer's, which know a fixed list of classes and need
     no CLIP.
-
-    Attributes:
-        class_weight: Weight of the cross-entropy, in the matching and in the loss.
-        mask_weight: Weight of the loss per point or pixel of a mask.
-        dice_weight: Weight of the dice loss.
-        no_object_weight: Weight of unmatched queries in the cross-entropy.
-        mask_loss: "bce" or "focal".
-        num_points: Points at which masks are compared; 0 for every pixel.
-        oversample: Candidates per point, of which the least certain are taken.
-        importance: Share of the points that are taken so.
     """
 
-    class_weight: float = 2.0
-    mask_weight: float = 5.0
-    dice_weight: float = 5.0
-    no_object_weight: float = 0.1
-    mask_loss: Literal["bce", "focal"] = "bce"
-    num_points: int = 12544
-    oversample: float = 3.0
-    importance: float = 0.75
+    config: MaskGeneratorConfig
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; CLIP is needed by what generators may read of it, not here."""
@@ -108,16 +92,7 @@ class MaskGenerator(Method):
 
     def criterion(self) -> SetCriterion:
         """The loss with this method's weights."""
-        return SetCriterion(
-            class_weight=self.class_weight,
-            mask_weight=self.mask_weight,
-            dice_weight=self.dice_weight,
-            no_object_weight=self.no_object_weight,
-            mask_loss=self.mask_loss,
-            num_points=self.num_points,
-            oversample=self.oversample,
-            importance=self.importance,
-        )
+        return criterion_of(self.config)
 
     def __call__(self, batch: Batch, proposals: Proposals, text: Text, tokens: Array) -> Scores:
         """Touches every parameter once."""

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.config.methods.mask_pooling import MaskPoolingConfig
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.masks import area_coverage
 from ovseg_jax.ops.pooling import map_chunks
@@ -19,6 +20,8 @@ class MaskPooling(Method):
     Matches the mask pooling of bytedance/fc-clip for mask logits. For hard masks, which it never
     sees, cells weigh as much as the mask covers of them.
     """
+
+    config: MaskPoolingConfig
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
         """Averages the map before the head, then applies the head once per mask.

@@ -8,15 +8,16 @@ masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (doc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.maskclippp import MaskClipPlusPlusConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses.reweighted import ClassLoss, reweighted_loss
+from ovseg_jax.losses.reweighted import reweighted_loss
 from ovseg_jax.methods.method import Method, Metrics, average_templates, mask_accuracy
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
@@ -29,77 +30,47 @@ from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 
-Prior = Literal["masks", "boxes", "generated", "pixels"]
 EPS = 1e-6
 """Added to the area of a mask where the tower averages."""
 
 
 class MaskClipPlusPlus(Method):
-    """Mask embeddings of a tuned tower, compared through a PSM.
+    """Mask embeddings of a tuned tower, compared through a PSM."""
 
-    Attributes:
-        depth: Transformers: how many of the last blocks mask tokens pass through.
-        strength: Factor of the mask in the attention's logits; 0 learns one per head (and
-            block), starting at exp(-5).
-        psm: How masks and words are compared; see `models.similarity`.
-        keep_psm: Whether the PSM is used when answering; without it cosines times temperature.
-        condition: What pseudo text looks at: every cell, or the embedding of the whole image.
-        num_templates: Prompt templates per name, for the linear PSM.
-        scaled: Whether the linear PSM reads cosines times temperature.
-        prior: What is shown as a region while training.
-        class_loss: Softmax or sigmoid.
-        reweight: Whether every class of every image weighs the same in the loss.
-        loss_temperature: Divides the logits in the loss.
-        ignore_empty: Whether masks that vanish on the grid leave the loss.
-        one_synonym: Whether each step compares with one name per class, drawn anew.
-        chunk: Masks of each image read at once; bounds the memory.
-    """
-
-    depth: int = 3
-    strength: float = 0.0
-    psm: similarity.Kind = "linear"
-    keep_psm: bool = True
-    condition: similarity.Condition = "cells"
-    num_templates: int = 14
-    scaled: bool = True
-    prior: Prior = "masks"
-    class_loss: ClassLoss = "ce"
-    reweight: bool = True
-    loss_temperature: float = 1.0
-    ignore_empty: bool = False
-    one_synonym: bool = True
-    chunk: int = 128
+    config: MaskClipPlusPlusConfig
 
     def setup(self):
         """Declares the PSM and, where the tower attends under masks, the strength of masks."""
         super().setup()
+        config = self.config
         width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
         kinds: dict[str, Any] = {
-            "linear": lambda: similarity.LinearSimilarity(self.num_templates),
+            "linear": lambda: similarity.LinearSimilarity(config.num_templates),
             "pseudo_text": lambda: similarity.PseudoText(width, dtype=dtype),
             "pseudo_only": lambda: similarity.PseudoText(width, residual=False, dtype=dtype),
             "linear_mask": lambda: similarity.LinearEmbedding(width),
             "linear_text": lambda: similarity.LinearEmbedding(width),
         }
-        if self.psm != "none":
-            self.align = kinds[self.psm]()
-        if not self.strength and self.attends:
-            shape = (self.depth if self.reads else 1, self.clip.visual.heads)
+        if config.psm != "none":
+            self.align = kinds[config.psm]()
+        if not config.strength and self.attends:
+            shape = (config.depth if self.reads else 1, self.clip.visual.heads)
             start = nn.initializers.constant(-5.0)
             self.log_strength = self.param("log_strength", start, shape)
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold: mask tokens need a class token, the linear PSM its templates."""
+        config = self.config
         yield from super().needs(templates)
         tower = self.clip.visual
         kinds = f"{CLASS_TOKEN}, or a convolutional tower"
         yield Need("clip.variant", not self.reads or has_class_token(tower), kinds)
         if self.reads:
             blocks = f"1 to {tower.layers}: the tower has {tower.layers} blocks"
-            yield Need("method.depth", 0 < self.depth <= tower.layers, blocks)
-        fits = self.psm != "linear" or self.num_templates == templates
+            yield Need("method.depth", 0 < config.depth <= tower.layers, blocks)
+        fits = config.psm != "linear" or config.num_templates == templates
         yield Need("method.num_templates", fits, f"{templates}, as many as the model's templates")
-        yield Need("method.has_void", not self.has_void, "False: its words have no row for void")
+        yield Need("method.has_void", not config.has_void, "False: its words have no row for void")
 
     @property
     def reads(self) -> bool:
@@ -117,7 +88,7 @@ class MaskClipPlusPlus(Method):
         if not self.reads:
             return self.clip.features(pixels, sizes)
         tower = self.clip.visual
-        blocks = range(tower.layers - self.depth, tower.layers)
+        blocks = range(tower.layers - self.config.depth, tower.layers)
         tokens, memories = tower.run(pixels, remember=blocks)
         grid = (images.shape[1] // tower.patch, images.shape[2] // tower.patch)
         dense = tower.cells(tokens, grid)
@@ -140,7 +111,7 @@ class MaskClipPlusPlus(Method):
         def embed(part: Array) -> Array:
             return method.apply(variables, features, part, method="_embed_part")
 
-        return Regions(embeddings=map_chunks(embed, proposals.masks, self.chunk, axis=1))
+        return Regions(embeddings=map_chunks(embed, proposals.masks, self.config.chunk, axis=1))
 
     def _embed_part(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
         return self.embed_soft(features, self.soft_masks(features, masks))
@@ -180,9 +151,10 @@ class MaskClipPlusPlus(Method):
         """Returns the factors of masks in the logits of attention; none where masks average."""
         if not self.attends:
             return jnp.zeros((0, 0))
-        if not self.strength:
+        if not self.config.strength:
             return jnp.exp(self.log_strength)
-        return jnp.full((self.depth if self.reads else 1, self.clip.visual.heads), self.strength)
+        shape = (self.config.depth if self.reads else 1, self.clip.visual.heads)
+        return jnp.full(shape, self.config.strength)
 
     # ---- words -----------------------------------------------------------------------------
 
@@ -191,18 +163,18 @@ class MaskClipPlusPlus(Method):
         rows = average_templates(text.embeddings)
         if not self.uses_psm:
             return rows
-        if self.psm == "linear":
+        if self.config.psm == "linear":
             self._check_templates(text)
             return self.align.rows(text.embeddings)
-        if self.psm == "linear_text":
+        if self.config.psm == "linear_text":
             return unit(self.align(rows))
-        if self.psm in ("pseudo_text", "pseudo_only"):
+        if self.config.psm in ("pseudo_text", "pseudo_only"):
             return self.align(rows, self.seen_by_words(features))
         return rows
 
     def seen_by_words(self, features: Features) -> Float[Array, "b n d"]:
         """Returns what pseudo text looks at."""
-        if self.condition == "whole":
+        if self.config.condition == "whole":
             return features.whole[:, None]
         return features.projected.reshape(len(features.projected), -1, self.clip.embedding_dim)
 
@@ -215,11 +187,12 @@ class MaskClipPlusPlus(Method):
         self, features: Features, embeddings: Float[Array, "b q d"], text: Text
     ) -> Float[Array, "b q k1"]:
         """Returns logits per class, the maximum over its synonyms; void is -inf."""
+        config = self.config
         vectors, rows = unit(embeddings), self.words(features, text)
-        if self.uses_psm and self.psm == "linear_mask":
+        if self.uses_psm and config.psm == "linear_mask":
             vectors = unit(self.align(vectors))
-        pseudo = self.uses_psm and self.psm in ("pseudo_text", "pseudo_only")
-        bare = self.uses_psm and self.psm == "linear" and not self.scaled
+        pseudo = self.uses_psm and config.psm in ("pseudo_text", "pseudo_only")
+        bare = self.uses_psm and config.psm == "linear" and not config.scaled
         if not (pseudo or bare):
             vectors = vectors * self.clip.temperature()
         logits = self.class_logits(vectors, rows, text)
@@ -228,17 +201,17 @@ class MaskClipPlusPlus(Method):
     @property
     def uses_psm(self) -> bool:
         """Whether the PSM takes part; parameters are made in any case."""
-        return self.psm != "none" and (self.keep_psm or self.is_initializing())
+        return self.config.psm != "none" and (self.config.keep_psm or self.is_initializing())
 
     @property
     def _offsets(self) -> bool:
-        return self.uses_psm and self.psm == "linear"
+        return self.uses_psm and self.config.psm == "linear"
 
     def _check_templates(self, text: Text) -> None:
-        if (found := text.embeddings.shape[1]) != self.num_templates:
+        if (found := text.embeddings.shape[1]) != self.config.num_templates:
             raise ModelError(
                 f"the vocabulary has {found} templates per name, but method.num_templates is "
-                f"{self.num_templates}: use the prompt set that the model was tuned with"
+                f"{self.config.num_templates}: use the prompt set that the model was tuned with"
             )
 
     # ---- training --------------------------------------------------------------------------
@@ -256,27 +229,33 @@ class MaskClipPlusPlus(Method):
         features = self.encode_batch(batch, features)
         embeddings, labels = self.training_regions(batch, proposals, features, region_rng)
         text = self.current_text(text)
-        if self.one_synonym:
+        if self.config.one_synonym:
             text = one_name_per_class(text, name_rng)
         logits = self.aligned_logits(features, embeddings, text)
-        options = {"kind": self.class_loss, "reweight": self.reweight}
-        loss = reweighted_loss(logits, labels, temperature=self.loss_temperature, **options)
+        loss = reweighted_loss(
+            logits,
+            labels,
+            kind=self.config.class_loss,
+            reweight=self.config.reweight,
+            temperature=self.config.loss_temperature,
+        )
         return loss, {"loss": loss, "mask_accuracy": mask_accuracy(logits, labels)}
 
     def training_regions(
         self, batch: Batch, proposals: Proposals, features: Features, rng: Array
     ) -> tuple[Float[Array, "b p d"], Int[Array, "b p"]]:
         """Returns the embeddings and labels of what the prior shows."""
-        if self.prior == "pixels":
+        config = self.config
+        if config.prior == "pixels":
             labels = cell_labels(batch, features.projected.shape[1:3])
             return features.projected.reshape(*labels.shape, -1), labels
-        if self.prior == "generated":
-            regions, labels = matched_proposals(batch, proposals, rng, self.num_truth)
+        if config.prior == "generated":
+            regions, labels = matched_proposals(batch, proposals, rng, config.num_truth)
         else:
             regions, labels = self.sample_truth(batch, rng)
-            regions = filled_boxes(regions) if self.prior == "boxes" else regions
+            regions = filled_boxes(regions) if config.prior == "boxes" else regions
         soft = self.soft_masks(features, regions.masks)
-        if self.ignore_empty:
+        if config.ignore_empty:
             labels = jnp.where(soft.sum((2, 3)) > 0, labels, -1)
         return self.embed_soft(features, soft), labels
 

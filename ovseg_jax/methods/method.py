@@ -36,6 +36,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.needs import Need, generator_needs
@@ -53,24 +54,18 @@ class Method(nn.Module):
     Attributes:
         clip: The image and text towers (`ovseg_jax.models.clip.clip.Clip`); None where nothing is
             compared with words.
+        config: The method's settings; a subclass names its own dataclass here.
         generator: Mask generator of the model, such as
             `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
-        has_void: Whether the method learns a "none of these" text row (`void_embedding`,
-            docs/reference 0.8); without it the void column is -inf.
-        tune_text: Whether the vocabulary is embedded anew in each training step, because the
-            text tower is being trained.
-        num_truth: Ground-truth masks that enter the loss per image; more are sampled down.
     """
 
     clip: nn.Module | None
+    config: LabelledConfig
     generator: nn.Module | None = None
-    has_void: bool = False
-    tune_text: bool = False
-    num_truth: int = 32
 
     def setup(self):
         """Declares the void row; subclasses that declare more call this first."""
-        if self.has_void and self.clip is not None:
+        if self.config.has_void and self.clip is not None:
             normal = nn.initializers.normal(1.0)  # torch's default for an embedding
             self.void_embedding = self.param("void_embedding", normal, (1, self.clip.embedding_dim))
 
@@ -151,7 +146,7 @@ class Method(nn.Module):
             return layers
         rows = self.proposal_words(features, text)
         logits = [self.class_logits(layer.class_embeddings, rows, text) for layer in layers]
-        said = {"opinion": Opinion.NAMES, "says_no_object": self.has_void}
+        said = {"opinion": Opinion.NAMES, "says_no_object": self.config.has_void}
         return [
             layer.replace(class_logits=names, **said)
             for layer, names in zip(layers, logits, strict=True)
@@ -245,7 +240,7 @@ class Method(nn.Module):
     def text_rows(self, text: Text) -> Float[Array, "s1 d"]:
         """Averages the templates of every synonym and appends the learned void row, if any."""
         rows = average_templates(text.embeddings)
-        return jnp.concatenate([rows, unit(self.void_embedding)]) if self.has_void else rows
+        return jnp.concatenate([rows, unit(self.void_embedding)]) if self.config.has_void else rows
 
     def compare(
         self,
@@ -277,13 +272,13 @@ class Method(nn.Module):
         similarity = jnp.einsum(axes, vectors, rows)
         synonyms = text.classes.shape[0]
         void = similarity[..., synonyms:]
-        if not self.has_void:
+        if not self.config.has_void:
             void = jnp.full((*similarity.shape[:-1], 1), -jnp.inf, similarity.dtype)
         return jnp.concatenate([synonym_max(similarity[..., :synonyms], text), void], axis=-1)
 
     def current_text(self, text: Text) -> Text:
         """Embeds the vocabulary with the present text tower if that tower is in training."""
-        if not self.tune_text:
+        if not self.config.tune_text:
             return text
         if text.tokens is None:
             raise ModelError("tune_text needs Text.tokens: build the text bank with keep_tokens")
@@ -302,7 +297,7 @@ class Method(nn.Module):
             Their ids, `NO_ID` in unused slots; and their labels, -1 there.
         """
         present = ids_present(batch.segment_ids, batch.labels.shape[1]) & (batch.labels >= 0)
-        slots, valid = sample_slots(rng, present, self.num_truth)
+        slots, valid = sample_slots(rng, present, self.config.num_truth)
         labels = jnp.take_along_axis(batch.labels, slots, axis=1)
         return jnp.where(valid, slots + 1, NO_ID), jnp.where(valid, labels, -1)
 

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses import set_criterion
+from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.ops.mask_iou import mask_iou
 from ovseg_jax.ops.masks import NO_ID, binarise, coverage_of_ids, ids_present, resize_via
 from ovseg_jax.ops.matching import Matches, binarise_logits, keep_at_most
@@ -51,7 +53,7 @@ def truth_at(batch: Batch, size: Size) -> Truth:
 def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array) -> Matches:
     """Pairs predictions and truth one to one by Mask2Former's costs, whatever their IoU.
 
-    The Hungarian matcher of the paper's Table 5: cross-entropy 2, mask 5, dice 5 at 12,544 points.
+    The Hungarian matcher of the paper's Table 5, with Mask2Former's weights and points.
     Of more pairs than `capacity`, a uniformly random subset is kept.
 
     Args:
@@ -71,7 +73,7 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
     ids, labels = _present(batch)
     truth = set_criterion.Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
     point_key, cap_key = jax.random.split(rng)
-    queries = set_criterion.SetCriterion().match(proposals, truth, point_key)
+    queries = criterion_of(SetLossConfig()).match(proposals, truth, point_key)
     pairs = jnp.arange(proposals.masks.shape[1])[None, :, None] == queries[:, None]
     keys = jax.random.split(cap_key, len(pairs))
     return jax.vmap(lambda own, key: keep_at_most(own, capacity, key))(pairs, keys)

@@ -8,12 +8,12 @@ Follows facebookresearch/ov-seg (docs/reference 3).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.config.methods.ovseg import OVSegConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.mask_cropping import MaskCropping
@@ -30,20 +30,9 @@ TEMPERATURE = 100.0
 
 
 class OVSeg(MaskCropping):
-    """Mask cropping with prompts in the patches that show nothing.
+    """Mask cropping with prompts in the patches that show nothing."""
 
-    Attributes:
-        prompts: What is put into the tower: mask prompts, further tokens (VPT), or nothing.
-        prompt_depth: How many depths have prompts of their own.
-        prompt_tokens: Further tokens of VPT.
-        duplicates: In the loss, whether masks of the same class are wrong for each other's words,
-            as in the original, or take no part.
-    """
-
-    prompts: Literal["mask", "vpt", "none"] = "mask"
-    prompt_depth: int = 3
-    prompt_tokens: int = 50
-    duplicates: Literal["negative", "ignored"] = "negative"
+    config: OVSegConfig
 
     def setup(self):
         """Declares the prompts.
@@ -52,34 +41,36 @@ class OVSeg(MaskCropping):
             ModelError: Prompts are wanted in a tower that has no patches to put them in.
         """
         super().setup()
-        if self.prompts == "none":
+        config = self.config
+        if config.prompts == "none":
             return
         tower = self.clip.visual
         if not isinstance(tower, VisionTransformer) or not tower.class_token:
             raise ModelError(
-                f"prompts {self.prompts!r} need a transformer with a class token, not "
+                f"prompts {config.prompts!r} need a transformer with a class token, not "
                 f"{type(tower).__name__}; set method.prompts to 'none'"
             )
-        if self.prompts == "vpt":
-            self.prompt = DeepPrompts(self.prompt_depth, self.prompt_tokens, tower.width)
+        if config.prompts == "vpt":
+            self.prompt = DeepPrompts(config.prompt_depth, config.prompt_tokens, tower.width)
         else:
-            cells = (self.crop_size // tower.patch) ** 2
-            self.prompt = MaskPrompts(self.prompt_depth, cells, tower.width, tower.dtype)
+            cells = (config.crop_size // tower.patch) ** 2
+            self.prompt = MaskPrompts(config.prompt_depth, cells, tower.width, tower.dtype)
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; prompts need a transformer, and patches to stand in."""
+        config = self.config
         yield from super().needs(templates)
-        if self.prompts == "none":
+        if config.prompts == "none":
             return
-        tower, mask = self.clip.visual, self.prompts == "mask"
+        tower, mask = self.clip.visual, config.prompts == "mask"
         kind = f"'none' with {type(tower).__name__}; prompts go into {CLASS_TOKEN}"
         yield Need("method.prompts", has_class_token(tower), kind)
         turned = "'mask' or 'none': positions that turn tokens have no place for further ones"
         yield Need("method.prompts", mask or not tower.rotary_grid, turned)
         most = tower.layers + mask
         depths = f"1 to {most}: the tower has {tower.layers} blocks"
-        yield Need("method.prompt_depth", 0 < self.prompt_depth <= most, depths)
-        whole = not mask or self.crop_size % tower.patch == 0
+        yield Need("method.prompt_depth", 0 < config.prompt_depth <= most, depths)
+        whole = not mask or config.crop_size % tower.patch == 0
         yield Need("method.crop_size", whole, f"whole patches: a multiple of {tower.patch}")
 
     @property
@@ -91,10 +82,10 @@ class OVSeg(MaskCropping):
         self, crops: Float[Array, "n size size 3"], regions: Bool[Array, "n size size"]
     ) -> Float[Array, "n d"]:
         """Embeds crops, with prompts where they show nothing of their object."""
-        if self.prompts == "none":
+        if self.config.prompts == "none":
             return self.clip.encode_image(crops)
         tower = self.clip.visual
-        if self.prompts == "vpt":
+        if self.config.prompts == "vpt":
             tokens, _ = tower.run(crops, prompts=self.prompt(), class_only=True)
         else:
             edits = self.prompt(kept_patches(regions, tower.patch))
@@ -127,7 +118,7 @@ class OVSeg(MaskCropping):
         nouns = noun_rows(one_name_per_class(self.current_text(text), name_rng), labels)
         images = unit(embeddings.reshape(len(labels), -1))
         logits = self.clip.temperature() * images @ nouns.T
-        loss = paired_loss(logits, labels, ignore_duplicates=self.duplicates == "ignored")
+        loss = paired_loss(logits, labels, ignore_duplicates=self.config.duplicates == "ignored")
         return loss, {"loss": loss, "mask_accuracy": pair_accuracy(logits, labels)}
 
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
+from ovseg_jax.config import MaskCroppingConfig
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.ops.compiler import compiler_options
@@ -50,7 +51,9 @@ class CropScorer:
         """
         self._model, self.crop_size = model, crop_size
         self.templates = templates or model.parts.templates
-        self._method = MaskCropping(clip=model.parts.method.clip, crop_size=crop_size)
+        self._method = MaskCropping(
+            clip=model.parts.method.clip, config=MaskCroppingConfig(crop_size=crop_size)
+        )
         self._params = {"clip": model.engine.params["clip"]}
         self._compute = jax.jit(self._embed, compiler_options=compiler_options())
         self._nouns: dict[str, Float[np.ndarray, " d"]] = {}

@@ -28,8 +28,8 @@ class ContentTransfer(nn.Module):
     """
 
     width: int
-    heads: int = 8
-    panoptic: bool = False
+    heads: int
+    panoptic: bool
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

@@ -46,14 +46,14 @@ class MaskAdapterHead(nn.Module):
     """
 
     feature_dim: int
-    width: int = 768
-    mask_width: int = 16
-    num_blocks: int = 3
-    num_maps: int = 16
-    patchify: Patchify = "add"
-    use_clip: bool = True
-    chunk: int = 32
-    layer_scale_init: float = 1e-6
+    width: int
+    mask_width: int
+    num_blocks: int
+    num_maps: int
+    patchify: Patchify
+    use_clip: bool
+    chunk: int
+    layer_scale_init: float
     dtype: DTypeLike = jnp.float32
 
     def setup(self):

@@ -8,8 +8,6 @@ afterwards is their product. Source: arXiv 2412.11464, section 3.3; docs/referen
 
 from __future__ import annotations
 
-from typing import Literal
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn.initializers import xavier_uniform, zeros
@@ -19,9 +17,6 @@ from jaxtyping import Array, Float
 from ovseg_jax.models.layers import LayerNorm, torch_uniform
 from ovseg_jax.models.transformer import Attention
 from ovseg_jax.ops.vectors import unit
-
-Kind = Literal["none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_text"]
-Condition = Literal["cells", "whole"]
 
 
 class LinearSimilarity(nn.Module):

@@ -59,8 +59,8 @@ def uncertain_points(
     rng: Key[Array, ""] | UInt32[Array, "2"],
     logits: Float[Array, "*b h w"],
     count: int,
-    oversample: float = 3.0,
-    importance: float = 0.75,
+    oversample: float,
+    importance: float,
 ) -> Float[Array, "*b p 2"]:
     """Draws points, most of them where a mask is least sure of itself.
 

@@ -11,18 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.config import EnsembleConfig, QueryGeneratorConfig
+from ovseg_jax.config import (
+    DensePixelsConfig,
+    EnsembleConfig,
+    FisaConfig,
+    MaftPlusConfig,
+    MaskAdapterConfig,
+    MaskClipPlusPlusConfig,
+    MaskCroppingConfig,
+    MaskGeneratorConfig,
+    MaskPoolingConfig,
+    OVSegConfig,
+    QueryGeneratorConfig,
+)
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.mask_makers import adopt
-from ovseg_jax.methods.dense_pixels import DensePixels
-from ovseg_jax.methods.fisa import Fisa
-from ovseg_jax.methods.maft_plus import MaftPlus
-from ovseg_jax.methods.mask_adapter import MaskAdapter
-from ovseg_jax.methods.mask_cropping import MaskCropping
-from ovseg_jax.methods.mask_generator import MaskGenerator
-from ovseg_jax.methods.mask_pooling import MaskPooling
-from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
-from ovseg_jax.methods.ovseg import OVSeg
 from ovseg_jax.models.generators.variants import build_generator
 from tests.methods.tiny_scene import (
     SEGMENTS,
@@ -30,6 +33,7 @@ from tests.methods.tiny_scene import (
     random_like,
     tiny_batch,
     tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
     tiny_vit_clip,
@@ -51,17 +55,15 @@ GENERATOR = QueryGeneratorConfig(
     num_classes=4,
 )
 METHODS = {
-    "mask_pooling": lambda **g: MaskPooling(clip=tiny_clip(), has_void=True, **g),
-    "mask_cropping": lambda **g: MaskCropping(clip=tiny_clip(), crop_size=32, chunk=4, **g),
-    "mask_adapter": lambda **g: MaskAdapter(
-        clip=tiny_clip(), num_maps=2, width=8, num_blocks=1, **g
-    ),
-    "maft_plus": lambda **g: MaftPlus(clip=tiny_clip(), **g),
-    "maskclippp": lambda **g: MaskClipPlusPlus(clip=tiny_vit_clip(), depth=2, num_templates=2, **g),
-    "ovseg": lambda **g: OVSeg(clip=tiny_vit_clip(), crop_size=32, chunk=4, prompt_depth=2, **g),
-    "fisa": lambda **g: Fisa(clip=tiny_vit_clip(), clip_size=0, rank=8, chunk=3, **g),
-    "mask_generator": lambda **g: MaskGenerator(clip=tiny_clip(), **g),
-    "dense_pixels": lambda **g: DensePixels(clip=tiny_clip(), readout="plain"),
+    "mask_pooling": (MaskPoolingConfig(has_void=True), tiny_clip),
+    "mask_cropping": (MaskCroppingConfig(crop_size=32, chunk=4), tiny_clip),
+    "mask_adapter": (MaskAdapterConfig(num_maps=2, width=8, num_blocks=1), tiny_clip),
+    "maft_plus": (MaftPlusConfig(), tiny_clip),
+    "maskclippp": (MaskClipPlusPlusConfig(depth=2, num_templates=2), tiny_vit_clip),
+    "ovseg": (OVSegConfig(crop_size=32, chunk=4, prompt_depth=2), tiny_vit_clip),
+    "fisa": (FisaConfig(clip_size=0, rank=8, chunk=3), tiny_vit_clip),
+    "mask_generator": (MaskGeneratorConfig(), tiny_clip),
+    "dense_pixels": (DensePixelsConfig(readout="plain"), tiny_clip),
 }
 OWN = ("own, words", "own, list")
 SOURCES = ("truth", *OWN, "other model", "other model with a say", "SAM")
@@ -80,11 +82,11 @@ def scored(name, source):
     """Proposals, the method's logits and its grid; None where the source does not fit."""
     heads = {"own, words": "text", "own, list": "linear"}
     head = heads.get(source, "text" if name == "mask_generator" else None)
-    options = {}
+    generator = None
     if head:
-        config = dataclasses.replace(GENERATOR, class_head=head)
-        options["generator"] = build_generator(config, WIDTH)
-    method = METHODS[name](**options)
+        generator = build_generator(dataclasses.replace(GENERATOR, class_head=head), WIDTH)
+    config, clip = METHODS[name]
+    method = tiny_method(config, clip(), generator)
     given = tiny_proposals(BATCH)
     # A mask without a cell of CLIP's map, for skip_empty.
     given = given.replace(masks=given.masks.at[:, 1].set(-9.0).at[:, 1, 0, 0].set(9.0))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.config import MaskPoolingConfig
 from ovseg_jax.convert.clip import convert_open_clip
 from ovseg_jax.methods.mask_pooling import MaskPooling, pooling_weights
 from ovseg_jax.models.clip.variants import build_clip
@@ -62,4 +63,4 @@ def loaded(case: Case) -> tuple[MaskPooling, dict]:
     resize = "bilinear" if resnet else ""  # as FC-CLIP's attention pooling does
     clip = build_clip(model.clip.variant, position_resize=resize)
     params = jax.tree.map(jnp.asarray, params | {"void_embedding": void})
-    return MaskPooling(clip=clip, has_void=True), {"params": params}
+    return MaskPooling(clip=clip, config=MaskPoolingConfig(has_void=True)), {"params": params}

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
-from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.config import EnsembleConfig, MaskPoolingConfig
 from ovseg_jax.convert.generators import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.embedding import embed_vocabulary
@@ -37,7 +37,7 @@ def run_head(case: Case) -> Outputs:
     params, _ = apply(part.table, tensors, part.expected, case.name)
     rows, text = jnp.asarray(case.inputs["text_classifier_with_void"]), grouping(case)
     generator = build_generator(part.config, rows.shape[1])
-    method = MaskPooling(clip=None, generator=generator, has_void=True)
+    method = MaskPooling(clip=None, config=MaskPoolingConfig(has_void=True), generator=generator)
     pyramid = {
         name: jnp.asarray(np.moveaxis(case.inputs[name], 1, -1))
         for name in ("res2", "res3", "res4", "res5")

@@ -13,8 +13,8 @@ from ovseg_jax.config import EnsembleConfig, MaskAdapterOnMaftConfig
 from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
+from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.methods.mixed_masks import Truth, pairwise_ious
-from ovseg_jax.models.mask_adapter import MaskAdapterHead
 from ovseg_jax.typing import Features, Proposals
 
 from . import Case, Outputs, runner
@@ -64,14 +64,7 @@ def run_head(case: Case) -> Outputs:
     features = jnp.asarray(np.moveaxis(case.inputs["clip_vis_dense"], 1, -1))
     masks = case.inputs["masks"]
     masks = jnp.asarray(masks if masks.ndim == 4 else masks[None], bool)
-    head = MaskAdapterHead(
-        feature_dim=features.shape[-1],
-        width=sizes.width,
-        mask_width=sizes.mask_width,
-        num_blocks=sizes.num_blocks,
-        num_maps=sizes.num_maps,
-        chunk=2,
-    )
+    head = adapter_head(dataclasses.replace(sizes, chunk=2), features.shape[-1])
     return {"maps": merged_maps(jax.jit(head.apply)({"params": params}, features, masks))}
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.config import FisaConfig
 from ovseg_jax.convert.rules import Rule, apply, conv, layer, norm, prefixed
 from ovseg_jax.convert.vit import TABLE
 from ovseg_jax.methods.fisa import Fisa, class_rows
@@ -49,11 +50,13 @@ def method_of(config: dict) -> Fisa:
     text = TextTower(vocab_size=2, context_length=2, width=2, heads=1, layers=1, embedding_dim=2)
     return Fisa(
         clip=Clip(visual=visual, text=text),
-        clip_size=0,
-        words_enter="none",
-        adapter_layers=0,
-        relative_blocks=tuple(config["attention_layers_with_mask_embedding"]),
-        num_points=1,
+        config=FisaConfig(
+            clip_size=0,
+            words_enter="none",
+            adapter_layers=0,
+            relative_blocks=tuple(config["attention_layers_with_mask_embedding"]),
+            num_points=1,
+        ),
     )
 
 

@@ -129,7 +129,7 @@ def row_by_row(text: Text) -> Text:
 def similarities(method, embeddings, text: Text):
     """What the PSM of the original starts from: [q, s, t]."""
     unit = embeddings / jnp.linalg.norm(embeddings, axis=-1, keepdims=True)
-    scale = method.clip.temperature() if method.scaled else 1.0
+    scale = method.clip.temperature() if method.config.scaled else 1.0
     return jnp.einsum("bqd,std->bqst", unit, text.embeddings)[0] * scale
 
 
@@ -145,7 +145,7 @@ def classify(model: Classifier, features: Features, soft: jax.Array, text: Text)
         "class_logits": synonym_max(rows, text)[0],
         "areas": soft[0].sum((1, 2)),
     }
-    if model.method.psm == "pseudo_text":
+    if model.method.config.psm == "pseudo_text":
         outputs["p_embs"] = channels_first(features.projected)
     return {name: np.asarray(value) for name, value in outputs.items()}
 

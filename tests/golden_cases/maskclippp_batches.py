@@ -38,7 +38,7 @@ def with_slips(model, pixels: jax.Array, each: list[Features], counts: list[int]
 def shifted_memories(method, pixels: jax.Array, shift: jax.Array):
     """Memories of the last blocks where the turn of patch i goes to patch i + shift."""
     tower = method.clip.visual
-    first = tower.layers - method.depth
+    first = tower.layers - method.config.depth
     _, memories = tower.run(pixels, remember=[first])
     turn = tower.rotate_for((pixels.shape[1] // tower.patch, pixels.shape[2] // tower.patch))
 

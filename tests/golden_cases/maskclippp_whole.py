@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.config import MaskPoolingConfig
 from ovseg_jax.convert.clip import identify_image
 from ovseg_jax.convert.generators import generator_part
 from ovseg_jax.convert.rules import Rule, apply, prefixed
@@ -97,6 +98,6 @@ def generator_of(case: Case, tensors: dict) -> tuple[MaskPooling, dict]:
     rows = (*part.table, Rule(r"void_embedding\.weight", "void_embedding"))
     others, _ = apply(rows, tensors["fcclip"], rest, case.name)
     generator = build_generator(part.config, width)
-    method = MaskPooling(clip=clip, generator=generator, has_void=True)
+    method = MaskPooling(clip=clip, config=MaskPoolingConfig(has_void=True), generator=generator)
     params["clip"]["logit_scale"] = np.float32(0)  # the generator has its own
     return method, params | others

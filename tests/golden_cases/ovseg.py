@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
-from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.config import EnsembleConfig, MaskCroppingConfig
 from ovseg_jax.convert.ovseg import convert_ovseg
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inference.ensemble import ovseg_probabilities
@@ -36,14 +36,14 @@ FILLS = {"mean": "mean", "zero": "black"}
 def run_crop(case: Case) -> Outputs:
     """Crops of soft masks and where they show their object."""
     image = case.inputs["image"]
-    method = MaskCropping(clip=build_clip("vit_b_16"), **cropping(case))
+    method = MaskCropping(clip=build_clip("vit_b_16"), config=MaskCroppingConfig(**cropping(case)))
     sizes = jnp.asarray([image.shape[:2]])
     logits = jnp.asarray(case.inputs["mask_logits"])[None]
 
     @jax.jit
     def crops(image):
         pixels = method.normalise(image, sizes)
-        hard = hard_masks(logits, image.shape[1:3], method.mask_threshold)
+        hard = hard_masks(logits, image.shape[1:3], method.config.mask_threshold)
         return hard[0], *method._crop((pixels[0], sizes[0], hard[0]))
 
     hard, regions, inside = map(np.asarray, crops(jnp.asarray(image[None], float)))
@@ -102,7 +102,7 @@ def propose(method, params, batch: Batch) -> tuple:
     Crops cut masks where their probability crosses the method's threshold; a mask whose logits
     come close to that is computed in double precision.
     """
-    cut = np.log(method.mask_threshold / (1 - method.mask_threshold))
+    cut = np.log(method.config.mask_threshold / (1 - method.config.mask_threshold))
 
     def whole(bound, batch):
         images, sizes = batch.images.astype(float), batch.sizes

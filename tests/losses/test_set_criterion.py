@@ -1,5 +1,6 @@
 """The set criterion: padding, order, layers; and Mask2Former's own loss at fixed points."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.losses import set_criterion
 from ovseg_jax.losses.set_criterion import SetCriterion, Truth
 from ovseg_jax.ops.masks import NO_ID, masks_of_ids
@@ -38,8 +40,12 @@ def truth(slots=3):
     )
 
 
-POINTS = SetCriterion(num_points=64)
-PIXELS = SetCriterion(num_points=0, mask_loss="focal", class_weight=1.0, mask_weight=20.0)
+def criterion_of(**settings):
+    return SetCriterion(**dataclasses.asdict(SetLossConfig(**settings)))
+
+
+POINTS = criterion_of(num_points=64)
+PIXELS = criterion_of(num_points=0, mask_loss="focal", class_weight=1.0, mask_weight=20.0)
 KEY = jax.random.key(0)
 
 

@@ -10,21 +10,21 @@ from tiny_scene import (
     quick_jit,
     run,
     tiny_batch,
-    tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
 )
 
-from ovseg_jax.methods.mask_cropping import MaskCropping
-from ovseg_jax.methods.mask_pooling import MaskPooling, pooling_weights
+from ovseg_jax.config import MaskCroppingConfig, MaskPoolingConfig
+from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.ops.masks import masks_from_ids
 from ovseg_jax.ops.resize import resize, resize_masks
 from ovseg_jax.typing import Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
-POOLING = MaskPooling(clip=tiny_clip())
-CROPPING = MaskCropping(clip=tiny_clip(), crop_size=16, chunk=3)
+POOLING = tiny_method(MaskPoolingConfig())
+CROPPING = tiny_method(MaskCroppingConfig(crop_size=16, chunk=3))
 VARIABLES = initialise(POOLING, BATCH, PROPOSALS, TEXT)
 
 
@@ -98,7 +98,7 @@ def test_encoding_for_crops_runs_no_tower(pixels):
 
 @pytest.mark.parametrize("fill", ["mean", "picture"])
 def test_a_rectangle_is_embedded_as_its_cut_out(pixels, fill):
-    method = MaskCropping(clip=tiny_clip(), crop_size=16, fill=fill)
+    method = tiny_method(MaskCroppingConfig(crop_size=16, fill=fill))
     got = embed(method, pixels, rectangle(4, 6, 20, 22))
     crops = resize(pixels.images[:, 4:20, 6:22], (16, 16), method="bicubic")
     np.testing.assert_allclose(got[:, 0], encode_image(crops), atol=1e-4)
@@ -106,7 +106,7 @@ def test_a_rectangle_is_embedded_as_its_cut_out(pixels, fill):
 
 @pytest.mark.parametrize("fill", ["mean", "black", "picture"])
 def test_outside_the_mask_stands_a_colour_or_the_picture(pixels, fill):
-    method = MaskCropping(clip=tiny_clip(), crop_size=16, fill=fill)
+    method = tiny_method(MaskCroppingConfig(crop_size=16, fill=fill))
     ring = rectangle(4, 6, 20, 22) & ~rectangle(8, 10, 16, 18)
     box, inside = pixels.images[:, 4:20, 6:22], ring[:, 0, 4:20, 6:22, None]
     black = method.normalise(jnp.zeros_like(BATCH.images, float), BATCH.sizes)[:, 4:20, 6:22]
@@ -116,7 +116,7 @@ def test_outside_the_mask_stands_a_colour_or_the_picture(pixels, fill):
 
 
 def test_boxes_grow_but_not_beyond_the_picture(pixels):
-    method = MaskCropping(clip=tiny_clip(), crop_size=16, fill="picture", expand=2.0)
+    method = tiny_method(MaskCroppingConfig(crop_size=16, fill="picture", expand=2.0))
     got = embed(method, pixels, rectangle(12, 14, 20, 22))
     for image, right in ((0, 26), (1, 24)):  # the second picture ends at column 24
         cut = pixels.images[image : image + 1, 8:24, 10:right]
@@ -134,7 +134,7 @@ def test_empty_masks_get_the_zero_vector_and_masks_of_other_sizes_work(pixels):
 
 def test_chunks_do_not_change_crops(pixels):
     masks = masks_from_ids(BATCH.segment_ids, 5)
-    whole = MaskCropping(clip=tiny_clip(), crop_size=16, chunk=100)
+    whole = tiny_method(MaskCroppingConfig(crop_size=16, chunk=100))
     np.testing.assert_allclose(
         embed(CROPPING, pixels, masks), embed(whole, pixels, masks), atol=1e-5
     )

@@ -14,15 +14,20 @@ from tiny_scene import (
     run,
     tiny_batch,
     tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
+    with_settings,
 )
 
 from ovseg_jax import trees
-from ovseg_jax.methods.contrastive import ContrastiveClip
-from ovseg_jax.methods.mask_adapter import MaskAdapter
-from ovseg_jax.methods.mask_cropping import MaskCropping
-from ovseg_jax.methods.mask_pooling import MaskPooling
+from ovseg_jax.config import (
+    ContrastiveConfig,
+    MaskAdapterConfig,
+    MaskCroppingConfig,
+    MaskPoolingConfig,
+)
+from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.methods.method import Method, average_templates, mask_accuracy
 from ovseg_jax.ops.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
@@ -63,24 +68,27 @@ class EarlyWords(Method):
         return Scores(logits=logits, masks=refined, regions=Regions(embeddings=embedded))
 
 
+EARLY = LabelledConfig(kind="early_words", has_void=True, tune_text=True)
 METHODS = {
-    "pooling": lambda: MaskPooling(clip=tiny_clip()),
-    "cropping": lambda: MaskCropping(clip=tiny_clip(), crop_size=16, chunk=3),
-    "contrastive": lambda: ContrastiveClip(clip=tiny_clip(), crop_pixels=(8, 16)),
-    "adapter": lambda: MaskAdapter(
-        clip=tiny_clip("mlp"),
-        num_maps=2,
-        width=8,
-        mask_width=8,
-        num_blocks=1,
-        chunk=3,
-        num_truth=4,
-        num_matched=3,
-        phase="mixed",
-        layer_scale_init=0.5,
-        has_void=True,
+    "pooling": lambda: tiny_method(MaskPoolingConfig()),
+    "cropping": lambda: tiny_method(MaskCroppingConfig(crop_size=16, chunk=3)),
+    "contrastive": lambda: tiny_method(ContrastiveConfig(crop_pixels=(8, 16))),
+    "adapter": lambda: tiny_method(
+        MaskAdapterConfig(
+            num_maps=2,
+            width=8,
+            mask_width=8,
+            num_blocks=1,
+            chunk=3,
+            num_truth=4,
+            num_matched=3,
+            phase="mixed",
+            layer_scale_init=0.5,
+            has_void=True,
+        ),
+        tiny_clip("mlp"),
     ),
-    "early_words": lambda: EarlyWords(clip=tiny_clip(), has_void=True, tune_text=True),
+    "early_words": lambda: EarlyWords(clip=tiny_clip(), config=EARLY),
 }
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
@@ -100,7 +108,7 @@ def test_scores_have_a_column_per_class_slot_and_void(case):
     assert scores.logits.shape == (IMAGES, SEGMENTS + 2, 5)
     assert np.isfinite(scores.logits[..., :3]).all()
     assert (scores.logits[..., 3] == -np.inf).all()
-    assert (np.isfinite(scores.logits[..., 4]) == method.has_void).all()
+    assert (np.isfinite(scores.logits[..., 4]) == method.config.has_void).all()
 
 
 def test_masks_are_scored_independently_and_in_their_order(case):
@@ -173,7 +181,7 @@ def test_early_words_refine_masks_and_differ_per_image():
 
 
 def test_a_method_without_embed_or_score_says_so():
-    method = Method(clip=tiny_clip())
+    method = Method(clip=tiny_clip(), config=LabelledConfig(kind="neither"))
     with pytest.raises(NotImplementedError, match="neither embed nor score"):
         method.apply({}, Features(dense=jnp.zeros((1, 1, 1, 1))), PROPOSALS, method="embed")
 
@@ -183,7 +191,7 @@ def test_a_method_without_embed_or_score_says_so():
 
 @pytest.fixture(scope="module")
 def pooling():
-    method = MaskPooling(clip=tiny_clip(), has_void=True)
+    method = tiny_method(MaskPoolingConfig(has_void=True))
     return method, initialise(method, BATCH, PROPOSALS, TEXT)
 
 
@@ -221,7 +229,7 @@ def test_templates_are_averaged_and_empty_rows_stay_empty():
 def test_ground_truth_is_drawn_with_its_own_label(pooling):
     method, variables = pooling
     truth, labels = run(method, variables, "sample_truth", BATCH, jax.random.key(0))
-    assert truth.masks.shape[1] == method.num_truth
+    assert truth.masks.shape[1] == method.config.num_truth
     for image in range(IMAGES):
         ids = np.unique(BATCH.segment_ids[image])
         expected = [i for i in ids if i > 0 and BATCH.labels[image, i - 1] >= 0]
@@ -236,7 +244,7 @@ def test_ground_truth_is_drawn_with_its_own_label(pooling):
 
 def test_tuning_the_text_embeds_the_vocabulary_with_the_present_tower(pooling):
     method, variables = pooling
-    tuned = method.clone(tune_text=True)
+    tuned = with_settings(method, tune_text=True)
     now = run(tuned, variables, "current_text", TEXT)
     want = method.apply(
         variables, TEXT.tokens[2], method=lambda bound, tokens: bound.clip.encode_text(tokens)

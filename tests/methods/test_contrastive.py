@@ -4,15 +4,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_scene import initialise, run, tiny_batch, tiny_clip, tiny_proposals, tiny_text
+from tiny_scene import (
+    initialise,
+    run,
+    tiny_batch,
+    tiny_method,
+    tiny_proposals,
+    tiny_text,
+    with_settings,
+)
 
+from ovseg_jax.config import ContrastiveConfig
 from ovseg_jax.losses.classification import contrastive_loss
-from ovseg_jax.methods.contrastive import ContrastiveClip, random_rectangles
+from ovseg_jax.methods.contrastive import random_rectangles
 from ovseg_jax.ops.vectors import unit
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
-METHOD = ContrastiveClip(clip=tiny_clip(), crop_probability=0.0)
+METHOD = tiny_method(ContrastiveConfig(crop_probability=0.0))
 VARIABLES = initialise(METHOD, BATCH, PROPOSALS, TEXT)
 
 
@@ -30,7 +39,7 @@ def test_windows_are_the_picture_or_a_rectangle_in_it():
     whole = METHOD.draw_windows(jax.random.key(0), BATCH.sizes, (32, 32))
     assert whole[0].all()
     assert whole[1, :, :24].all() and not whole[1, :, 24:].any()  # padded from pixel 24 of 32
-    always = ContrastiveClip(clip=tiny_clip(), crop_probability=1.0, crop_pixels=(8, 16))
+    always = tiny_method(ContrastiveConfig(crop_probability=1.0, crop_pixels=(8, 16)))
     for seed in range(20):
         windows = np.asarray(always.draw_windows(jax.random.key(seed), BATCH.sizes, (32, 32)))
         for image in windows:
@@ -41,7 +50,7 @@ def test_windows_are_the_picture_or_a_rectangle_in_it():
 
 
 def test_what_lies_outside_the_rectangle_cannot_be_seen():
-    always = ContrastiveClip(clip=tiny_clip(), crop_probability=1.0, crop_pixels=(8, 16))
+    always = tiny_method(ContrastiveConfig(crop_probability=1.0, crop_pixels=(8, 16)))
     key = jax.random.key(3)
     window = always.draw_windows(key, BATCH.sizes, (32, 32))
     noise = np.random.default_rng(0).integers(0, 256, BATCH.images.shape).astype(np.uint8)
@@ -97,7 +106,7 @@ def test_each_objective_has_its_own_loss_and_both_are_averaged():
     key = jax.random.key(0)
 
     def loss_of(*objectives):
-        method = METHOD.clone(objectives=objectives)
+        method = with_settings(METHOD, objectives=objectives)
         return run(method, VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)
 
     cells, (image, metrics) = loss_of("cells")[0], loss_of("image")
@@ -109,12 +118,14 @@ def test_each_objective_has_its_own_loss_and_both_are_averaged():
 
 def test_consistency_is_the_distance_of_the_window_in_whole_and_cut_pictures():
     key = jax.random.key(3)
-    always = METHOD.clone(crop_probability=1.0, crop_pixels=(8, 16))
+    always = with_settings(METHOD, crop_probability=1.0, crop_pixels=(8, 16))
     plain = run(always, VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)[0]
     pulled, metrics = run(
-        always.clone(consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key
+        with_settings(always, consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key
     )
     np.testing.assert_allclose(pulled, plain + metrics["consistency_loss"], rtol=1e-5)
     assert 0 < metrics["consistency_loss"] < 4
-    uncut = run(METHOD.clone(consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key)[1]
+    uncut = run(
+        with_settings(METHOD, consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key
+    )[1]
     np.testing.assert_allclose(uncut["consistency_loss"], 0, atol=1e-5)

@@ -9,18 +9,18 @@ from tiny_scene import (
     run,
     tiny_batch,
     tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_resnet_clip,
     tiny_text,
     tiny_vit_clip,
 )
 
-from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.config import DensePixelsConfig, EnsembleConfig
 from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.frame import Frame
 from ovseg_jax.inference.semantic import semantic_labels, semantic_scores
-from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.ops.vectors import unit
 
 BATCH, TEXT = tiny_batch(), tiny_text()
@@ -28,7 +28,7 @@ FRAME = Frame(padded=(32, 32), picture=(32, 24), output=(50, 41))
 
 
 def model(clip=tiny_vit_clip, **options):
-    method = DensePixels(clip=clip(), **options)
+    method = tiny_method(DensePixelsConfig(**options), clip())
     return method, initialise(method, BATCH, tiny_proposals(BATCH), TEXT)
 
 
@@ -92,7 +92,8 @@ def test_given_masks_are_named_by_the_mean_of_their_cells():
 @pytest.mark.parametrize("clip", [tiny_clip, tiny_resnet_clip])
 def test_other_towers_are_read_as_they_are(clip):
     def unmet(readout):
-        return [n for n in DensePixels(clip=clip(), readout=readout).needs(1) if not n.met]
+        method = tiny_method(DensePixelsConfig(readout=readout), clip())
+        return [need for need in method.needs(1) if not need.met]
 
     assert [need.field for need in unmet("values")] == ["method.readout"]
     assert not unmet("plain")

@@ -9,12 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_scene import SIDE, initialise, quick_jit, tiny_batch, tiny_proposals, tiny_text
-from tiny_scene import tiny_vit_clip as tiny_clip
+from tiny_scene import (
+    SIDE,
+    initialise,
+    quick_jit,
+    tiny_batch,
+    tiny_method,
+    tiny_proposals,
+    tiny_text,
+    tiny_vit_clip,
+    with_settings,
+)
 
-from ovseg_jax.methods.fisa import Fisa, class_rows
-from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
-from ovseg_jax.methods.ovseg import OVSeg
+from ovseg_jax.config import FisaConfig, MaskClipPlusPlusConfig, OVSegConfig
+from ovseg_jax.methods.fisa import class_rows
 from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens, mask_logits
 from ovseg_jax.ops.mask_bias import soft_mask_bias
 from ovseg_jax.typing import Proposals
@@ -48,7 +56,7 @@ def joint_maskclippp(bound, batch, proposals, text):
     features = bound.encode_batch(batch)  # for its sizes, and for what the PSM reads
     tower, soft = bound.clip.visual, bound.soft_masks(features, proposals.masks)
     pixels = bound.normalise(batch.images.astype(jnp.float32), batch.sizes)
-    x, first = tower.embed_tokens(tower.embed_patches(pixels)), tower.layers - bound.depth
+    x, first = tower.embed_tokens(tower.embed_patches(pixels)), tower.layers - bound.config.depth
     for block in tower.blocks[:first]:
         x = block(x)
     count = soft.shape[1]
@@ -80,8 +88,8 @@ def joint_fisa(bound, batch, proposals, text):
 
 def methods():
     """The two methods with mask tokens, and the joint forward of each."""
-    tuned = MaskClipPlusPlus(clip=tiny_clip(), depth=2, num_templates=2, chunk=3)
-    early = Fisa(clip=tiny_clip(), clip_size=0, rank=8, num_points=16, chunk=3)
+    tuned = tiny_method(MaskClipPlusPlusConfig(depth=2, num_templates=2, chunk=3), tiny_vit_clip())
+    early = tiny_method(FisaConfig(clip_size=0, rank=8, num_points=16, chunk=3), tiny_vit_clip())
     return {"maskclippp": (tuned, joint_maskclippp), "fisa": (early, joint_fisa)}
 
 
@@ -110,9 +118,9 @@ def test_other_masks_and_words_get_the_numbers_of_the_joint_forward(name):
 @pytest.mark.parametrize("name", ["ovseg", "maskclippp", "fisa"])
 def test_memory_of_scoring_is_bounded_by_the_chunk(name):
     """Four times the masks need room for their results, and for none of their copies."""
-    prompted = OVSeg(clip=tiny_clip(), crop_size=32, chunk=8)
+    prompted = tiny_method(OVSegConfig(crop_size=32, chunk=8), tiny_vit_clip())
     method = {"ovseg": prompted, **{key: value[0] for key, value in methods().items()}}[name]
-    method = method.clone(chunk=8)
+    method = with_settings(method, chunk=8)
     variables = initialise(method, BATCH, PROPOSALS, TEXT)
     one = jax.tree.map(lambda leaf: leaf[:1], BATCH)
     features = jax.eval_shape(

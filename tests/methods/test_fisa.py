@@ -17,15 +17,18 @@ from tiny_scene import (
     random_like,
     run,
     tiny_batch,
+    tiny_method,
     tiny_proposals,
     tiny_text,
     tiny_vit_clip,
+    with_settings,
 )
 
 from configs import common
 from configs.fisa import ablations
 from configs.toy import fisa as toy
 from ovseg_jax import build, trees
+from ovseg_jax.config import FisaConfig
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens
 from ovseg_jax.models.fisa.seve import SemanticExtraction
@@ -45,7 +48,7 @@ NEW = toy.NEW
 
 
 def fisa(**options) -> Fisa:
-    return Fisa(clip=tiny_vit_clip(), **(TINY | options))
+    return tiny_method(FisaConfig(**TINY | options), tiny_vit_clip())
 
 
 def made(**options):
@@ -95,7 +98,8 @@ def test_masks_are_scored_alone_and_in_their_order(case):
     others = Proposals(masks=PROPOSALS.masks[:, order], valid=PROPOSALS.valid[:, order])
     again = scored(*case, others)
     np.testing.assert_allclose(again.logits, scores.logits[:, order], atol=1e-4)
-    assert (scores.masks is None) == (not case[0].adapter_layers and not case[0].relative_blocks)
+    settings = case[0].config
+    assert (scores.masks is None) == (not settings.adapter_layers and not settings.relative_blocks)
     if scores.masks is not None:
         assert scores.masks.shape == (IMAGES, SEGMENTS + 2, SIDE, SIDE)
         np.testing.assert_allclose(again.masks, scores.masks[:, order], atol=1e-4)
@@ -156,7 +160,7 @@ def test_what_lies_outside_a_mask_changes_nothing(options):
     )
     changed = disturbed(features, ~outside)
     assert np.abs(scored(method, variables, changed, proposals).logits[..., :3] - plain).min() > 0
-    seen = method.clone(class_key=True)
+    seen = with_settings(method, class_key=True)
     changed = scored(seen, variables, disturbed(features, outside), proposals)
     unchanged = scored(seen, variables, features, proposals)
     assert np.abs(changed.logits[..., :3] - unchanged.logits[..., :3]).min() > 0
@@ -252,7 +256,7 @@ def test_silent_words_and_an_identical_adapter_give_the_base(options):
     np.testing.assert_allclose(
         found.regions.embeddings, want.regions.embeddings, rtol=1e-5, atol=1e-5
     )
-    literal = scored(method.clone(residual=False), variables, features)
+    literal = scored(with_settings(method, residual=False), variables, features)
     assert np.abs(literal.logits[..., :3] - want.logits[..., :3]).max() > 1e-2
 
 

@@ -12,15 +12,20 @@ from tiny_scene import (
     random_like,
     run,
     tiny_batch,
-    tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
+    with_settings,
 )
 
-from ovseg_jax.config import QueryGeneratorConfig
-from ovseg_jax.methods.maft_plus import MaftPlus, MaskAdapterOnMaft
+from ovseg_jax.config import (
+    MaftPlusConfig,
+    MaskAdapterOnMaftConfig,
+    MaskGeneratorConfig,
+    MaskPoolingConfig,
+    QueryGeneratorConfig,
+)
 from ovseg_jax.methods.mask_generator import MaskGenerator
-from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.content_transfer import scrambled
 from ovseg_jax.models.generators.variants import build_generator
 
@@ -48,8 +53,8 @@ def parameters(method):
     return initialise(method, BATCH, PROPOSALS, TEXT)
 
 
-TRAINER = MaskGenerator(
-    clip=tiny_clip(), generator=generator(), has_void=True, num_points=32, num_truth=6
+TRAINER = tiny_method(
+    MaskGeneratorConfig(has_void=True, num_points=32, num_truth=6), generator=generator()
 )
 
 
@@ -90,7 +95,7 @@ def test_its_own_scores_are_its_class_head(trained):
 
 
 def test_the_same_parameters_serve_mask_pooling(trained):
-    pooling = MaskPooling(clip=tiny_clip(), generator=generator(), has_void=True)
+    pooling = tiny_method(MaskPoolingConfig(has_void=True), generator=generator())
     assert jax.tree.map(jnp.shape, parameters(pooling)) == jax.tree.map(jnp.shape, trained)
     features = run(pooling, trained, "encode_batch", BATCH)
     one = run(pooling, trained, "propose", BATCH, features, TEXT)
@@ -111,10 +116,8 @@ def test_void_is_the_last_row_of_the_words(trained):
 def test_a_fixed_list_needs_no_clip():
     closed = MaskGenerator(
         clip=None,
+        config=MaskGeneratorConfig(num_points=0, mask_loss="focal", num_truth=6),
         generator=generator(backbone="convnext_toy", class_head="linear", num_classes=3),
-        num_points=0,
-        mask_loss="focal",
-        num_truth=6,
     )
     shapes = jax.eval_shape(
         closed.init, jax.random.key(0), BATCH, PROPOSALS, TEXT, jnp.zeros((1, 1), jnp.int32)
@@ -126,7 +129,7 @@ def test_a_fixed_list_needs_no_clip():
 
 
 def test_a_model_without_generator_says_so():
-    pooling = MaskPooling(clip=tiny_clip())
+    pooling = tiny_method(MaskPoolingConfig())
     variables = parameters(pooling)
     features = run(pooling, variables, "encode_batch", BATCH)
     with pytest.raises(ValueError, match="no mask generator of its own"):
@@ -137,7 +140,7 @@ def test_a_model_without_generator_says_so():
 
 
 def test_words_follow_the_image_and_not_for_the_generator():
-    method = MaftPlus(clip=tiny_clip(), generator=generator(), has_void=True, transfer_heads=2)
+    method = tiny_method(MaftPlusConfig(has_void=True, transfer_heads=2), generator=generator())
     variables = parameters(method)
     features = run(method, variables, "encode_batch", BATCH)
     rows = run(method, variables, "words", features, TEXT)
@@ -157,10 +160,10 @@ def test_scrambling_reads_channels_first_maps_as_rows():
 
 
 def test_the_adapter_reads_the_scrambled_map_and_pooling_does_not():
-    method = MaskAdapterOnMaft(
-        clip=tiny_clip(), has_void=True, transfer_heads=2, num_maps=3, width=8, num_blocks=1
+    method = tiny_method(
+        MaskAdapterOnMaftConfig(has_void=True, transfer_heads=2, num_maps=3, width=8, num_blocks=1)
     )
-    straight = method.clone(scrambled=False)
+    straight = with_settings(method, scrambled=False)
     variables = parameters(method)
     features = run(method, variables, "encode_batch", BATCH)
     other = run(straight, variables, "encode_batch", BATCH)

@@ -12,10 +12,12 @@ from tiny_scene import (
     run,
     tiny_batch,
     tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
 )
 
+from ovseg_jax.config import MaskAdapterConfig
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mixed_masks import (
     gather_pairs,
@@ -35,8 +37,8 @@ TRUTH, MATCHED = 7, 3
 
 def make_method(head="mlp", **fields) -> MaskAdapter:
     sizes = dict(num_maps=3, width=8, mask_width=8, num_blocks=1, has_void=True)
-    return MaskAdapter(
-        clip=tiny_clip(head), num_truth=TRUTH, num_matched=MATCHED, **(sizes | fields)
+    return tiny_method(
+        MaskAdapterConfig(num_truth=TRUTH, num_matched=MATCHED, **sizes | fields), tiny_clip(head)
     )
 
 

@@ -13,14 +13,17 @@ from tiny_scene import (
     run,
     tiny_batch,
     tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_resnet_clip,
     tiny_text,
     tiny_vit_clip,
+    with_settings,
 )
 
+from ovseg_jax.config import MaskClipPlusPlusConfig
 from ovseg_jax.losses.reweighted import mask_weights, reweighted_loss
-from ovseg_jax.methods.maskclippp import MaskClipPlusPlus, one_name_per_class
+from ovseg_jax.methods.maskclippp import one_name_per_class
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
 from ovseg_jax.models.similarity import LinearSimilarity
 from ovseg_jax.ops.mask_bias import OUTSIDE, soft_mask_bias
@@ -42,7 +45,7 @@ PSMS = ("none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_t
 
 def method_of(tower="vit", **options):
     options = {"depth": 2, "num_templates": 2, "num_truth": 4} | options
-    return MaskClipPlusPlus(clip=CLIPS[tower](), **options)
+    return tiny_method(MaskClipPlusPlusConfig(**options), CLIPS[tower]())
 
 
 def variables_of(method):
@@ -64,7 +67,7 @@ def score(method, variables, proposals=PROPOSALS, text=TEXT):
 def test_masks_may_be_read_some_at_a_time(tower):
     method = method_of(tower)
     variables = variables_of(method)
-    whole, parts = score(method, variables), score(method.clone(chunk=3), variables)
+    whole, parts = score(method, variables), score(with_settings(method, chunk=3), variables)
     assert whole.logits.shape == (2, 8, 5) and np.isneginf(whole.logits[..., 3:]).all()
     assert np.isfinite(whole.logits[..., :3]).all()
     np.testing.assert_allclose(parts.logits, whole.logits, atol=2e-5)
@@ -149,7 +152,10 @@ def test_both_maps_of_the_linear_psm_collapse_into_one():
 def test_without_its_psm_a_model_answers_by_cosines(psm):
     method = method_of(psm=psm)
     variables = variables_of(method)
-    kept, dropped = score(method, variables), score(method.clone(keep_psm=False), variables)
+    kept, dropped = (
+        score(method, variables),
+        score(with_settings(method, keep_psm=False), variables),
+    )
     rows = unit(TEXT.embeddings.mean(1))
     plain = jnp.einsum("bqd,sd->bqs", unit(kept.regions.embeddings), rows) * np.exp(3.0)
     want = jnp.stack([plain[..., :2].max(-1), plain[..., 2], plain[..., 3]], -1)
@@ -160,7 +166,7 @@ def test_without_its_psm_a_model_answers_by_cosines(psm):
 def test_pseudo_text_looks_at_cells_or_at_the_whole():
     cells = method_of("convnext", psm="pseudo_text")
     variables = variables_of(cells)
-    whole = cells.clone(condition="whole")
+    whole = with_settings(cells, condition="whole")
     assert (
         np.abs(score(cells, variables).logits - score(whole, variables).logits)[..., :3].max()
         > 1e-3

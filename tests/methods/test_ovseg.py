@@ -8,15 +8,16 @@ from tiny_scene import (
     initialise,
     run,
     tiny_batch,
-    tiny_clip,
+    tiny_method,
     tiny_proposals,
     tiny_text,
     tiny_vit_clip,
+    with_settings,
 )
 
-from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.config import EnsembleConfig, OVSegConfig
 from ovseg_jax.inference.ensemble import choose_rule, ovseg_probabilities
-from ovseg_jax.methods.ovseg import OVSeg, paired_loss
+from ovseg_jax.methods.ovseg import paired_loss
 from ovseg_jax.models.mask_prompts import kept_patches
 from ovseg_jax.ops.crops import crop_regions
 from ovseg_jax.typing import Opinion, Proposals
@@ -27,7 +28,7 @@ PROPOSALS = tiny_proposals(BATCH)
 
 def method_of(**options):
     options = {"crop_size": 32, "chunk": 3, "prompt_depth": 2, "num_truth": 4} | options
-    return OVSeg(clip=tiny_vit_clip(), **options)
+    return tiny_method(OVSegConfig(**options), tiny_vit_clip())
 
 
 def variables_of(method):
@@ -45,7 +46,7 @@ def score(method, variables):
 def test_crops_may_be_encoded_some_at_a_time(prompts):
     method = method_of(prompts=prompts, prompt_tokens=3)
     variables = variables_of(method)
-    parts, whole = score(method, variables), score(method.clone(chunk=64), variables)
+    parts, whole = score(method, variables), score(with_settings(method, chunk=64), variables)
     np.testing.assert_allclose(parts.logits, whole.logits, atol=2e-4)
     empty = ~np.asarray(PROPOSALS.valid)
     assert empty.any() and not np.asarray(whole.regions.embeddings)[empty].any()
@@ -99,7 +100,7 @@ def test_further_tokens_are_replaced_and_dropped():
 
 
 def test_prompts_need_patches():
-    method = OVSeg(clip=tiny_clip(), crop_size=32)
+    method = tiny_method(OVSegConfig(crop_size=32))
     with pytest.raises(ValueError, match="prompts 'mask' need a transformer.*ConvNeXtTower"):
         variables_of(method)
 

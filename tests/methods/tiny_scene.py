@@ -1,11 +1,13 @@
 """A tiny CLIP and tiny scenes, for tests of the methods."""
 
+import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax import build
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.resnet import ResNetTower
@@ -31,6 +33,16 @@ def tiny_clip(head="linear") -> Clip:
         vocab_size=20, context_length=CONTEXT, width=8, heads=2, layers=1, embedding_dim=WIDTH
     )
     return Clip(visual=visual, text=text)
+
+
+def tiny_method(config, clip=None, generator=None):
+    """The method of a config, around `tiny_clip()` unless another is given."""
+    return build.method_class(config)(clip=clip or tiny_clip(), config=config, generator=generator)
+
+
+def with_settings(method, **settings):
+    """The same method with other settings."""
+    return method.clone(config=dataclasses.replace(method.config, **settings))
 
 
 def tiny_batch(seed=0) -> Batch:

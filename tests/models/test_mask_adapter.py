@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from ovseg_jax import trees
+from ovseg_jax.config import MaskAdapterConfig
+from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.models.mask_adapter import MaskAdapterHead
 
 FEATURES = jax.random.normal(jax.random.key(0), (2, 5, 6, 12))
@@ -15,8 +17,8 @@ MASKS = jax.random.bernoulli(jax.random.key(1), 0.4, (2, 5, 31, 45))
 
 
 def make_head(**fields) -> MaskAdapterHead:
-    defaults = dict(feature_dim=12, width=16, mask_width=8, num_blocks=2, num_maps=3, chunk=2)
-    return MaskAdapterHead(**(defaults | {"layer_scale_init": 0.5} | fields))
+    sizes = dict(width=16, mask_width=8, num_blocks=2, num_maps=3, chunk=2, layer_scale_init=0.5)
+    return adapter_head(MaskAdapterConfig(**sizes | fields), 12)
 
 
 def parameters(head: MaskAdapterHead) -> dict:
@@ -131,7 +133,7 @@ def test_sizes_are_free():
 
 
 def test_the_published_head_has_its_published_size_and_names():
-    head = MaskAdapterHead(feature_dim=768)
+    head = adapter_head(MaskAdapterConfig(), 768)
     shapes = jax.eval_shape(
         head.init, jax.random.key(0), jnp.zeros((1, 2, 2, 768)), jnp.zeros((1, 1, 8, 8))
     )["params"]
@@ -142,7 +144,7 @@ def test_the_published_head_has_its_published_size_and_names():
 
 
 def test_low_precision_stays_near_and_returns_float32():
-    head, half = make_head(), make_head(dtype=jnp.bfloat16)
+    head, half = make_head(), make_head().clone(dtype=jnp.bfloat16)
     variables = parameters(head)
     got = run(half, variables, FEATURES, MASKS)
     want = run(head, variables, FEATURES, MASKS)

@@ -9,6 +9,7 @@ import pytest
 from methods import tiny_scene
 
 from ovseg_jax import trees
+from ovseg_jax.config import MaskClipPlusPlusConfig
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.models.clip.resnet import ConvNorm
 from ovseg_jax.training import statistics
@@ -93,7 +94,9 @@ def test_a_tower_whose_statistics_are_frozen_keeps_and_uses_them():
 
 
 def test_every_norm_of_a_tower_reports_through_the_loss():
-    method = MaskClipPlusPlus(clip=tiny_scene.tiny_resnet_clip(), num_templates=2)
+    method = MaskClipPlusPlus(
+        clip=tiny_scene.tiny_resnet_clip(), config=MaskClipPlusPlusConfig(num_templates=2)
+    )
     small, text = tiny_scene.tiny_batch(), tiny_scene.tiny_text()
     batch = small.replace(
         images=small.images.repeat(4, 1).repeat(4, 2),

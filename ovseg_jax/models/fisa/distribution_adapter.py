@@ -35,8 +35,8 @@ class DistributionAdapter(nn.Module):
         hidden: Channels between them.
     """
 
-    layers: int = 2
-    hidden: int = 8
+    layers: int
+    hidden: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

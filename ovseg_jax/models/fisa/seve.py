@@ -37,7 +37,7 @@ class SemanticExtraction(nn.Module):
 
     width: int
     heads: int
-    rank: int = 128
+    rank: int
     silent: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -91,11 +91,11 @@ class Seve(nn.Module):
     width: int
     heads: int
     blocks: Sequence[int]
-    shared: bool = True
-    rank: int = 128
-    residual: bool = False
-    norm: bool = False
-    separate_query: bool = False
+    shared: bool
+    rank: int
+    residual: bool
+    norm: bool
+    separate_query: bool
     dtype: DTypeLike = jnp.float32
 
     def setup(self):

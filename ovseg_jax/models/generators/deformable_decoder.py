@@ -149,13 +149,13 @@ class DeformableDecoder(nn.Module):
         hidden: Width of their feed-forward part.
     """
 
-    width: int = 256
-    mask_width: int = 256
-    heads: int = 8
-    levels: int = 3
+    width: int
+    mask_width: int
+    heads: int
+    levels: int
+    encoder_layers: int
+    hidden: int
     points: int = 4
-    encoder_layers: int = 6
-    hidden: int = 1024
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

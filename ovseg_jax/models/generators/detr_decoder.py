@@ -41,17 +41,17 @@ class DetrDecoder(nn.Module):
         project_input: Whether the map comes from the trunk and must be brought to `width`.
     """
 
-    width: int = 256
-    mask_width: int = 256
-    heads: int = 8
-    hidden: int = 2048
-    layers: int = 6
-    num_queries: int = 100
-    class_head: Literal["linear", "embedding"] = "linear"
-    num_classes: int = 133
-    embedding_dim: int = 0
+    width: int
+    mask_width: int
+    heads: int
+    hidden: int
+    layers: int
+    num_queries: int
+    class_head: Literal["linear", "embedding"]
+    num_classes: int
+    embedding_dim: int
+    project_input: bool
     embedding_hidden: int = 1024
-    project_input: bool = True
     dtype: DTypeLike = jnp.float32
 
     def setup(self):

@@ -48,11 +48,11 @@ class FpnDecoder(nn.Module):
         hidden: Width of the encoder's feed-forward part.
     """
 
-    width: int = 256
-    mask_width: int = 256
-    encoder_layers: int = 0
-    heads: int = 8
-    hidden: int = 2048
+    width: int
+    mask_width: int
+    encoder_layers: int
+    heads: int
+    hidden: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

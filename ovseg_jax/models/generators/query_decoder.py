@@ -46,16 +46,16 @@ class QueryDecoder(nn.Module):
         levels: Levels that the pixel decoder gives.
     """
 
-    width: int = 256
-    mask_width: int = 256
-    heads: int = 8
-    hidden: int = 2048
-    layers: int = 9
-    num_queries: int = 100
-    class_head: Literal["linear", "text"] = "linear"
-    num_classes: int = 133
-    embedding_dim: int = 0
-    levels: int = 3
+    width: int
+    mask_width: int
+    heads: int
+    hidden: int
+    layers: int
+    num_queries: int
+    class_head: Literal["linear", "text"]
+    num_classes: int
+    embedding_dim: int
+    levels: int
     dtype: DTypeLike = jnp.float32
 
     def setup(self):
