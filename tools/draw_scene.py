@@ -66,7 +66,7 @@ def _annotated(folder: Path, seeds: range) -> dict[str, Any]:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="an empty folder")
     write(parser.parse_args().folder)
 

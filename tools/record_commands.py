@@ -145,7 +145,7 @@ def recorded(page: str, answers: Sequence[Block]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Records or checks a page; returns 1 where a check finds other answers."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)

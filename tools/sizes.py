@@ -81,7 +81,7 @@ def _measured(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Functi
     first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
     return Function(
         where=f"{name}:{node.lineno} {node.name}",
-        lines=node.end_lineno - first + 1,
+        lines=(node.end_lineno or first) - first + 1,
         nesting=nesting(node),
         arguments=len(named) + len(spread),
         annotated=result and all(item.annotation for item in named + spread),
@@ -126,7 +126,7 @@ def report(files: Sequence[Path], tests: Sequence[Path], found: Sequence[Functio
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table; returns 1 where --check finds a function that is nested too deeply."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "ovseg_jax")
     parser.add_argument("--tests", type=Path, default=ROOT / "tests")
     parser.add_argument(
