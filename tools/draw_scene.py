@@ -37,13 +37,13 @@ def draw(seed: int) -> tuple[Image.Image, list[np.ndarray], list[str]]:
 
 def write(folder: Path) -> None:
     """Writes photo, masks and the annotated photos."""
+    photos = folder / "photos"
+    photos.mkdir(parents=True, exist_ok=True)
     picture, masks, _ = draw(SEED)
     picture.save(folder / "photo.png")
     proposals = [{"segmentation": encode_rle(mask)} for mask in masks]
     size = {"width": picture.width, "height": picture.height}
     (folder / "masks.json").write_text(json.dumps({"photo.png": size | {"proposals": proposals}}))
-    photos = folder / "photos"
-    photos.mkdir()
     (photos / "instances.json").write_text(json.dumps(_annotated(photos, range(3, 7))))
 
 
@@ -67,7 +67,7 @@ def _annotated(folder: Path, seeds: range) -> dict[str, Any]:
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="an empty folder")
+    parser.add_argument("folder", type=Path, help="made if it is missing")
     write(parser.parse_args().folder)
 
 
