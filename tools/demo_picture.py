@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -29,7 +30,8 @@ def picture(count: int = SCENES) -> Image.Image:
     sheet = Image.new("RGB", size, "white")
     for number in range(count):
         photo, _, _ = draw(number)
-        answer = painted(photo, segmenter.segment(photo, task="panoptic"))
+        result = segmenter.segment(photo, task="panoptic")
+        answer = painted(photo, cast(Segmentation, result))
         for row, tile in enumerate((photo, answer)):
             place = (number * (SIDE + GAP), row * (SIDE + GAP))
             sheet.paste(tile.resize((SIDE, SIDE), Image.Resampling.BILINEAR), place)
@@ -54,7 +56,7 @@ def painted(photo: Image.Image, result: Segmentation) -> Image.Image:
 
 def innermost(mask: np.ndarray) -> tuple[int, int]:
     """Returns row and column of the pixel that is farthest from the mask's border."""
-    depth = distance_transform_edt(np.pad(mask, 1))
+    depth = np.asarray(distance_transform_edt(np.pad(mask, 1)))
     row, column = np.unravel_index(np.argmax(depth), (mask.shape[0] + 2, mask.shape[1] + 2))
     return int(row) - 1, int(column) - 1
 
