@@ -64,7 +64,7 @@ $(VENV)/.dev: $(VENV)/.train
 	$(INSTALL) -e ".[train,dev,mine]"
 	touch $@
 
-$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -e ".[docs]"
 	touch $@
 
