@@ -65,3 +65,9 @@ def test_targets_of_make_exist(page):
     }
     for target in re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", page.read_text(), re.MULTILINE):
         assert set(filter(None, target)) <= known, f"{page}: make {target}"
+
+
+def test_the_hook_before_a_commit_checks_with_the_ruff_of_the_constraints():
+    (version,) = re.findall(r"^ruff==.*$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    hooks = re.findall(r"ruff==[\d.]+", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert hooks == [version, version]

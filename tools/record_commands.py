@@ -89,6 +89,7 @@ class Shell:
             "NO_COLOR": "1",
             "PYTHONIOENCODING": "utf-8",
             "TQDM_DISABLE": "1",
+            "JAX_PLATFORMS": "cpu",
         }
 
     def run(self, command: str) -> str:
