@@ -45,13 +45,21 @@ FENCE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
 def on_config(config: Any) -> Any:
-    """Fills the part of the navigation that is the reference."""
+    """Fills the parts of the navigation that are folders."""
     for entry in config["nav"]:
-        if "Reference" in entry:
-            entry["Reference"] = [
-                {title: [{name: _reference(name)} for name in names]}
-                for title, names in REFERENCE.items()
-            ]
+        for title in entry:
+            if entry[title] == "api/":
+                entry[title] = [
+                    {group: [{name: _reference(name)} for name in names]}
+                    for group, names in REFERENCE.items()
+                ]
+            elif str(entry[title]).endswith("/"):
+                folder = ROOT / "docs" / entry[title]
+                entry[title] = [
+                    str(path.relative_to(ROOT / "docs")) for path in folder.glob("*.md")
+                ]
+                entry[title].sort(key=lambda path: (not path.endswith("README.md"), path))
+    config["nav"] = [entry for entry in config["nav"] if all(entry.values())]
     return config
 
 
@@ -83,7 +91,8 @@ def pages() -> dict[str, str]:
     """Returns the page of every file of the checkout that has one."""
     found = {f"data/{path.parent.name}/README.md": "" for path in ROOT.glob("data/*/README.md")}
     found = {source: f"data/{source.split('/')[1]}.md" for source in sorted(found)}
-    own = {f"docs/{path.name}": path.name for path in sorted((ROOT / "docs").glob("*.md"))}
+    docs = ROOT / "docs"
+    own = {f"docs/{p.relative_to(docs)}": str(p.relative_to(docs)) for p in docs.rglob("*.md")}
     return PAGES | found | own
 
 
@@ -131,4 +140,4 @@ def _output(output: dict[str, Any]) -> str:
 
 
 def _reference(name: str) -> str:
-    return f"reference/{name}.md"
+    return f"api/{name}.md"
