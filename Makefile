@@ -2,7 +2,10 @@
 #
 #   make demo         toy scenes, two minutes of training, a table, pictures, your words
 #   make test         quick tests          make test-all   every test, minutes and gigabytes
-#   make demo-seeds   the README's table   make lint       style and types of names
+#   make demo-seeds   the toy world's table
+#   make lint         style                make types      pyright, in the rooms that pass it
+#   make sizes        how large files, functions and tests are; fails on deep nesting
+#   make docs         the site, in site/   make commands   docs/commands.md anew
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +21,7 @@ INSTALL := $(PIP) install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 # Training on a CPU allocates large buffers each step; huge pages save a third of its time.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo demo-seeds test test-all lint clean
+.PHONY: demo demo-seeds test test-all lint types sizes docs commands clean
 
 demo: $(VENV)/.train
 	$(VENV)/bin/python demo.py --out $(DEMO) --words "$(WORDS)"
@@ -37,6 +40,19 @@ test-all: test
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
+types: $(VENV)/.dev
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+sizes: $(VENV)/bin/python
+	$(VENV)/bin/python -m tools.sizes --check
+
+# The pages are built from copies: see tools/site_pages.py.
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m mkdocs build --strict
+
+commands: $(VENV)/.train
+	$(VENV)/bin/python -m tools.record_commands docs/commands.md
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -48,5 +64,9 @@ $(VENV)/.dev: $(VENV)/.train
 	$(INSTALL) -e ".[train,dev,mine]"
 	touch $@
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(INSTALL) -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) $(DEMO)-seeds
+	rm -rf $(VENV) $(DEMO) $(DEMO)-seeds site

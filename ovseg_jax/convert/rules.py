@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -186,11 +186,9 @@ def apply(
         if isinstance(row, Skip):
             report.skipped[name] = row.because
         elif row is not None:
-            for path, value in _converted(row, name, array, problems):
-                if path in flat:
-                    problems.append(f"{name} fills {path} a second time")
-                flat[path] = value
-                report.used[name] = (*report.used.get(name, ()), path)
+            filled = _converted(row, name, array, problems)
+            report.used[name] = tuple(path for path, _ in filled)
+            problems += _fill(flat, name, filled)
     wanted = trees.flatten(expected)
     for row in _due_fills(table, wanted.keys() - flat.keys()):
         flat[row.target] = np.full(wanted[row.target].shape, row.value, np.float32)
@@ -233,6 +231,18 @@ def _converted(
         problems.append(f"{name} {array.shape} cannot be converted by {action!r}: {error}")
         return []
     return list(zip(paths, values if isinstance(values, tuple) else (values,), strict=True))
+
+
+def _fill(
+    flat: dict[str, np.ndarray], name: str, filled: Iterable[tuple[str, np.ndarray]]
+) -> list[str]:
+    """Adds parameters to those that are there; says which were there already."""
+    twice = []
+    for path, value in filled:
+        if path in flat:
+            twice.append(f"{name} fills {path} a second time")
+        flat[path] = value
+    return twice
 
 
 def _targets(rule: Rule) -> tuple[str, ...]:

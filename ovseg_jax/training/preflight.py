@@ -116,12 +116,12 @@ def _check_devices(config: Config) -> None:
         )
 
 
-def _check_frame(data: DataConfig, method: Method) -> None:
+def _check_frame(data: DataConfig, method: Method, where: str = "") -> None:
     """Frames hold whole cells, or masks would not lie over the features."""
     multiple = method.stride
     if any(side % multiple for side in data.image_size):
         raise DataError(
-            f"data.image_size is {' x '.join(map(str, data.image_size))}; give multiples of "
+            f"{where}data.image_size is {' x '.join(map(str, data.image_size))}; give multiples of "
             f"{multiple}, the pixels that one cell of this model covers"
         )
 
@@ -142,8 +142,7 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
             where = f"evaluation {item.name!r}"
             check_source(item.masks, method, f"masks of {where}: masks")
             if item.protocol == "frame":
-                with problems.noted(f"{where}: "):
-                    _check_frame(item.data, method)
+                _check_frame(item.data, method, f"{where}: ")
     with problems.noted("model.train_vocabulary: "):
         if model.train_vocabulary:
             named_classes(model.train_vocabulary)
