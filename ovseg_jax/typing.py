@@ -176,15 +176,19 @@ class Text:
 
 @struct
 class Regions:
-    """One embedding per mask: the result of the arrow in which the methods differ.
+    """What is known about each mask before words count: the arrow in which the methods differ.
 
     Attributes:
-        embeddings: In the joint space, not normalised.
+        embeddings: In the joint space, not normalised; None where words have a part in them.
         maps: Activation map logits that weighted the features; None where a method has none.
+        masks: As the method refined them without words; None where it leaves them alone.
+        cache: Whatever else one method needs to go on.
     """
 
-    embeddings: Float[Array, "b q d"]
+    embeddings: Float[Array, "b q d"] | None = None
     maps: Float[Array, "b q m h w"] | None = None
+    masks: Float[Array, "b q _H _W"] | None = None
+    cache: Any = None
 
 
 @struct

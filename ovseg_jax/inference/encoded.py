@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
@@ -17,8 +18,9 @@ from ovseg_jax.typing import Features, Regions
 
 _T = TypeVar("_T")
 
-KEPT = 8
-"""Portions of masks whose embeddings a photo keeps, a few megabytes at the most."""
+KEPT, KEPT_BYTES = 8, 2**29
+"""Portions of masks whose embeddings a photo keeps, and the memory that they may take: a few
+megabytes, or some hundred where a method refines masks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +67,14 @@ class EncodedImage:
     def recall(self, key: bytes, embed: Callable[[], Regions]) -> Regions:
         """Returns the embeddings under a key, made by `embed` where they are not kept."""
         if key not in self.regions:
-            while len(self.regions) >= KEPT:
+            found = embed()
+            while self.regions and (len(self.regions) >= KEPT or self._bytes(found) > KEPT_BYTES):
                 del self.regions[next(iter(self.regions))]
-            self.regions[key] = embed()
+            self.regions[key] = found
         return self.regions[key]
+
+    def _bytes(self, found: Regions) -> int:
+        return sum(leaf.nbytes for leaf in jax.tree.leaves((*self.regions.values(), found)))
 
     def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Returns what `make` gave for a key the first time."""
@@ -78,10 +84,15 @@ class EncodedImage:
 
 
 def fingerprint(
-    masks: Bool[np.ndarray, "b q h w"] | Float[np.ndarray, "b q h w"], with_maps: bool
+    masks: Bool[np.ndarray, "b q h w"] | Float[np.ndarray, "b q h w"], *wanted: bool
 ) -> bytes:
-    """Tells masks apart by their content, so that changing them in place changes the key."""
+    """Tells masks apart by their content, so that changing them in place changes the key.
+
+    Args:
+        masks: The masks.
+        wanted: What is wanted of their embeddings, which tells these apart too.
+    """
     content = np.packbits(masks) if masks.dtype == np.bool_ else np.ascontiguousarray(masks)
-    digest = hashlib.blake2b(f"{masks.shape} {masks.dtype} {with_maps}\n".encode())
+    digest = hashlib.blake2b(f"{masks.shape} {masks.dtype} {wanted}\n".encode())
     digest.update(content)
     return digest.digest()

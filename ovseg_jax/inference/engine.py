@@ -77,7 +77,7 @@ class Engine:
         self._encode, self._embed_text = compiled(answering.encode), compiled(_embed_text)
         self._propose, self._class_maps = compiled(answering.propose), compiled(_class_maps)
         self._make, self._name = compiled(answering.make_masks), compiled(answering.name_masks)
-        self._embed = jit(self._embed_masks, static_argnames="with_maps")
+        self._embed = jit(self._embed_masks, static_argnames=("with_maps", "with_masks"))
         self._answer = jit(self._answer_masks, static_argnames="with_maps")
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
@@ -132,7 +132,7 @@ class Engine:
             Log probability of each class slot and of void; the proposals, as refined as the method
             refines them; and activation maps if they were asked for and the method has them.
         """
-        found = self._compare(image, proposals, text, with_maps)
+        found = self._compare(image, proposals, text, with_maps, with_masks=True)
         if found.masks is not None:
             proposals = proposals.replace(masks=found.masks)
         maps = None if found.maps is None else np.asarray(found.maps)[0]
@@ -143,30 +143,44 @@ class Engine:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         proposals = HardMasks(masks).over(image.frame, slots_for(len(masks)))
         # Masks that were given stay as they are, also where the method would refine them.
-        found = self._compare(image, proposals, text, with_maps)
+        found = self._compare(image, proposals, text, with_maps, with_masks=False)
         # Cut on the host: on the device each number of masks would be a program of its own.
         kept_maps = None if found.maps is None else np.asarray(found.maps)[0, : len(masks)]
         return np.exp(np.asarray(found.log_probs)[0, : len(masks)]), kept_maps
 
     def _compare(
-        self, image: EncodedImage, proposals: Proposals, text: Text, with_maps: bool
+        self,
+        image: EncodedImage,
+        proposals: Proposals,
+        text: Text,
+        with_maps: bool,
+        *,
+        with_masks: bool,
     ) -> Answer:
         """Answers from kept embeddings where there are some."""
         regions = None
         if self.parts.method.embeds_first:
             bare = Proposals(masks=proposals.masks, valid=proposals.valid)
             inputs = self.params, image.features, bare
-            key = fingerprint(np.asarray(bare.masks), with_maps)
-            regions = image.recall(key, lambda: self._embed(*inputs, with_maps=with_maps))
+            wanted = {"with_maps": with_maps, "with_masks": with_masks}
+            key = fingerprint(np.asarray(bare.masks), *wanted.values())
+            regions = image.recall(key, lambda: self._embed(*inputs, **wanted))
         return self._answer(
             self.params, image.features, proposals, text, regions, with_maps=with_maps
         )
 
     def _embed_masks(
-        self, params: Params, features: Features, proposals: Proposals, with_maps: bool
+        self,
+        params: Params,
+        features: Features,
+        proposals: Proposals,
+        with_maps: bool,
+        with_masks: bool,
     ) -> Regions:
         regions = answering.embed(self.parts.method, params, features, proposals)
-        return regions if with_maps else regions.replace(maps=None)
+        return regions.replace(
+            maps=regions.maps if with_maps else None, masks=regions.masks if with_masks else None
+        )
 
     def _answer_masks(
         self,

@@ -159,18 +159,13 @@ class Fisa(Method):
         silent = {"class_logits": None, "class_embeddings": None, "opinion": Opinion.NOTHING}
         return [layer.replace(**silent) for layer in layers]
 
-    def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:
-        """Reads mask tokens through the tower and compares them with the words.
+    def embed(self, features: Features, proposals: Proposals) -> Regions:
+        """Refines masks by the adapter and finds the tokens that they see; words come later.
 
-        Masks at the size of pixels need the memory, tokens the speed of many rows at once; so some
-        masks are refined at a time, and then more tokens walk together.
+        Masks at the size of pixels need the memory, so some are refined at a time.
         """
-        rows, valid = class_rows(text), text.valid
         if self.is_initializing():
-            if self.config.lora_rank:
-                self._tuned()
-            masks, covered = self.refine(features, proposals.masks)
-            tokens, masks = self.read(features, covered, masks, rows, valid)
+            refined, covered = self.refine(features, proposals.masks)
         else:
             method, variables = self._tuned()
 
@@ -178,18 +173,33 @@ class Fisa(Method):
             def refine(masks: Array) -> tuple[Array, Array]:
                 return method.apply(variables, features, masks, method="refine")
 
+            refined, covered = map_chunks(refine, proposals.masks, self.config.chunk, axis=1)
+        if self.config.relative_blocks:  # which go on refining them
+            return Regions(cache=(covered, refined))
+        return Regions(masks=refined if self.config.adapter_layers else None, cache=(covered, None))
+
+    def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
+        """Reads mask tokens through the tower, where they meet the words, and compares them.
+
+        Tokens need the speed of many rows at once, so many of them walk together.
+        """
+        rows, valid = class_rows(text), text.valid
+        if self.is_initializing():
+            if self.config.lora_rank:
+                self._tuned()
+            tokens, masks = self.read(features, *regions.cache, rows, valid)
+        else:
+            method, variables = self._tuned()
+
             @jax.checkpoint
             def read(part: tuple[Array, Array | None]) -> tuple[Array, Array | None]:
                 return method.apply(variables, features, *part, rows, valid, method="read")
 
-            refined, covered = map_chunks(refine, proposals.masks, self.config.chunk, axis=1)
-            read_again = refined if self.config.relative_blocks else None
             together = self.config.chunk * (1 if self.config.relative_blocks else TOKENS)
-            tokens, masks = map_chunks(read, (covered, read_again), together, axis=1)
-            masks = refined if masks is None else masks
+            tokens, masks = map_chunks(read, regions.cache, together, axis=1)
         logits = self.compare(tokens, self.words(features, text), text)
-        changed = masks if self.config.adapter_layers or self.config.relative_blocks else None
-        return Scores(logits=logits, masks=changed, regions=Regions(embeddings=tokens))
+        masks = regions.masks if masks is None else masks
+        return Scores(logits=logits, masks=masks, regions=Regions(embeddings=tokens))
 
     def refine(
         self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]

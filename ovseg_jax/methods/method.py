@@ -21,7 +21,7 @@ keeps the embeddings of a photo's masks for the next vocabulary:
 | OVSeg | as cropping; `score_regions`: its temperature; `loss` |
 | MAFT+ | `words`: the rows depend on the image |
 | MaskCLIP++ | `embed`, and `score_regions`, where it aligns per template; `loss` |
-| FISA | `score`: words enter between the blocks, masks come out refined; `loss` |
+| FISA | `embed`: refines masks; `score_regions`: words enter between the blocks; `loss` |
 
 Training adds `loss`, and `needs` says which towers and generators a method can work with. Every
 function reads its parameters only; stochastic layers act where the caller of `apply` hands them an

@@ -121,7 +121,7 @@ def test_another_model_looks_at_a_photo_once():
     np.testing.assert_array_equal(again.prediction.labels, fresh.prediction.labels)
 
 
-def test_words_that_enter_between_the_blocks_are_read_anew():
+def test_words_that_enter_between_the_blocks_leave_refined_masks_as_they_are():
     fisa = segmenter_of(
         dataclasses.replace(VIT, method=FisaConfig(clip_size=0, rank=8, adapter_layers=1))
     )
@@ -130,4 +130,16 @@ def test_words_that_enter_between_the_blocks_are_read_anew():
     fisa.set_vocabulary(OTHERS, "none")
     again = fisa.classify(encoded, MASKS).probabilities
     np.testing.assert_array_equal(again, fisa.classify(photo(), MASKS).probabilities)
-    assert fisa.engine._embed.calls == 0 and not encoded.regions
+    assert fisa.engine._embed.calls == 2  # once for each photo, whatever the words
+    (kept,) = encoded.regions.values()
+    assert kept.embeddings is None and kept.masks is None  # given masks stay as they were
+
+
+def test_little_memory_is_kept(pooling, monkeypatch):
+    encoded = pooling.encode(photo())
+    pooling.classify(encoded, MASKS)
+    (kept,) = encoded.regions.values()
+    monkeypatch.setattr("ovseg_jax.inference.encoded.KEPT_BYTES", 2 * kept.embeddings.nbytes)
+    for top in range(4):
+        pooling.classify(encoded, rectangles(60, 80, (top, top + 20, 0, 20)))
+    assert len(encoded.regions) == 2
