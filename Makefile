@@ -34,13 +34,13 @@ demo-seeds: $(VENV)/.train
 test: $(VENV)/.dev
 	$(TESTS) -m "not slow" --unoptimized
 
-test-all: test
+test-all: test $(VENV)/.tools
 	$(TESTS) -m slow --maxprocesses 4
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.tools
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 sizes: $(VENV)/bin/python
@@ -62,6 +62,10 @@ $(VENV)/.train: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/.dev: $(VENV)/.train
 	$(INSTALL) -e ".[train,dev,mine]"
+	touch $@
+
+$(VENV)/.tools: $(VENV)/.dev
+	$(INSTALL) -e ".[tools]"
 	touch $@
 
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
