@@ -28,7 +28,7 @@ PAGES = {
 REFERENCE = {
     "Use": ("api", "errors", "inference.segmenter", "inference.segmentation", "inference.results"),
     "Describe": (
-        *("config.experiment", "config.model", "config.methods", "config.generators"),
+        *("config.experiment", "config.model", "config.methods.shared", "config.generators"),
         *("config.data", "configs_io", "build"),
     ),
     "Extend": (

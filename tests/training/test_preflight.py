@@ -162,7 +162,7 @@ def test_an_evaluation_whose_vocabulary_is_too_short_is_refused(tiny_config, tmp
 def test_the_frame_of_an_evaluation_holds_whole_cells(tiny_config):
     data = dataclasses.replace(tiny_config.data, image_size=(97, 96))
     item = EvaluationConfig(name="val", data=data)
-    with pytest.raises(preflight.PreflightError, match="evaluation 'val': data.image_size is 97"):
+    with pytest.raises(DataError, match="evaluation 'val': data.image_size is 97 x 96; "):
         preflight.check_evaluations([item], tiny_config.model)
     preflight.check_evaluations([dataclasses.replace(item, protocol="photo")], tiny_config.model)
 
