@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.inputs.images import ImageError, read_image
+from ovseg_jax.masks.pictures import ORIENTATION
 
-ORIENTATION = 0x0112
-"""EXIF tag; 1 means upright."""
 SIDEWAYS = (5, 6, 7, 8)
 """Orientations in which height and width change places."""
 
@@ -64,41 +64,50 @@ def displayed_size(path: epath.Path) -> tuple[int, int]:
         return image.size[::-1] if _orientation(image) in SIDEWAYS else image.size
 
 
-def read_upright(path: epath.Path, size: tuple[int, int]) -> bytes:
-    """Reads an encoded picture as people see it, as `ovseg segment` does.
+def read_upright(path: epath.Path, size: tuple[int, int]) -> bytes | np.ndarray:
+    """Reads a picture as people see it, as `ovseg segment` does.
 
-    All of it is decoded, so that a damaged file is found now. The bytes are kept as they are unless
-    EXIF data say that the picture is stored turned: then it is turned, and encoded as PNG.
+    All of it is decoded, so that a damaged file is found now.
 
     Args:
         path: JPEG or PNG file.
         size: Height and width of the picture's annotation.
 
+    Returns:
+        The file's bytes as they are; pixels where EXIF data say that it is stored turned.
+
     Raises:
         ManualFileError: The file is missing, damaged or, as displayed, of another size.
     """
-    content = require_file(path, "the picture").read_bytes()
+    content, remark = require_file(path, "the picture").read_bytes(), ""
     with _opened(path, content) as image:
         orientation = _orientation(image)
-        upright = ImageOps.exif_transpose(image) if orientation > 1 else image
-        upright.load()
-        found = (upright.height, upright.width)
-        if found == tuple(size) and orientation > 1:
-            buffer = io.BytesIO()
-            upright.convert("RGB").save(buffer, format="PNG", compress_level=1)
-            return buffer.getvalue()
+        image.load()
+        found = (image.height, image.width)
+    if orientation > 1:
+        try:
+            content = read_image(path).pixels
+        except ImageError as error:
+            raise ManualFileError(str(error)) from error
+        found = content.shape[:2]
+    if orientation in SIDEWAYS:
+        remark = (
+            f" (it is stored turned, EXIF orientation {orientation}; annotations are those of "
+            "the photo as displayed)"
+        )
+    _check_size(path, found, size, remark)
+    return content
+
+
+def _check_size(
+    path: epath.Path, found: tuple[int, int], size: tuple[int, int], remark: str = ""
+) -> None:
+    """Refuses a picture of another size than its annotation."""
     if found != tuple(size):
-        turned = ""
-        if orientation in SIDEWAYS:
-            turned = (
-                f" (it is stored turned, EXIF orientation {orientation}; annotations are those of "
-                "the photo as displayed)"
-            )
         raise ManualFileError(
-            f"{path}: the picture has {found[0]} x {found[1]} pixels{turned}, "
+            f"{path}: the picture has {found[0]} x {found[1]} pixels{remark}, "
             f"its annotation {size[0]} x {size[1]}"
         )
-    return content
 
 
 def _orientation(image: Image.Image) -> int:
@@ -141,9 +150,5 @@ def read_picture(path: epath.Path, size: tuple[int, int]) -> bytes:
     content = require_file(path, "the picture").read_bytes()
     with _opened(path, content) as image:
         found = (image.height, image.width)
-    if found != tuple(size):
-        raise ManualFileError(
-            f"{path}: the picture has {found[0]} x {found[1]} pixels, "
-            f"its annotation {size[0]} x {size[1]}"
-        )
+    _check_size(path, found, size)
     return content

@@ -11,6 +11,7 @@ import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.config import ModelConfig
+from ovseg_jax.inference import answering
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
 from ovseg_jax.typing import Params, Text
@@ -55,8 +56,4 @@ def embed_vocabulary(
 @functools.lru_cache(maxsize=8)
 def _text_tower(module: Method) -> Callable[[Params, Any], jax.Array]:
     """Compiled once per model, however many vocabularies are scored with it."""
-    return jax.jit(
-        lambda weights, tokens: module.apply(
-            {"params": weights}, tokens, method=lambda bound, ids: bound.clip.encode_text(ids)
-        )
-    )
+    return jax.jit(functools.partial(answering.embed_text, module))

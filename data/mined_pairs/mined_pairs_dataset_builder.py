@@ -12,21 +12,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
-from PIL import Image, UnidentifiedImageError
 
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import ManualFileError, read_picture, require_file
+from data.manual_files import ManualFileError, read_upright, require_file
 from data.mined_pairs.layers import disjoint_layers, id_map
-from ovseg_jax.inputs.images import ImageError, read_image
 from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.pairs import PAIRS, SOURCES, VOCABULARY, PairsError, read_pairs
 from ovseg_jax.vocabulary.classes import ClassList, VocabularyError, load_class_file
 
-ORIENTATION = 0x0112
-"""EXIF tag; 1 means upright."""
 LINK = "photos"
 """A folder or link of this name beside the pairs takes the place of the recorded folder."""
 
@@ -136,7 +131,7 @@ def _examples(
         raise ManualFileError(f"{PAIRS}: a mask of {name}: {error}") from error
     if len({mask.shape for mask in masks}) > 1:
         raise ManualFileError(f"{PAIRS}: the masks of {name} differ in size")
-    picture = _picture(path, masks[0].shape)
+    picture = read_upright(require_file(path, "a photo of the pairs"), masks[0].shape)
     for layer in disjoint_layers(masks):
         captions = dict.fromkeys(pairs[n]["caption"] for n in layer if pairs[n].get("caption"))
         yield segmentation_example(
@@ -146,25 +141,3 @@ def _examples(
             list(captions),
             name,
         )
-
-
-def _picture(path: epath.Path, size: tuple[int, int]) -> bytes | np.ndarray:
-    """Returns the file's bytes; pixels where EXIF says that the photo lies on its side."""
-    require_file(path, "a photo of the pairs")
-    try:
-        with Image.open(path) as image:
-            upright = image.getexif().get(ORIENTATION, 1) == 1
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ManualFileError(f"{path}: the picture cannot be read: {error}") from error
-    if upright:
-        return read_picture(path, size)
-    try:
-        pixels = read_image(path).pixels
-    except ImageError as error:
-        raise ManualFileError(str(error)) from error
-    if pixels.shape[:2] != size:
-        raise ManualFileError(
-            f"{path}: upright, the picture has {pixels.shape[0]} x {pixels.shape[1]} pixels, "
-            f"its masks {size[0]} x {size[1]}"
-        )
-    return pixels

@@ -14,6 +14,7 @@ from data.categories import class_indices, classes_of, read_categories
 from data.manual_files import ManualFileError, require_file
 from data.photo_set.masks import Decoded, draw_object, stack_masks
 from ovseg_jax.errors import warn
+from ovseg_jax.masks.coco import tell_strays
 from ovseg_jax.vocabulary.classes import ClassList
 
 
@@ -165,15 +166,12 @@ def _check_once(path: epath.Path, what: str, values: Sequence[Any]) -> None:
 
 def _check_strays(path: epath.Path, known: set, objects: Mapping[Any, Sequence]) -> None:
     """Tells of annotations whose image is not listed, such as "7" for 7."""
-    strays = [image for image in objects if image not in known]
-    lost, total = sum(len(objects[image]) for image in strays), sum(map(len, objects.values()))
-    if not lost:
+    strays = [image for image in objects if image not in known for _ in objects[image]]
+    if not strays:
         return
-    text = (
-        f"{path}: {lost} of {total} annotations belong to no image: no 'id' equals their "
-        f"'image_id' {strays[0]!r:.50}"
-    )
-    if lost == total:
+    total = sum(map(len, objects.values()))
+    text = f"{path}: {tell_strays(strays, total)}"
+    if len(strays) == total:
         raise ManualFileError(f"{text}; nothing would be left to train on")
     warn(f"{text}; they are left out")
 

@@ -121,7 +121,6 @@ def _experiment(place: Path, file: Path | None) -> Any:
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:
-
     names = [item.name for item in config.evaluations]
     if not names:
         raise UsageError("the config has no evaluations; give --config FILE with some")

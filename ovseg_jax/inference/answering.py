@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.ensemble import Rule, choose_rule
@@ -43,6 +43,15 @@ def encode(method: Method, params: Params, batch: Batch) -> Features:
 def current_text(method: Method, params: Params, text: Text) -> Text:
     """Embeds the vocabulary anew where the text tower is in training."""
     return method.apply({"params": params}, text, method="current_text")
+
+
+def embed_text(method: Method, params: Params, ids: Int[Array, "r l"]) -> Float[Array, "r d"]:
+    """Runs the text tower."""
+
+    def encode_text(bound: Method, ids: Array) -> Array:
+        return bound.clip.encode_text(ids)
+
+    return method.apply({"params": params}, ids, method=encode_text)
 
 
 def propose(

@@ -74,7 +74,7 @@ class Engine:
         def compiled(step: Callable) -> Callable:
             return jit(functools.partial(step, parts.method))
 
-        self._encode, self._embed_text = compiled(answering.encode), compiled(_embed_text)
+        self._encode, self._embed_text = compiled(answering.encode), compiled(answering.embed_text)
         self._propose, self._class_maps = compiled(answering.propose), compiled(_class_maps)
         self._make, self._name = compiled(answering.make_masks), compiled(answering.name_masks)
         self._embed = jit(self._embed_masks, static_argnames=("with_maps", "with_masks"))
@@ -200,13 +200,6 @@ def _batch(prepared: Prepared) -> Batch:
     return Batch(
         images=jnp.asarray(prepared.frame)[None], sizes=jnp.asarray([prepared.size], jnp.int32)
     )
-
-
-def _embed_text(method: Method, params: Params, ids: jax.Array) -> jax.Array:
-    def encode_text(bound: Any, ids: jax.Array) -> jax.Array:
-        return bound.clip.encode_text(ids)
-
-    return method.apply({"params": params}, ids, method=encode_text)
 
 
 def _class_maps(method: Method, params: Params, features: Features, text: Text) -> jax.Array:

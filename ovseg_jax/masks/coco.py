@@ -64,13 +64,17 @@ def _find_image(
 def _warn_of_strays(path: Path, content: Mapping[str, Any]) -> None:
     """Says why a photo may have none: annotations whose image is not listed, such as "7" for 7."""
     known = {image["id"] for image in content["images"]}
-    annotations = content["annotations"]
-    strays = [a["image_id"] for a in annotations if a["image_id"] not in known]
-    if strays:
-        warn(
-            f"{path}: {len(strays)} of {len(annotations)} annotations belong to no image: no 'id' "
-            f"equals their 'image_id' {strays[0]!r:.50}; their masks serve no photo"
-        )
+    owners = [annotation["image_id"] for annotation in content["annotations"]]
+    if strays := [owner for owner in owners if owner not in known]:
+        warn(f"{path}: {tell_strays(strays, len(owners))}; their masks serve no photo")
+
+
+def tell_strays(strays: Sequence[Any], total: int) -> str:
+    """Says how many of all annotations name an image that is not listed, and one of these."""
+    return (
+        f"{len(strays)} of {total} annotations belong to no image: no 'id' equals their "
+        f"'image_id' {strays[0]!r:.50}"
+    )
 
 
 def _name(image: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def read_words(words: AnyWords, name: str = "words") -> ClassList:
 
 def _read(words: Any, name: str) -> Reading:
     if isinstance(words, Mapping) and words:
-        return _read_mapping({_plain(key): _plain(value) for key, value in words.items()}, name)
+        return _read_mapping(_plain(words), name)
     if isinstance(words, bytes | set | frozenset) or not isinstance(words, Iterable):
         why = ", which has no order" if isinstance(words, set | frozenset) else ""
         raise VocabularyError(f"{name}: found {type(words).__name__}{why}; give {FORMS}")
@@ -59,7 +59,7 @@ def _read_mapping(words: dict[Any, Any], name: str) -> Reading:
     if any(isinstance(words.get(key), list | dict) for key in KEYS):
         return read_document(_texts(words), name)
     if any(all(number_of(x) is not None for x in side) for side in (words, words.values())):
-        return read_document({str(key): value for key, value in words.items()}, name)
+        return read_document(_texts(words), name)
     if not all(isinstance(key, str) for key in words):
         raise VocabularyError(
             f"{name}: a dict needs names, or ids, as its keys; found {short_repr(words)}"

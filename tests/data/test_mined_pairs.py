@@ -18,6 +18,7 @@ from ovseg_jax.inference.output import encode_rle  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 from ovseg_jax.inputs.labels import named_classes  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
+from ovseg_jax.masks.pictures import ORIENTATION  # noqa: E402
 from ovseg_jax.masks.rle import decode_rle  # noqa: E402
 from ovseg_jax.mining.pairs import Source, read_pairs, write_pairs  # noqa: E402
 from ovseg_jax.training import sharding  # noqa: E402
@@ -137,7 +138,7 @@ def test_a_photo_that_exif_turns_is_stored_upright(folder):
     with Image.open(folder / "photos" / "c.png") as photo:
         upright = np.asarray(photo)
     exif = Image.Exif()
-    exif[mined.ORIENTATION] = 6
+    exif[ORIENTATION] = 6
     Image.fromarray(np.rot90(upright)).save(folder / "photos" / "c.png", exif=exif)
     np.testing.assert_array_equal(read(folder)[-1]["image"], upright)
 
