@@ -36,11 +36,11 @@ from timing import (
 )
 
 from ovseg_jax.ops.depthwise import depthwise_conv
-from ovseg_jax.ops.mask_iou import mask_iou
-from ovseg_jax.ops.matching import binarise_logits, match_by_iou
-from ovseg_jax.ops.pillow import resize_image
-from ovseg_jax.ops.pooling import average_under_maps
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.pillow import resize_image
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.iou import mask_iou
+from ovseg_jax.ops.masks.pooling import average_under_maps
+from ovseg_jax.ops.matching.by_iou import binarise_logits, match_by_iou
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from ovseg_jax.convert import convnext, vit
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers import convnext, vit
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.typing import Params
 

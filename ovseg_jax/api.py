@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.errors import MasksError
-from ovseg_jax.inference.encoded import EncodedImage
+from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.results import Classification, Task
 from ovseg_jax.inference.segmentation import Segmentation

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ovseg_jax import build
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.engine import ModelParts
-from ovseg_jax.inference.mask_makers import MaskMaker
+from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inputs.labels import named_classes

@@ -34,7 +34,7 @@ from ovseg_jax import build, trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.training.loop import train
 from ovseg_jax.weights import load_weights
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ovseg_jax.cli.main import COMMANDS
-from ovseg_jax.convert.kinds import KINDS
+from ovseg_jax.convert.published import KINDS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ovseg_jax"

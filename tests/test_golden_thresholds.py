@@ -7,7 +7,7 @@ import pytest
 from golden_cases import GOLDENS, Case, fill, ovseg
 from golden_cases.frames import case_batch
 
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Proposals
 

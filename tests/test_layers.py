@@ -39,7 +39,7 @@ def imported_modules(path):
 
 
 def room(module):
-    """The top-level name inside the package: `ovseg_jax.ops.resize` stands in `ops`."""
+    """The top-level name inside the package: `ovseg_jax.ops.images.resize` stands in `ops`."""
     return module.split(".")[1]
 
 

@@ -29,8 +29,8 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
 )
 from ovseg_jax.inference.ensemble import choose_rule
-from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.reframe import reframe
+from ovseg_jax.inference.mask_makers.reframe import reframe
+from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.models.clip.variants import VARIANTS
 from ovseg_jax.models.clip.vit import VisionTransformer

@@ -21,7 +21,7 @@ pytest.importorskip("tensorflow_datasets")
 
 from data.toy_world import world
 from data.toy_world.splits import draw_example
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.weights import load_weights
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from data.toy_world import scenes, world
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 
 SCALE = 4
 SEED = 2

@@ -34,7 +34,7 @@ REFERENCE = {
     "Extend": (
         *("typing", "methods.method", "methods.mask_pooling", "models.clip.clip"),
         *("models.clip.rows", "evaluation.evaluator"),
-        *("evaluation.suite", "evaluation.semantic", "evaluation.panoptic", "convert.kinds"),
+        *("evaluation.suite", "evaluation.semantic", "evaluation.panoptic", "convert.published"),
         *("convert.rules", "convert.family"),
     ),
     "Run": ("loading", "weights", "trees", "training.loop", "training.step", "training.state"),

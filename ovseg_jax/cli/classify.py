@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Classifies the masks of the photos; returns the exit status."""
     from ovseg_jax.cli.photos import for_each_photo
-    from ovseg_jax.inference.output import describe_masks
+    from ovseg_jax.inference.output.save import describe_masks
 
     top = check_top(arguments.top)
 

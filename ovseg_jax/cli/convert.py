@@ -18,11 +18,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ovseg_jax.cli.options import add_overwrite, given_path
-from ovseg_jax.convert.kinds import KINDS
+from ovseg_jax.convert.published import KINDS
 from ovseg_jax.errors import printable
 
 if TYPE_CHECKING:
-    from ovseg_jax.convert.files import Conversion
+    from ovseg_jax.convert.conversion import Conversion
 
 __doc__ = __doc__.format(
     kinds="\n".join(f"  {name:<13} {kind.description}" for name, kind in KINDS.items())
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Converts the file; returns the exit status."""
     from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.convert.files import convert_file, read_conversion
+    from ovseg_jax.convert.conversion import convert_file, read_conversion
 
     names = ("variant", "licence", "tokenizer", "clip", "which", "allow_nonfinite", "dtype")
     options = {name: getattr(arguments, name) for name in names}
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_end(arguments: argparse.Namespace) -> int:
     """Says whether the target could be written; status 1 where it could not."""
-    from ovseg_jax.convert.files import check_target
+    from ovseg_jax.convert.conversion import check_target
     from ovseg_jax.disk.atomic import OutputError
 
     names = ("overwrite", "tokenizer", "clip")

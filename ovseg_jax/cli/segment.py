@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segments the photos; returns the exit status."""
     from ovseg_jax.cli.photos import for_each_photo
-    from ovseg_jax.inference.output import names_of_answer, write_answer
+    from ovseg_jax.inference.output.save import names_of_answer, write_answer
 
     check_score(arguments.min_score)
     _check_dense(arguments)

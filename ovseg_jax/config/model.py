@@ -18,7 +18,7 @@ class ClipConfig:
             fixed list of classes and needs no words.
         compute_dtype: Type of activations; parameters, norms and logits stay float32.
         position_resize: How position embeddings fit another grid, a key of
-            `ovseg_jax.ops.positions.WAYS`; empty for the way of the tower's own code base.
+            `ops.attention.positions.WAYS`; empty for the way of the tower's own code base.
         tokenizer_file: SentencePiece model of SigLIP; inside a weights directory its name there.
     """
 

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.inference.frame import Frame, as_logits
-from ovseg_jax.inference.instance import instances
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.inference.postprocess.instance import instances
 
 STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.mask_makers import HardMasks, MaskMaker, SoftMasks, slots_for
+from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, MaskMaker, SoftMasks, slots_for
+from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.typing import Batch, Proposals, struct
 from ovseg_jax.vocabulary.classes import ClassList

@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.inference.frame import Frame, as_logits
-from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.typing import Batch
 
 VOID = 0

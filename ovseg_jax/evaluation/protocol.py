@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ovseg_jax.config import InferenceConfig
-from ovseg_jax.ops.frames import frame_multiple
+from ovseg_jax.ops.images.network_input import frame_multiple
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

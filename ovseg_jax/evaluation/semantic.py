@@ -21,8 +21,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, truth_map
-from ovseg_jax.inference.frame import Frame, as_logits
-from ovseg_jax.inference.semantic import semantic_labels
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.inference.postprocess.semantic import semantic_labels
 
 Convention = Literal["absent_dropped", "absent_counted"]
 CONVENTIONS: tuple[Convention, ...] = ("absent_dropped", "absent_counted")

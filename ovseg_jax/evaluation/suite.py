@@ -30,7 +30,7 @@ from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference import answering
-from ovseg_jax.inference.panoptic import PanopticRules
+from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
 from ovseg_jax.loading import load_mask_maker

@@ -19,11 +19,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.answering import Answer
-from ovseg_jax.inference.encoded import EncodedImage, fingerprint
-from ovseg_jax.inference.mask_makers import BUCKETS, HardMasks, slots_for
+from ovseg_jax.inference.encoded_image import EncodedImage, fingerprint
+from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS, HardMasks, slots_for
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
-from ovseg_jax.ops.frames import Prepared, prepare
+from ovseg_jax.ops.images.network_input import Prepared, prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.vocabulary.classes import ClassList
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ovseg_jax.inference.output import save_answer
+from ovseg_jax.inference.output.save import save_answer
 from ovseg_jax.inference.results import Answer
 
 
@@ -12,7 +12,7 @@ class Segmentation(Answer):
     """The answer for one photo; its fields are those of `Answer`."""
 
     def save(self, folder: str | Path, stem: str = "", *, overwrite: bool = False) -> list[Path]:
-        """Writes label PNG, overlay PNG, JSON and activation maps (`ovseg_jax.inference.output`).
+        """Writes label PNG, overlay PNG, JSON and maps (`ovseg_jax.inference.output.save`).
 
         Args:
             folder: Where to write.

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from ovseg_jax.inference.dense import dense_labels
-from ovseg_jax.inference.encoded import EncodedImage
+from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.engine import ModelParts
-from ovseg_jax.inference.mask_makers import HardMasks, MaskMaker, SoftMasks, slots_for
+from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, MaskMaker, SoftMasks, slots_for
 from ovseg_jax.inference.named import NamedModel
+from ovseg_jax.inference.postprocess.from_hard_masks import predict, show_labels
+from ovseg_jax.inference.postprocess.from_pixels import dense_labels
+from ovseg_jax.inference.postprocess.from_soft_masks import list_masks, predict_soft
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings, Task
 from ovseg_jax.inference.segmentation import Segmentation
-from ovseg_jax.inference.soft import list_masks, predict_soft
-from ovseg_jax.inference.tasks import predict, show_labels
 from ovseg_jax.inference.words import Words
 from ovseg_jax.inputs.photos import Photo, load_photo
 from ovseg_jax.masks.arrays import MaskArrays, hard_masks

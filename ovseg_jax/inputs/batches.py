@@ -14,8 +14,8 @@ from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
-from ovseg_jax.ops.frames import MULTIPLE, prepare
-from ovseg_jax.ops.pillow import resize_image
+from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
+from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.typing import Batch, struct
 
 Example = dict[str, Any]

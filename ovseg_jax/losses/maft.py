@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.ops.resize import resize, resize_masks
+from ovseg_jax.ops.images.resize import resize, resize_masks
 
 SCALES = (1, 2, 4)
 """Cells per side of the pooled pyramids."""

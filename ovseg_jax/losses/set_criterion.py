@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses import masks as mask_losses
-from ovseg_jax.ops.assignment import assign
-from ovseg_jax.ops.masks import masks_of_ids
-from ovseg_jax.ops.points import sample_points, sample_segments, uncertain_points
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.of_ids import masks_of_ids
+from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
+from ovseg_jax.ops.matching.assignment import assign
 from ovseg_jax.typing import Proposals, struct
 
 Metrics = dict[str, Array]

@@ -12,8 +12,8 @@ from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
 from ovseg_jax.methods.needs import Need
-from ovseg_jax.ops.pooling import average_under_masks
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Text
 

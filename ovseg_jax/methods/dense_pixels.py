@@ -18,7 +18,7 @@ from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.clip.readout import read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.ops.pooling import average_under_masks
+from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
 
 NOWHERE = -1e4

@@ -27,10 +27,10 @@ from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
 from ovseg_jax.models.fisa.mask_tokens import covered_tokens, mask_logits, walk
-from ovseg_jax.models.fisa.relative_attention import RelativeAttention
+from ovseg_jax.models.fisa.relative_mask_attention import RelativeAttention
 from ovseg_jax.models.fisa.seve import Seve
-from ovseg_jax.ops.pooling import map_chunks
-from ovseg_jax.ops.resize import resize
+from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Memory, Opinion, Proposals, Regions, Scores, Text
 

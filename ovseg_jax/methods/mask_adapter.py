@@ -18,9 +18,10 @@ from ovseg_jax.methods.mixed_masks import (
     truth_at,
 )
 from ovseg_jax.models.mask_adapter import MASK_SCALE, MaskAdapterHead
-from ovseg_jax.ops.masks import binarise, coverage_of_ids, resize_via
-from ovseg_jax.ops.matching import match_by_iou
-from ovseg_jax.ops.pooling import average_under_maps
+from ovseg_jax.ops.masks.of_ids import coverage_of_ids
+from ovseg_jax.ops.masks.pooling import average_under_maps
+from ovseg_jax.ops.masks.resizing import binarise, resize_via
+from ovseg_jax.ops.matching.by_iou import match_by_iou
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Text
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 from ovseg_jax.config.methods.mask_cropping import MaskCroppingConfig
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, generator_needs
-from ovseg_jax.ops.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
-from ovseg_jax.ops.masks import hard_masks
-from ovseg_jax.ops.pooling import map_chunks
+from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.masks.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
+from ovseg_jax.ops.masks.resizing import hard_masks
 from ovseg_jax.typing import Features, Proposals, Regions
 
 

@@ -5,9 +5,9 @@ from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.config.methods.mask_pooling import MaskPoolingConfig
 from ovseg_jax.methods.method import Method
-from ovseg_jax.ops.masks import area_coverage
-from ovseg_jax.ops.pooling import map_chunks
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.resizing import area_coverage
 from ovseg_jax.typing import Features, Proposals, Regions
 
 CHUNK = 32

@@ -23,10 +23,11 @@ from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
 from ovseg_jax.models import similarity
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.models.mask_tokens import read_mask_tokens
-from ovseg_jax.ops.mask_bias import soft_mask_bias
-from ovseg_jax.ops.pooling import average_under_masks, map_chunks
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.models.mask_class_tokens import read_mask_tokens
+from ovseg_jax.ops.attention.mask_bias import soft_mask_bias
+from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 

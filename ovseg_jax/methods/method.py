@@ -40,8 +40,8 @@ from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.needs import Need, generator_needs
-from ovseg_jax.ops.masks import NO_ID, ids_present, masks_of_ids, sample_slots
-from ovseg_jax.ops.pixels import normalise
+from ovseg_jax.ops.images.normalise import normalise
+from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
 

@@ -8,9 +8,10 @@ from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses import set_criterion
 from ovseg_jax.methods.set_loss import criterion_of
-from ovseg_jax.ops.mask_iou import mask_iou
-from ovseg_jax.ops.masks import NO_ID, binarise, coverage_of_ids, ids_present, resize_via
-from ovseg_jax.ops.matching import Matches, binarise_logits, keep_at_most
+from ovseg_jax.ops.masks.iou import mask_iou
+from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
+from ovseg_jax.ops.masks.resizing import binarise, resize_via
+from ovseg_jax.ops.matching.by_iou import Matches, binarise_logits, keep_at_most
 from ovseg_jax.typing import Batch, Proposals, struct
 
 Size = tuple[int, int]

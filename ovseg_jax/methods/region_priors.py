@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ovseg_jax.methods.mixed_masks import gather_pairs, pairwise_ious, truth_at
-from ovseg_jax.ops.crops import mask_boxes
-from ovseg_jax.ops.matching import match_by_iou
+from ovseg_jax.ops.masks.crops import mask_boxes
+from ovseg_jax.ops.matching.by_iou import match_by_iou
 from ovseg_jax.typing import Batch, Proposals
 
 MIN_IOU = 0.5

@@ -11,7 +11,7 @@ from jaxtyping import Bool, UInt8
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.inference.mask_makers import MaskMaker
+from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.inputs.listing import list_images
 from ovseg_jax.masks.read import MaskFiles

@@ -18,8 +18,8 @@ from ovseg_jax.config import MaskCroppingConfig
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.ops.frames import shrink_mask
-from ovseg_jax.ops.pillow import resize_image
+from ovseg_jax.ops.images.network_input import shrink_mask
+from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Params, Proposals
 from ovseg_jax.vocabulary.prompts import templates as find_templates

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.transformer import Attention
-from ovseg_jax.ops.sine import sine_positions
+from ovseg_jax.ops.attention.sine import sine_positions
 
 EPS = 1e-5
 

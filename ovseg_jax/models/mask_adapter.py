@@ -10,8 +10,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.models.layers import ConvNeXtBlock, LayerNorm, gelu
-from ovseg_jax.ops.pooling import map_chunks
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.images.resize import resize_masks
 
 MASK_SCALE = 4
 """Masks enter at this multiple of the feature grid; the strides of their embedding undo it."""

@@ -17,7 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ovseg_jax.models.layers import MLP, Activation, LayerNorm, gelu
-from ovseg_jax.ops.attention import attention, shared_query_attention
+from ovseg_jax.ops.attention.dot_product import attention, shared_query_attention
 from ovseg_jax.typing import Memory
 
 Rotate = Callable[[Array], Array]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ovseg_jax import api
 from ovseg_jax.cli.main import main
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.weights import save_weights
 from tests.inference.tiny_model import CONFIG, photo, random_params, rectangles
 

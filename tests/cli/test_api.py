@@ -8,7 +8,7 @@ from PIL import Image
 
 from ovseg_jax import api, loading
 from ovseg_jax.errors import OvsegError
-from ovseg_jax.inference.output import describe
+from ovseg_jax.inference.output.save import describe
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.weights import WeightsError

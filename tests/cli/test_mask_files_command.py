@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 from tests.cli.conftest import SPANS
 from tests.inference.tiny_model import rectangles
 

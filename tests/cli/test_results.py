@@ -10,7 +10,7 @@ import pytest
 
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.results import MOST_BYTES, open_file, open_results, source_of, stems
-from ovseg_jax.inference.output import names_of_answer
+from ovseg_jax.inference.output.save import names_of_answer
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 from tests.cli.conftest import SPANS
 from tests.inference.tiny_model import rectangles
 

@@ -9,8 +9,8 @@ import pytest
 import torch_files
 from safetensors.numpy import save_file
 
-from ovseg_jax.convert.readers import read_checkpoint
-from ovseg_jax.convert.torch_zip import ReadError
+from ovseg_jax.convert.reading.checkpoint_file import read_checkpoint
+from ovseg_jax.convert.reading.torch_zip import ReadError
 from tests.hostile import archives, pickles
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import MaskAdapterOnMaftConfig, MaskPoolingConfig
-from ovseg_jax.convert.files import convert_file, read_conversion
-from ovseg_jax.convert.generators import convert_closed_generator, convert_fcclip
-from ovseg_jax.convert.maft_plus import convert_maft_plus
-from ovseg_jax.convert.mask_adapter import convert_mask_adapter
-from ovseg_jax.convert.ovseg import convert_ovseg_generator
+from ovseg_jax.convert.conversion import convert_file, read_conversion
+from ovseg_jax.convert.generators.sam import convert_sam
+from ovseg_jax.convert.generators.whole import convert_closed_generator, convert_fcclip
+from ovseg_jax.convert.methods.maft_plus import convert_maft_plus
+from ovseg_jax.convert.methods.mask_adapter import convert_mask_adapter
+from ovseg_jax.convert.methods.ovseg import convert_ovseg_generator
 from ovseg_jax.convert.rules import ConversionError
-from ovseg_jax.convert.sam import convert_sam
 from ovseg_jax.models.sam.sam import SIZES, build_sam
 from ovseg_jax.parameters import parameter_shapes, sam_shapes, smallest_inputs
 from ovseg_jax.weights import load_weights

@@ -12,10 +12,10 @@ from ovseg_jax.config import (
     NoGeneratorConfig,
     OVSegConfig,
 )
-from ovseg_jax.convert.files import convert_file
-from ovseg_jax.convert.mask_adapter import convert_mask_adapter
-from ovseg_jax.convert.maskclippp import convert_maskclippp
-from ovseg_jax.convert.ovseg import convert_ovseg
+from ovseg_jax.convert.conversion import convert_file
+from ovseg_jax.convert.methods.mask_adapter import convert_mask_adapter
+from ovseg_jax.convert.methods.maskclippp import convert_maskclippp
+from ovseg_jax.convert.methods.ovseg import convert_ovseg
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import load_weights

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from ovseg_jax import trees
-from ovseg_jax.convert import siglip
-from ovseg_jax.convert.clip import expected_clip
-from ovseg_jax.convert.files import read_conversion
-from ovseg_jax.convert.readers import read_tensors
+from ovseg_jax.convert.conversion import read_conversion
+from ovseg_jax.convert.reading.checkpoint_file import read_tensors
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.convert.towers import siglip
+from ovseg_jax.convert.towers.clip import expected_clip
 from ovseg_jax.models.clip import variants
 from ovseg_jax.models.clip.siglip import SiglipTextTower, SiglipTower
 

@@ -10,9 +10,9 @@ import tuned_files
 
 from ovseg_jax import api, build, trees
 from ovseg_jax.config import OVSegConfig
-from ovseg_jax.convert.files import convert_file
-from ovseg_jax.convert.maskclippp import convert_maskclippp
-from ovseg_jax.convert.ovseg import convert_ovseg
+from ovseg_jax.convert.conversion import convert_file
+from ovseg_jax.convert.methods.maskclippp import convert_maskclippp
+from ovseg_jax.convert.methods.ovseg import convert_ovseg
 from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.weights import load_weights
 

@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 from torch_files import mapping, number, tensor
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.convert.readers import read_checkpoint
-from ovseg_jax.convert.torch_zip import ReadError
+from ovseg_jax.convert.reading.checkpoint_file import read_checkpoint
+from ovseg_jax.convert.reading.torch_zip import ReadError
 
 PLAIN, AVERAGE = np.arange(3, dtype=np.float32), np.arange(3, 6, dtype=np.float32)
 

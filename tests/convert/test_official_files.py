@@ -12,8 +12,8 @@ import numpy as np
 import open_clip_files as files
 import pytest
 
-from ovseg_jax.convert.files import convert_file, read_conversion
-from ovseg_jax.convert.readers import ReadError
+from ovseg_jax.convert.conversion import convert_file, read_conversion
+from ovseg_jax.convert.reading.checkpoint_file import ReadError
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.models.clip import variants
 from ovseg_jax.models.clip.resnet import ResNetTower

@@ -12,7 +12,7 @@ import pytest
 import torch_files
 from torch_files import mapping, name, number, sequence, tensor, text
 
-from ovseg_jax.convert.readers import ReadError, read_checkpoint, read_tensors
+from ovseg_jax.convert.reading.checkpoint_file import ReadError, read_checkpoint, read_tensors
 
 WEIGHT = np.arange(6, dtype=np.float16).reshape(2, 3)
 

@@ -12,8 +12,8 @@ import pytest
 import torch_files
 from safetensors.numpy import save_file
 
-from ovseg_jax.convert.readers import file_hash, read_checkpoint, read_tensors
-from ovseg_jax.convert.torch_zip import ReadError
+from ovseg_jax.convert.reading.checkpoint_file import file_hash, read_checkpoint, read_tensors
+from ovseg_jax.convert.reading.torch_zip import ReadError
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import torch_files
 from open_clip_files import random, toy_clip
 from safetensors.numpy import save_file
 
-from ovseg_jax.convert.files import convert_file
-from ovseg_jax.convert.readers import file_hash, read_checkpoint
-from ovseg_jax.convert.torch_zip import ReadError
+from ovseg_jax.convert.conversion import convert_file
+from ovseg_jax.convert.reading.checkpoint_file import file_hash, read_checkpoint
+from ovseg_jax.convert.reading.torch_zip import ReadError
 from ovseg_jax.weights import load_weights
 
 INDEX = "model.safetensors.index.json"

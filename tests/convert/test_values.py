@@ -11,10 +11,10 @@ from safetensors.numpy import save_file
 
 from ovseg_jax import trees
 from ovseg_jax.cli.main import main
-from ovseg_jax.convert.files import read_conversion
-from ovseg_jax.convert.readers import read_checkpoint
+from ovseg_jax.convert.conversion import read_conversion
+from ovseg_jax.convert.reading.checkpoint_file import read_checkpoint
+from ovseg_jax.convert.reading.torch_zip import ReadError
 from ovseg_jax.convert.rules import ConversionError
-from ovseg_jax.convert.torch_zip import ReadError
 from ovseg_jax.errors import OvsegWarning
 from ovseg_jax.weights import WeightsError, load_weights
 

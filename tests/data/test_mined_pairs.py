@@ -14,7 +14,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 from data.mined_pairs import mined_pairs_dataset_builder as mined  # noqa: E402
 from data.mined_pairs.layers import disjoint_layers, id_map  # noqa: E402
 from ovseg_jax.config import DataConfig, MeshConfig  # noqa: E402
-from ovseg_jax.inference.output import encode_rle  # noqa: E402
+from ovseg_jax.inference.output.save import encode_rle  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 from ovseg_jax.inputs.labels import named_classes  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402

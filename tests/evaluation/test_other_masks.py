@@ -13,7 +13,7 @@ from ovseg_jax.cli.main import main
 from ovseg_jax.config import InferenceConfig, MaskSourceConfig
 from ovseg_jax.evaluation.other_masks import OtherMasks
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator, AutomaticMasks
+from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator, AutomaticMasks
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.batches import frame_views, photo_views
 from ovseg_jax.inputs.labels import named_classes

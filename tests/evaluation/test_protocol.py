@@ -15,7 +15,7 @@ from ovseg_jax.evaluation.protocol import (
     to_json,
 )
 from ovseg_jax.inference.ensemble import MethodAlone
-from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.images.network_input import prepare
 
 CARD = ProtocolCard(
     dataset="toy_world/full test",

@@ -25,7 +25,7 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
 )
 from ovseg_jax.inference.ensemble import choose_rule
-from ovseg_jax.inference.mask_makers import adopt
+from ovseg_jax.inference.mask_makers.mask_maker import adopt
 from ovseg_jax.models.generators.variants import build_generator
 from tests.methods.tiny_scene import (
     SEGMENTS,

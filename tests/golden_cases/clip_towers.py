@@ -10,7 +10,7 @@ import numpy as np
 
 from golden_cases import Case, NotSupported, Outputs, runner
 from golden_cases.frames import channels_first
-from ovseg_jax.convert.clip import QUICK, convert_open_clip
+from ovseg_jax.convert.towers.clip import QUICK, convert_open_clip
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.resnet import ResNetTower
 from ovseg_jax.models.clip.variants import VARIANTS, build_clip, build_tokenizer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovseg_jax.inference.frame import Frame
+from ovseg_jax.inference.postprocess.geometry import Frame
 
 from . import Case, Outputs, runner
 from .frames import common_frame

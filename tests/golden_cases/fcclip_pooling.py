@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import MaskPoolingConfig
-from ovseg_jax.convert.clip import convert_open_clip
+from ovseg_jax.convert.towers.clip import convert_open_clip
 from ovseg_jax.methods.mask_pooling import MaskPooling, pooling_weights
 from ovseg_jax.models.clip.variants import build_clip
 

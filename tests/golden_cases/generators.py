@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ovseg_jax import build
-from ovseg_jax.convert.generators import convert_closed_generator
+from ovseg_jax.convert.generators.whole import convert_closed_generator
 from ovseg_jax.typing import Batch
 
 from . import Case, NotSupported, Outputs, runner

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax import build
-from ovseg_jax.convert.maft_plus import TRANSFER_TABLE, convert_maft_plus, expected_transfer
+from ovseg_jax.convert.methods.maft_plus import TRANSFER_TABLE, convert_maft_plus, expected_transfer
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.inference.ensemble import geometric_ensemble
 from ovseg_jax.losses.maft import compensation_loss, mask_aware_loss

@@ -10,7 +10,7 @@ import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig, MaskAdapterOnMaftConfig
-from ovseg_jax.convert.mask_adapter import convert_head, convert_mask_adapter
+from ovseg_jax.convert.methods.mask_adapter import convert_head, convert_mask_adapter
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.mask_adapter import adapter_head

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax.inference.frame import Frame, as_logits
-from ovseg_jax.inference.instance import instances
-from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
-from ovseg_jax.inference.semantic import semantic_scores
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.inference.postprocess.instance import instances
+from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.inference.postprocess.semantic import semantic_scores
 from ovseg_jax.methods.mixed_masks import Truth, pairwise_ious
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.typing import Proposals
 
 from . import Case, Outputs, runner

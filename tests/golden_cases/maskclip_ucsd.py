@@ -8,7 +8,7 @@ import numpy as np
 
 from ovseg_jax.config import FisaConfig
 from ovseg_jax.convert.rules import Rule, apply, conv, layer, norm, prefixed
-from ovseg_jax.convert.vit import TABLE
+from ovseg_jax.convert.towers.vit import TABLE
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.text import TextTower

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax.convert.clip import expected_clip
-from ovseg_jax.convert.maskclippp import TEXT_TABLE
+from ovseg_jax.convert.methods.maskclippp import TEXT_TABLE
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers.clip import expected_clip
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 
 from . import Case, Outputs, runner

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import MaskPoolingConfig
-from ovseg_jax.convert.clip import identify_image
-from ovseg_jax.convert.generators import generator_part
+from ovseg_jax.convert.generators.whole import generator_part
 from ovseg_jax.convert.rules import Rule, apply, prefixed
+from ovseg_jax.convert.towers.clip import identify_image
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.generators.variants import build_generator
-from ovseg_jax.ops.resize import resize, resize_masks
+from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.typing import Batch
 
 from . import Case, NotSupported, Outputs, runner

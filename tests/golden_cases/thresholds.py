@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
 
 ROUNDING = 1e-5
 """Share of the largest mask logit by which float32 results of such networks differ: in the fifth

@@ -12,7 +12,7 @@ from ovseg_jax.config import (
     MaskClipPlusPlusConfig,
     OVSegConfig,
 )
-from ovseg_jax.inference.encoded import KEPT
+from ovseg_jax.inference.encoded_image import KEPT
 from ovseg_jax.inference.segmenter import Segmenter
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80))
@@ -139,7 +139,7 @@ def test_little_memory_is_kept(pooling, monkeypatch):
     encoded = pooling.encode(photo())
     pooling.classify(encoded, MASKS)
     (kept,) = encoded.regions.values()
-    monkeypatch.setattr("ovseg_jax.inference.encoded.KEPT_BYTES", 2 * kept.embeddings.nbytes)
+    monkeypatch.setattr("ovseg_jax.inference.encoded_image.KEPT_BYTES", 2 * kept.embeddings.nbytes)
     for top in range(4):
         pooling.classify(encoded, rectangles(60, 80, (top, top + 20, 0, 20)))
     assert len(encoded.regions) == 2

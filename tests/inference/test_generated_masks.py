@@ -123,8 +123,8 @@ def test_another_models_names_count_where_the_ensemble_says_so(own, closed):
 
 
 def test_reframed_masks_lie_over_the_same_pixels_of_the_photo():
-    from ovseg_jax.inference.frame import Frame, resize_to_output
-    from ovseg_jax.inference.reframe import reframe
+    from ovseg_jax.inference.mask_makers.reframe import reframe
+    from ovseg_jax.inference.postprocess.geometry import Frame, resize_to_output
 
     y, x = np.mgrid[:24, :40]
     disc = (y - 11) ** 2 + (x - 15) ** 2 < 60
@@ -146,7 +146,7 @@ def test_without_generator_and_masks_there_is_an_error():
 
 def test_hard_masks_of_sam_are_named_like_given_ones():
     from ovseg_jax.config import SamConfig
-    from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+    from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
     from ovseg_jax.models.sam.image_encoder import SamImageEncoder
     from ovseg_jax.models.sam.mask_decoder import MaskDecoder
     from ovseg_jax.models.sam.prompt_encoder import PromptEncoder

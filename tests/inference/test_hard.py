@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.inference import hard
-from ovseg_jax.inference.frame import Frame, as_logits
-from ovseg_jax.inference.panoptic import PanopticRules, assemble, panoptic_segments
-from ovseg_jax.inference.semantic import semantic_labels
+from ovseg_jax.inference.postprocess import overlaps as hard
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.inference.postprocess.panoptic import PanopticRules, assemble, panoptic_segments
+from ovseg_jax.inference.postprocess.semantic import semantic_labels
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.errors import OvsegWarning
-from ovseg_jax.inference import fonts, legend
-from ovseg_jax.inference.drawing import draw_overlay
+from ovseg_jax.inference.output import fonts, legend
+from ovseg_jax.inference.output.drawing import draw_overlay
 from ovseg_jax.inference.results import Answer, Classification, Settings
 from ovseg_jax.inference.words import Words
 from ovseg_jax.typing import Prediction

@@ -6,7 +6,7 @@ import numpy as np
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.ensemble import choose_rule
-from ovseg_jax.inference.mask_makers import adopt
+from ovseg_jax.inference.mask_makers.mask_maker import adopt
 from ovseg_jax.typing import Proposals, Text
 
 VALID = jnp.arange(16) < 3

@@ -13,11 +13,11 @@ from pycocotools import mask as coco
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.disk.atomic import OutputError, write_atomically
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.inference import drawing
-from ovseg_jax.inference.output import encode_labels, encode_rle
+from ovseg_jax.inference.output import drawing
+from ovseg_jax.inference.output.save import encode_labels, encode_rle
+from ovseg_jax.inference.postprocess.from_hard_masks import predict
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings
 from ovseg_jax.inference.segmentation import Segmentation
-from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import Words
 from ovseg_jax.masks.read import read_masks
 from ovseg_jax.vocabulary.classes import parse_vocabulary

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.inference.postprocess.from_hard_masks import predict
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings
-from ovseg_jax.inference.tasks import predict
 from ovseg_jax.inference.words import GENERIC, Words, choose_words
 from ovseg_jax.vocabulary.classes import load_preset, parse_vocabulary
 from tests.inference.tiny_model import rectangles

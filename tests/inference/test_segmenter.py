@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.errors import MasksError
-from ovseg_jax.inference.mask_makers import BUCKETS
+from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
-from ovseg_jax.ops.frames import shrink_mask
+from ovseg_jax.ops.images.network_input import shrink_mask
 from tests.inference.tiny_model import POOLING, parts, photo, rectangles
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80), (0, 60, 0, 80), (5, 5, 0, 0))

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.inference import panoptic
-from ovseg_jax.inference.frame import Frame, as_logits, cut_rows, resize_to_output
-from ovseg_jax.inference.instance import instances
-from ovseg_jax.inference.panoptic import PanopticRules, panoptic_segments
-from ovseg_jax.inference.semantic import semantic_labels, semantic_scores
+from ovseg_jax.inference.postprocess import panoptic
+from ovseg_jax.inference.postprocess.geometry import Frame, as_logits, cut_rows, resize_to_output
+from ovseg_jax.inference.postprocess.instance import instances
+from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.inference.postprocess.semantic import semantic_labels, semantic_scores
 
 THINGS = np.arange(6) < 3
 FRAME = Frame(padded=(64, 96), picture=(50, 90), output=(71, 113))

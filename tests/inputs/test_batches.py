@@ -5,7 +5,7 @@ import pytest
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs import batches
-from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.images.network_input import prepare
 
 
 @pytest.mark.parametrize("height, width", [(333, 500), (375, 500), (97, 301), (640, 427)])

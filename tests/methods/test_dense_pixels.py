@@ -17,10 +17,10 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import DensePixelsConfig, EnsembleConfig
-from ovseg_jax.inference.dense import dense_labels
 from ovseg_jax.inference.ensemble import choose_rule
-from ovseg_jax.inference.frame import Frame
-from ovseg_jax.inference.semantic import semantic_labels, semantic_scores
+from ovseg_jax.inference.postprocess.from_pixels import dense_labels
+from ovseg_jax.inference.postprocess.geometry import Frame
+from ovseg_jax.inference.postprocess.semantic import semantic_labels, semantic_scores
 from ovseg_jax.ops.vectors import unit
 
 BATCH, TEXT = tiny_batch(), tiny_text()

@@ -25,8 +25,8 @@ from ovseg_jax.methods.mixed_masks import (
     predicted_coverage,
     truth_at,
 )
-from ovseg_jax.ops.masks import masks_from_ids
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.masks.of_ids import masks_from_ids
 from ovseg_jax.typing import Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from data.toy_world import world
 from data.toy_world.splits import draw_example
-from ovseg_jax.inference.output import encode_rle
+from ovseg_jax.inference.output.save import encode_rle
 
 CLIP = Path(__file__).parents[2] / "ovseg_jax/assets/toy/clip_vit_seed0"
 SCENES = 30

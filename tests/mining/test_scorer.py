@@ -11,8 +11,8 @@ from ovseg_jax.config import MaskCroppingConfig
 from ovseg_jax.inference.named import NamedModel
 from ovseg_jax.mining import scorer as module
 from ovseg_jax.mining.scorer import CropScorer
-from ovseg_jax.ops.frames import shrink_mask
-from ovseg_jax.ops.pillow import resize_image
+from ovseg_jax.ops.images.network_input import shrink_mask
+from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.weights import load_weights
 from tests.mining.conftest import CLIP
 

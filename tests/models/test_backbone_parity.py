@@ -9,7 +9,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 from torch import nn  # noqa: E402
 
-from ovseg_jax.convert.backbones import RESNET_TABLE, identify_backbone  # noqa: E402
+from ovseg_jax.convert.generators.backbones import RESNET_TABLE, identify_backbone  # noqa: E402
 from ovseg_jax.convert.rules import ConversionError, apply  # noqa: E402
 from ovseg_jax.models.backbones.resnet import ResNetBackbone  # noqa: E402
 from ovseg_jax.models.generators import variants  # noqa: E402

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.convert import clip_text, convnext
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers import clip_text, convnext
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.text import TextTower

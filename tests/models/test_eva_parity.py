@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ovseg_jax import trees
-from ovseg_jax.convert.eva import EVA_CLIP_TABLE, TIMM_TABLE
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers.eva import EVA_CLIP_TABLE, TIMM_TABLE
 from ovseg_jax.models.clip.vit import VisionTransformer
 
 torch = pytest.importorskip("torch")

@@ -8,7 +8,7 @@ from methods.tiny_scene import random_like
 
 from ovseg_jax.models.clip.readout import read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.ops.rotary import rotate_cells, rotation
+from ovseg_jax.ops.attention.rotary import rotate_cells, rotation
 
 HEADS, WIDTH = 2, 24
 SIZES = {"image_size": 32, "patch": 8, "width": WIDTH, "layers": 2, "heads": HEADS}

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.convert.resnet import TABLE, sizes
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers.resnet import TABLE, sizes
 from ovseg_jax.models.clip.resnet import ResNetTower
 
 torch = pytest.importorskip("torch")

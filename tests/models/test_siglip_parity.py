@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.convert.siglip import HF_TABLE
+from ovseg_jax.convert.towers.siglip import HF_TABLE
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.siglip import SiglipTextTower, SiglipTower
-from ovseg_jax.ops.positions import resample_positions
+from ovseg_jax.ops.attention.positions import resample_positions
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("parity")

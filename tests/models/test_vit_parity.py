@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.convert import clip_text, vit
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.convert.towers import clip_text, vit
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.vit import VisionTransformer

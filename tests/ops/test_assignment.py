@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from ovseg_jax.ops.assignment import LARGEST_COST, assign
+from ovseg_jax.ops.matching.assignment import LARGEST_COST, assign
 
 RNG = np.random.default_rng(0)
 quick = jax.jit(assign)

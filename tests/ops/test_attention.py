@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops import attention as module
-from ovseg_jax.ops.attention import attention, choose_form, cudnn_problem
+from ovseg_jax.ops.attention import dot_product as module
+from ovseg_jax.ops.attention.dot_product import attention, choose_form, cudnn_problem
 
 FAST = ("reference", "xla", "chunked")
 BIASES = {

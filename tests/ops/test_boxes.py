@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.boxes import boxes_of, distinct_boxes
+from ovseg_jax.ops.masks.boxes import boxes_of, distinct_boxes
 
 
 def test_boxes_end_at_the_last_pixel_and_empty_masks_have_none():

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops import crops
-from ovseg_jax.ops.resize import resize
+from ovseg_jax.ops.images.resize import resize
+from ovseg_jax.ops.masks import crops
 
 IMAGE = jax.random.normal(jax.random.key(0), (20, 30, 3))
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops import deformable
-from ovseg_jax.ops.deformable import deformable_sample
+from ovseg_jax.ops.attention import deformable
+from ovseg_jax.ops.attention.deformable import deformable_sample
 
 SIZES, HEADS, DEPTH, POINTS, QUERIES = ((2, 3), (5, 4)), 2, 3, 2, 7
 

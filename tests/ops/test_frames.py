@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.frames import prepare
+from ovseg_jax.ops.images.network_input import prepare
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops import mask_iou as module
-from ovseg_jax.ops.mask_iou import mask_iou, mask_iou_packed, pack_masks
+from ovseg_jax.ops.masks import iou as module
+from ovseg_jax.ops.masks.iou import mask_iou, mask_iou_packed, pack_masks
 
 FORMS = ("broadcast", "matmul", "popcount")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from ovseg_jax.ops.matching import binarise_logits, match_by_iou
+from ovseg_jax.ops.matching.by_iou import binarise_logits, match_by_iou
 
 KEY = jax.random.key(0)
 RULES = ("one_per_truth", "every_pair", "hungarian")

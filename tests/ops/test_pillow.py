@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.ops.pillow import fit_longest, resize_image
-from ovseg_jax.ops.pillow import test_size as compute_test_size
+from ovseg_jax.ops.images.pillow import fit_longest, resize_image
+from ovseg_jax.ops.images.pillow import test_size as compute_test_size
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.masks import NO_ID, masks_of_ids
-from ovseg_jax.ops.points import sample_points, sample_segments, uncertain_points
+from ovseg_jax.ops.masks.of_ids import NO_ID, masks_of_ids
+from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
 
 RNG = np.random.default_rng(0)
 

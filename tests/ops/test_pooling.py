@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.pooling import average_under_maps, average_under_masks, map_chunks
+from ovseg_jax.ops.masks.pooling import average_under_maps, average_under_masks
 
 
 def draw(*shape, seed=0, scale=1.0):
@@ -73,53 +73,6 @@ def test_low_precision_features_keep_their_dtype():
     exact = average_under_maps(features.astype(jnp.float32), maps.astype(jnp.float32))
     assert result.dtype == jnp.bfloat16
     np.testing.assert_allclose(result.astype(jnp.float32), exact, atol=0.02)
-
-
-@pytest.mark.parametrize("count", [1, 4, 11])
-@pytest.mark.parametrize("axis", [0, 1])
-def test_chunks_change_no_result(count, axis):
-    shape = (count, 3, 2) if axis == 0 else (3, count, 2)
-    arrays = {"masks": draw(*shape), "other": draw(*shape, seed=1)}
-
-    def function(arrays):
-        return jnp.tanh(arrays["masks"]), arrays["other"].sum(-1)
-
-    chunked = jax.jit(lambda arrays: map_chunks(function, arrays, 4, axis=axis))(arrays)
-    for got, want in zip(chunked, function(arrays), strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-6)
-
-
-def test_gradients_flow_through_chunks():
-    masks, weight = draw(7, 3), draw(3, seed=1)
-
-    def loss(masks, weight, chunk):
-        return jnp.sum(map_chunks(lambda m: jnp.sin(m * weight), masks, chunk) ** 2)
-
-    chunked, whole = (jax.grad(loss, (0, 1))(masks, weight, chunk) for chunk in (3, 7))
-    for got, want in zip(chunked, whole, strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-5)
-
-
-def test_memory_is_bounded_by_the_chunk():
-    """Four times the masks at the same chunk need room for further results, not for copies."""
-
-    def function(masks):
-        wide = jnp.tanh(masks[:, :, None] * jnp.arange(64.0))  # 64 times the input
-        return jnp.einsum("qpe,qpf->q", wide, jnp.cos(wide))
-
-    def temporaries(count):
-        masks = jax.ShapeDtypeStruct((count, 256), jnp.float32)
-        compiled = jax.jit(lambda m: map_chunks(function, m, 8)).lower(masks).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
-
-    few, many = temporaries(16), temporaries(64)
-    assert many - few <= 4 * (64 - 16) * 4 and temporaries(61) <= many + 4 * 64
-
-
-@pytest.mark.parametrize(("arrays", "chunk"), [([np.zeros(3), np.zeros(4)], 2), ([np.zeros(3)], 0)])
-def test_unequal_counts_and_empty_chunks_are_refused(arrays, chunk):
-    with pytest.raises(ValueError, match="chunk="):
-        map_chunks(lambda a: a, arrays, chunk)
 
 
 def test_an_unknown_form_is_refused():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from ovseg_jax.ops.positions import WAYS, resample_positions
+from ovseg_jax.ops.attention.positions import WAYS, resample_positions
 
 OLD = (6, 6)
 GRIDS = [(9, 9), (4, 4), (3, 11), (13, 2)]

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops import relative_attention as module
-from ovseg_jax.ops.relative_attention import relative_attention
+from ovseg_jax.ops.attention import relative_position as module
+from ovseg_jax.ops.attention.relative_position import relative_attention
 
 H, W, HEADS, DEPTH = 3, 5, 2, 4
 

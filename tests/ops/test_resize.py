@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.interpolation import interpolation_matrix
-from ovseg_jax.ops.resize import resample_masks, resize, resize_masks
+from ovseg_jax.ops.images.interpolation import interpolation_matrix
+from ovseg_jax.ops.images.resize import resample_masks, resize, resize_masks
 
 SIZES = [(7, 9), (26, 34), (1, 1), (5, 40)]
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.rotary import rotate_cells, rotation
+from ovseg_jax.ops.attention.rotary import rotate_cells, rotation
 
 
 def draw(*shape, seed=0):

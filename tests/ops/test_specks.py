@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ovseg_jax.ops.specks import without_specks
+from ovseg_jax.ops.masks.specks import without_specks
 
 
 def scene():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.errors import ModelError
-from ovseg_jax.ops.pooling import average_under_masks
+from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Features
 

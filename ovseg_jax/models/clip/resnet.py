@@ -13,8 +13,8 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ovseg_jax.ops.attention import attention, shared_query_attention
-from ovseg_jax.ops.positions import resample_positions
+from ovseg_jax.ops.attention.dot_product import attention, shared_query_attention
+from ovseg_jax.ops.attention.positions import resample_positions
 
 
 class ResNetTower(nn.Module):
@@ -26,7 +26,7 @@ class ResNetTower(nn.Module):
         width: Channels of the stem; the last map has 32 times as many.
         heads: Heads of the attention pool.
         embedding_dim: Width of the joint space.
-        position_resize: How positions fit another grid: a key of `ovseg_jax.ops.positions.WAYS`.
+        position_resize: How positions fit another grid: a key of `ops.attention.positions.WAYS`.
         batch_statistics: Normalise by the batch's own mean and variance, as in training. The same
             happens where the caller of `apply` makes the collection "statistics" mutable: then
             what was measured is handed back in it, under the names of the stored parameters.

@@ -37,7 +37,7 @@ def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "
     Args:
         name: A key of `VARIANTS`.
         dtype: Compute type of activations; parameters stay float32.
-        position_resize: A key of `ovseg_jax.ops.positions.WAYS` in place of the tower's own.
+        position_resize: A key of `ops.attention.positions.WAYS` in place of the tower's own.
 
     Raises:
         ModelError: There is no such row, or its image tower has no positions to resize.

@@ -22,8 +22,8 @@ from ovseg_jax.models.transformer import (
     TransformerBlock,
     clip_block,
 )
-from ovseg_jax.ops.positions import resample_positions
-from ovseg_jax.ops.rotary import rotate_cells, rotation
+from ovseg_jax.ops.attention.positions import resample_positions
+from ovseg_jax.ops.attention.rotary import rotate_cells, rotation
 
 Edit = Callable[[Array], Array]
 """Takes the map of cells [b, h, w, c] and returns one in its place."""
@@ -51,7 +51,7 @@ class VisionTransformer(nn.Module):
             (EVA02's "sub-LN").
         rotary_grid: Turn queries and keys of patches by their place, in units of which this many
             span the image (EVA02: 16 at every size); 0 for no turning.
-        position_resize: How positions fit another grid: a key of `ovseg_jax.ops.positions.WAYS`.
+        position_resize: How positions fit another grid: a key of `ops.attention.positions.WAYS`.
     """
 
     image_size: int

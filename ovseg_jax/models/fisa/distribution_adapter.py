@@ -16,7 +16,7 @@ from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax.ops.divisors import largest_divisor
+from ovseg_jax.ops.chunks import largest_divisor
 from ovseg_jax.typing import Params
 
 BAND = 64

@@ -12,9 +12,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.models.fisa.relative_attention import RelativeAttention, joined
+from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention, joined
 from ovseg_jax.models.transformer import TransformerBlock
-from ovseg_jax.ops.resize import resize_masks
+from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.typing import Memory
 
 Query = Callable[[int, TransformerBlock, Array], Array]
@@ -78,7 +78,7 @@ def walk(  # noqa: PLR0913 - what is read, by whom, and how
     masks: Float[Array, "b q H W"] | None = None,
     *,
     query: Query = plain_query,
-    relative: Mapping[int, RelativeAttention] | None = None,
+    relative: Mapping[int, RelativeMaskAttention] | None = None,
     class_key: bool = True,
 ) -> list[tuple[Float[Array, "b q c"], Float[Array, "b q H W"] | None]]:
     """Runs copies of the class token, one per mask, through all blocks beside the image.
@@ -115,7 +115,7 @@ def walk(  # noqa: PLR0913 - what is read, by whom, and how
 
 def _residual(
     tower: VisionTransformer,
-    relative: RelativeAttention,
+    relative: RelativeMaskAttention,
     memory: Memory,
     query: Array,
     masks: Array,

@@ -15,9 +15,9 @@ from jaxtyping import Array, Float
 from ovseg_jax.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, FeedForwardLayer
-from ovseg_jax.ops.deformable import deformable_sample
-from ovseg_jax.ops.resize import resize
-from ovseg_jax.ops.sine import sine_positions
+from ovseg_jax.ops.attention.deformable import deformable_sample
+from ovseg_jax.ops.attention.sine import sine_positions
+from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.typing import PixelFeatures
 
 GROUPS = 32

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.models.generators.deformable_decoder import ConvGroupNorm
 from ovseg_jax.models.post_norm import AttentionLayer, FeedForwardLayer
-from ovseg_jax.ops.resize import resize
-from ovseg_jax.ops.sine import sine_positions
+from ovseg_jax.ops.attention.sine import sine_positions
+from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.typing import PixelFeatures
 
 

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.ops.pixels import Colour, normalise
+from ovseg_jax.ops.images.normalise import Colour, normalise
 from ovseg_jax.typing import Proposals
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)

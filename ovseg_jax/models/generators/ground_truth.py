@@ -15,7 +15,7 @@ import dataclasses
 
 from jax import Array
 
-from ovseg_jax.ops.masks import masks_from_ids
+from ovseg_jax.ops.masks.of_ids import masks_from_ids
 from ovseg_jax.typing import Batch, Proposals
 
 

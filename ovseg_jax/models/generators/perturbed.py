@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import ModelError
-from ovseg_jax.ops.masks import NO_ID, coverage_of_ids, ids_present
+from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.typing import Batch, Proposals
 
 WAVES = 6

@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForwardLayer
-from ovseg_jax.ops.resize import resize, resize_masks
-from ovseg_jax.ops.sine import sine_positions
+from ovseg_jax.ops.attention.sine import sine_positions
+from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 

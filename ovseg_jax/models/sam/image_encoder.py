@@ -10,8 +10,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.models.layers import MLP, LayerNorm
-from ovseg_jax.ops.relative_attention import relative_attention
-from ovseg_jax.ops.resize import resize
+from ovseg_jax.ops.attention.relative_position import relative_attention
+from ovseg_jax.ops.images.resize import resize
 
 EPS = 1e-6
 PATCH = 16

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.models.layers import LayerNorm, gelu
 from ovseg_jax.models.post_norm import DeepMLP
-from ovseg_jax.ops.attention import attention
+from ovseg_jax.ops.attention.dot_product import attention
 
 EPS = 1e-5
 NUM_MASKS = 4

@@ -12,7 +12,7 @@ from ovseg_jax.models.generators.generator import IMAGENET_MEAN, IMAGENET_STD
 from ovseg_jax.models.sam.image_encoder import PATCH, SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
-from ovseg_jax.ops.pixels import normalise
+from ovseg_jax.ops.images.normalise import normalise
 
 
 class Sam(nn.Module):

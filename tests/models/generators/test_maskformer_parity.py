@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from ovseg_jax.config import QueryGeneratorConfig
-from ovseg_jax.convert.query_generator import identify_heads
+from ovseg_jax.convert.generators.query_heads import identify_heads
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.models.generators.variants import build_generator
 

@@ -16,8 +16,8 @@ from PIL import Image
 from segment_anything import SamAutomaticMaskGenerator, build_sam_vit_b
 
 from ovseg_jax.config import SamConfig
-from ovseg_jax.convert.sam import convert_sam
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.convert.generators.sam import convert_sam
+from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.models.sam.sam import build_sam
 
 FOLDER = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[4] / "shared/realset"))

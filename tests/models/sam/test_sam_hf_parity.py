@@ -11,8 +11,8 @@ import parity  # noqa: F401
 import torch
 from transformers import SamConfig, SamModel, SamVisionConfig
 
+from ovseg_jax.convert.generators.sam import HF_TABLE
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.convert.sam import HF_TABLE
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder

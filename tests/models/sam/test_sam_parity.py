@@ -17,9 +17,9 @@ import torch
 from segment_anything import SamAutomaticMaskGenerator
 
 from ovseg_jax.config import SamConfig
+from ovseg_jax.convert.generators.sam import OFFICIAL_TABLE
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.convert.sam import OFFICIAL_TABLE
-from ovseg_jax.inference.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder

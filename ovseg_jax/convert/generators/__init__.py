@@ -1,0 +1,1 @@
+"""Mask generators under their published names."""

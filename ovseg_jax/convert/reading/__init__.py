@@ -1,0 +1,1 @@
+"""Checkpoint files to arrays: every format, nothing executed, memory bounded."""

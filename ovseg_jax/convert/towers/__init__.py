@@ -1,0 +1,1 @@
+"""CLIP towers under their published names."""

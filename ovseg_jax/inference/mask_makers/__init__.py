@@ -1,0 +1,1 @@
+"""Who makes masks that a model names: a generator, SAM."""

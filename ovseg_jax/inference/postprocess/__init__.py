@@ -1,0 +1,1 @@
+"""From names and masks to pixels: the semantic, panoptic and instance answers."""

@@ -1,0 +1,1 @@
+"""Networks that propose masks, and sources that take them from the truth."""

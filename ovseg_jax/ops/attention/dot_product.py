@@ -1,0 +1,205 @@
+"""Scaled dot-product attention in four forms of the same result.
+
+* "reference": the textbook formula, what the other forms are held to.
+* "xla": `jax.nn.dot_product_attention`, whole rows of logits at once.
+* "chunked": some rows of one head at a time, or some heads with few rows. The logits of a large
+  image do not fit a CPU's cache (1,601 tokens and 12 heads take 123 MB), and going through memory
+  costs three times the products.
+* "cudnn": the fused kernel of NVIDIA GPUs, where its conditions hold (`cudnn_problem`).
+
+All of them compute logits and softmax in float32 whatever the type of the inputs.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from ovseg_jax.errors import OperandError
+from ovseg_jax.ops.chunks import largest_divisor
+
+FORMS = ("reference", "xla", "chunked", "cudnn")
+CHUNK = 256
+"""Query rows that the chunked form takes at once."""
+SMALL = 2**21
+"""Bytes of float32 logits up to which it takes several heads with few rows at once."""
+LARGE_ON_CPU = 2**23
+LARGE_ELSEWHERE = 2**30
+"""Bytes of float32 logits above which chunks replace whole rows."""
+
+
+def attention(
+    query: Float[Array, "b l h d"],
+    key: Float[Array, "b s h d"],
+    value: Float[Array, "b s h d"],
+    bias: Float[Array, "#b #h #l #s"] | None = None,
+    *,
+    causal: bool = False,
+    form: str | None = None,
+) -> Float[Array, "b l h d"]:
+    """Mixes values by softmax(query · key / sqrt(d) + bias).
+
+    Args:
+        query: What asks.
+        key: What is asked.
+        value: What is mixed.
+        bias: Added to the logits; use a large negative number to block. A row in which all is
+            blocked by -inf has no meaning: the forms differ there.
+        causal: Token i sees tokens 0 to i only; needs l = s.
+        form: One of `FORMS`; None for the fastest on the default backend.
+
+    Returns:
+        The mixed values, in the dtype of `query`.
+
+    Raises:
+        OperandError: The form is unknown, or "cudnn" is asked for where it cannot run.
+    """
+    form = form or choose_form(query, key, bias)
+    if form == "xla":
+        return jax.nn.dot_product_attention(
+            query, key, value, bias, is_causal=causal, implementation="xla"
+        )
+    if form == "cudnn":
+        if problem := cudnn_problem(query, key, bias):
+            raise OperandError(f"the cuDNN form of attention cannot run: {problem}")
+        if bias is not None:  # the kernel takes a bias of the queries' type, over all rows
+            bias = _whole(bias, query, key).astype(query.dtype)
+        return jax.nn.dot_product_attention(
+            query, key, value, bias, is_causal=causal, implementation="cudnn"
+        )
+    if form not in FORMS:
+        raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
+    if causal:
+        bias = _causal(bias, query.shape[1], key.shape[1])
+    return (_chunked if form == "chunked" else _reference)(query, key, value, bias)
+
+
+def shared_query_attention(
+    query: Float[Array, "b 1 h d"],
+    key: Float[Array, "b s h d"],
+    value: Float[Array, "b s h d"],
+    bias: Float[Array, "#b #h q s"],
+) -> Float[Array, "b q h d"]:
+    """Attention of q queries that are equal and differ in their biases alone.
+
+    The products of query and keys are computed once instead of q times (docs/reference 9.10).
+
+    Args:
+        query: The one query of each image.
+        key: What is asked.
+        value: What is mixed.
+        bias: Added to the logits. A row of -inf gives zeros.
+
+    Returns:
+        The mixed values, in the dtype of `query`.
+    """
+    wide = jnp.promote_types(query.dtype, jnp.float32)
+    logits = jnp.einsum("blhd,bshd->bhls", query, key, preferred_element_type=wide)
+    logits = logits * query.shape[-1] ** -0.5 + bias
+    best = jnp.maximum(logits.max(-1, keepdims=True), jnp.finfo(logits.dtype).min)
+    weights = jnp.exp(logits - lax.stop_gradient(best))
+    weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
+    return jnp.einsum("bhqs,bshd->bqhd", weights.astype(value.dtype), value)
+
+
+def choose_form(query: Array, key: Array, bias: Array | None = None) -> str:
+    """Returns the form that is fastest for such inputs on the default backend."""
+    backend = jax.default_backend()
+    if backend == "gpu" and cudnn_problem(query, key, bias) is None:
+        return "cudnn"
+    batch, length, heads, _ = query.shape
+    logits = 4 * batch * heads * length * key.shape[1]
+    large = logits > (LARGE_ON_CPU if backend == "cpu" else LARGE_ELSEWHERE)
+    return "chunked" if large and length > 1 else "xla"
+
+
+def cudnn_problem(query: Array, key: Array, bias: Array | None = None) -> str | None:
+    """Says which condition of cuDNN's fused attention is not met; None where all are.
+
+    The conditions are those of `jax.nn.dot_product_attention`: half precision, heads of at most
+    128 channels in eights, an Ampere GPU or newer. Lengths are even because a bias is read in
+    pairs.
+    """
+    if jax.default_backend() != "gpu":
+        return f"the backend is {jax.default_backend()}, not a GPU"
+    if query.dtype not in (jnp.bfloat16, jnp.float16):
+        return f"the inputs are {query.dtype}, not bfloat16 or float16"
+    if query.shape[-1] > 128 or query.shape[-1] % 8:
+        return f"heads have {query.shape[-1]} channels, not at most 128 in eights"
+    if bias is not None and (query.shape[1] % 2 or key.shape[1] % 2):
+        return f"{query.shape[1]} x {key.shape[1]} tokens with a bias are not even"
+    capability = str(getattr(jax.devices()[0], "compute_capability", "0"))
+    return None if float(capability) >= 8 else f"the GPU is of generation {capability}, below 8.0"
+
+
+def _reference(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
+    wide = jnp.promote_types(query.dtype, jnp.float32)
+    logits = jnp.einsum("blhd,bshd->bhls", query, key, preferred_element_type=wide)
+    logits = logits * query.shape[-1] ** -0.5
+    if bias is not None:
+        logits = logits + bias
+    weights = jax.nn.softmax(logits, axis=-1).astype(query.dtype)
+    return jnp.einsum("bhls,bshd->blhd", weights, value)
+
+
+def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
+    batch, length, heads, depth = query.shape
+    chunk = min(CHUNK, length)
+    count = -(-length // chunk)
+    rows = jnp.pad(_heads_first(query), ((0, 0), (0, count * chunk - length), (0, 0)))
+    rows = rows.reshape(-1, count, chunk, depth)
+    operands = [rows, _heads_first(key), _heads_first(value)]
+    if bias is not None:
+        operands.append(_chunked_bias(bias, query, key, count * chunk))
+
+    def one_head(operands: list[Array]) -> Array:
+        rows, key, value, *biases = operands
+        if count == 1:
+            return _mix(rows[0], key, value, *(bias[0] for bias in biases))[None]
+        return lax.map(lambda x: _mix(x[0], key, value, *x[1:]), (rows, *biases))
+
+    together = _heads_at_once(batch * heads, chunk * key.shape[1]) if count == 1 else None
+    mixed = lax.map(one_head, operands, batch_size=together)
+    return jnp.swapaxes(mixed.reshape(batch, heads, -1, depth)[:, :, :length], 1, 2)
+
+
+def _heads_at_once(heads: int, logits: int) -> int:
+    """Returns how many heads to take at once, a divisor of all; crops have many and short ones."""
+    most = max(SMALL // (4 * logits), 1)
+    return largest_divisor(heads, most)
+
+
+def _mix(query: Array, key: Array, value: Array, bias: Array | None = None) -> Array:
+    """Attends with some rows of one head."""
+    wide = jnp.promote_types(query.dtype, jnp.float32)
+    logits = jnp.einsum("ld,sd->ls", query, key, preferred_element_type=wide)
+    logits = logits * query.shape[-1] ** -0.5  # not the queries: half precision would round them
+    if bias is not None:
+        logits = logits + bias
+    weights = jnp.exp(logits - lax.stop_gradient(logits.max(-1, keepdims=True)))
+    mixed = jnp.matmul(weights.astype(value.dtype), value, preferred_element_type=wide)
+    return (mixed / weights.sum(-1, keepdims=True)).astype(query.dtype)
+
+
+def _heads_first(x: Float[Array, "b l h d"]) -> Float[Array, "b*h l d"]:
+    return jnp.swapaxes(x, 1, 2).reshape(-1, x.shape[1], x.shape[3])
+
+
+def _chunked_bias(bias: Array, query: Array, key: Array, length: int) -> Array:
+    whole = _whole(bias, query, key)
+    padded = jnp.pad(whole, ((0, 0), (0, 0), (0, length - query.shape[1]), (0, 0)))
+    chunk = min(CHUNK, query.shape[1])
+    return padded.reshape(-1, length // chunk, chunk, key.shape[1])
+
+
+def _whole(bias: Array, query: Array, key: Array) -> Array:
+    """Spreads a bias over all images, heads and tokens."""
+    shape = (query.shape[0], query.shape[2], query.shape[1], key.shape[1])
+    return jnp.broadcast_to(bias, shape)
+
+
+def _causal(bias: Array | None, length: int, size: int) -> Array:
+    later = jnp.triu(jnp.full((length, size), -jnp.inf), 1)[None, None]
+    return later if bias is None else bias + later

@@ -1,0 +1,1 @@
+"""Which prediction belongs to which ground truth: optimal assignment, and pairing by IoU."""
