@@ -115,7 +115,7 @@ def gallery(config: Config, workdir: Path, path: Path, count: int = 6) -> None:
     import matplotlib.pyplot as plt
 
     segmenter = _segmenter(config, workdir)
-    rows = 3 if segmenter.has_generator else 2
+    rows = 3 if segmenter.makes_masks else 2
     figure, axes = plt.subplots(rows, count, figsize=(3 * count, 3 * rows), layout="constrained")
     for column in range(count):
         example, masks, truth = scene(config, column)
@@ -158,7 +158,7 @@ def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> No
     image = np.asarray(Image.fromarray(example["image"]).resize((96 * scale,) * 2, 0))
     segmenter = _segmenter(config, workdir)
     segmenter.set_vocabulary(words)
-    given = None if segmenter.has_generator else masks.repeat(scale, 1).repeat(scale, 2)
+    given = None if segmenter.makes_masks else masks.repeat(scale, 1).repeat(scale, 2)
     segmenter.segment(image, given, "semantic").save(folder, "scene", overwrite=True)
 
 

@@ -24,8 +24,11 @@ from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.vocabulary.prompts import templates
 
 
+@functools.lru_cache(maxsize=8)
 def method(config: ModelConfig) -> Method:
     """Builds the method's module around its towers and generator; parameters come separately.
+
+    Checks, loading and training of one model get one and the same module.
 
     Raises:
         ConfigError: The parts do not fit together; the message names the field.

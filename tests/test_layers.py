@@ -19,7 +19,7 @@ ROWS = (
     ("build", "configs_io", "places"),
     ("parameters", "checks", "embedding"),
     ("stored",),
-    ("weights", "loading", "evaluation"),
+    ("weights", "opening", "evaluation"),
     ("training", "convert", "mining"),
     ("api", "cli"),
 )

@@ -70,7 +70,7 @@ class Pretender:
     """Stands for every model; counts how often one was asked for."""
 
     def __init__(self):
-        self.parts = SimpleNamespace(name="pretended", templates="single")
+        self.model = SimpleNamespace(name="pretended", templates="single")
         self.segmenter, self.loaded = self, 0
 
     def load(self, *_, **__):

@@ -37,7 +37,7 @@ REFERENCE = {
         *("evaluation.suite", "evaluation.semantic", "evaluation.panoptic", "convert.published"),
         *("convert.rules", "convert.family"),
     ),
-    "Run": ("loading", "weights", "trees", "training.loop", "training.step", "training.state"),
+    "Run": ("opening", "weights", "trees", "training.loop", "training.step", "training.state"),
     "Words and masks": ("vocabulary.classes", "vocabulary.text_bank", "masks.read", "masks.found"),
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         entries = describe_masks(found, top)
         record = {
             "image": {"file": photo.path.name, "height": photo.height, "width": photo.width},
-            "model": segmenter.parts.name,
+            "model": segmenter.model.name,
             "vocabulary": [list(entry.synonyms) for entry in found.words.classes.classes],
             "background": [list(entry.synonyms) for entry in found.words.background],
             "masks": entries,

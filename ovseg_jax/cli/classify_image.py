@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         status = go_through(photos, handle, progress.task("photos"))
     if keep and entries:
-        text = _record(classifier.segmenter.parts.name, classes, entries)
+        text = _record(classifier.model.name, classes, entries)
         path = keep(lambda file: file.write(text))
         console.print(f"written to {path}", markup=False, highlight=False)
     return status

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     keep = arguments.out and open_file(arguments, arguments.out, _source(classes))
     with Progress() as progress:
         segmenter = load_model(arguments.model, progress)
-        prompts = arguments.templates or segmenter.parts.templates
+        prompts = arguments.templates or segmenter.model.templates
         text = segmenter.embed(classes, prompts, progress.task("embedding words"))
     names, owners = classes.synonym_rows
     rows = np.asarray(text.embeddings)[: len(names)]

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.disk.outputs import OutputFolder
-    from ovseg_jax.loading import resolve
+    from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
     from ovseg_jax.weights import load_weights
@@ -144,7 +144,7 @@ def _on_masks_of(generator: str, item: Any) -> Any:
 def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any]]:
     """The towers alone, and semantic scores of the pixels that they name."""
     from ovseg_jax.config import MaskSourceConfig
-    from ovseg_jax.loading import towers_only
+    from ovseg_jax.opening import towers_only
 
     own = {"masks": MaskSourceConfig(kind="generator"), "metrics": ("semantic",)}
     items = [dataclasses.replace(i, name=f"{i.name}_dense_{readout}", **own) for i in items]

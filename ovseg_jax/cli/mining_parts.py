@@ -12,7 +12,6 @@ from ovseg_jax.cli.photos import load_model
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.config import DataConfig, ModelConfig
 from ovseg_jax.configs_io import read_json
-from ovseg_jax.loading import resolve
 from ovseg_jax.mining import photos as sources
 from ovseg_jax.mining.captions import read_captions
 from ovseg_jax.mining.miner import ClassMiner, NounMiner
@@ -21,6 +20,7 @@ from ovseg_jax.mining.scorer import CropScorer
 from ovseg_jax.mining.settings import file_key, text_key
 from ovseg_jax.mining.stop_nouns import STOP_NOUNS
 from ovseg_jax.models.clip.variants import variant
+from ovseg_jax.opening import resolve
 from ovseg_jax.vocabulary.classes import read_words
 from ovseg_jax.weights import CONFIG, find_weights, fingerprint
 
@@ -66,12 +66,12 @@ def make_miner(
     stop_nouns = _stop_nouns(arguments.stop_nouns)
     extractor = NounExtractor(stop_nouns)
     segmenter = load_model(arguments.model, progress, arguments.generator)
-    if segmenter.is_closed:
+    if segmenter.model.is_closed:
         raise UsageError(f"--model {arguments.model} has no CLIP, which has to score the masks")
-    scorer = CropScorer(segmenter, _crop_size(arguments), arguments.templates or "")
+    scorer = CropScorer(segmenter.engine, _crop_size(arguments), arguments.templates or "")
     masks, options["masks"] = _masks(arguments, segmenter, names)
     options |= {
-        "--model": fingerprint({"clip": segmenter.parts.params["clip"]})[:16],
+        "--model": fingerprint({"clip": segmenter.model.params["clip"]})[:16],
         "--templates": scorer.templates,
         "--crop-size": scorer.crop_size,
         "--stop-nouns": text_key(sorted(stop_nouns)),
@@ -85,11 +85,11 @@ def _masks(arguments: argparse.Namespace, segmenter: Any, names: Sequence[str]) 
     """Returns the source of masks and what identifies it."""
     if arguments.masks or (arguments.data and not arguments.generator):
         return _given_masks(arguments, names)
-    maker = segmenter if segmenter.proposer is None else segmenter.proposer
-    if maker is segmenter and segmenter.parts.method.generator is None:
+    if segmenter.mask_maker is None and segmenter.model.method.generator is None:
         raise UsageError(
             f"--model {arguments.model} has no mask generator; give --generator, --masks or --data"
         )
+    maker = segmenter.as_mask_maker()
     # Some generators name the masks that they make by words; which words is no matter.
     maker.choose_words(read_words("object", "vocabulary"))
     return sources.masks_of_maker(maker), f"{maker.kind} {fingerprint(maker.params)[:16]}"

@@ -73,7 +73,7 @@ def open_file(
 
 def inputs_of(arguments: argparse.Namespace) -> list[Path]:
     """Returns the files and folders that the options name, and those of the models."""
-    from ovseg_jax.loading import resolve
+    from ovseg_jax.opening import resolve
     from ovseg_jax.weights import ENTRIES
 
     given = (getattr(arguments, name, None) for name in FILE_OPTIONS)

@@ -33,7 +33,7 @@ from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
-from ovseg_jax.loading import load_mask_maker
+from ovseg_jax.opening import open_mask_maker
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
@@ -57,7 +57,7 @@ class Suite:
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
         if config.masks.kind == "model":
-            maker = load_mask_maker(config.masks.path, most=config.masks.most)
+            maker = open_mask_maker(config.masks.path, most=config.masks.most)
             names_count = model.inference.ensemble.with_others
             self._others = OtherMasks(maker, self.classes, names_count=names_count)
         else:

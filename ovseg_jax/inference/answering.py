@@ -19,7 +19,7 @@ from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text, 
 
 
 @struct
-class Answer:
+class ScoredMasks:
     """What is known about some masks in the end.
 
     Attributes:
@@ -86,7 +86,7 @@ def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinion
     text: Text,
     ensemble: EnsembleConfig,
     regions: Regions | None = None,
-) -> Answer:
+) -> ScoredMasks:
     """Names masks: the method's opinion, joined with that of the masks' source.
 
     Args:
@@ -105,7 +105,7 @@ def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinion
         scores = method.apply(variables, features, regions, text, method="score_regions")
     grid = features.dense.shape[1:3]
     rule = choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)
-    return Answer(
+    return ScoredMasks(
         log_probs=rule.join(proposals, scores.logits, text),
         masks=scores.masks,
         maps=scores.regions.maps if scores.regions is not None else None,

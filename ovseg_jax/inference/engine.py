@@ -6,51 +6,23 @@ so after the first photos nothing compiles any more.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from ovseg_jax.config import InferenceConfig
 from ovseg_jax.inference import answering
-from ovseg_jax.inference.answering import Answer
+from ovseg_jax.inference.answering import ScoredMasks
 from ovseg_jax.inference.encoded_image import EncodedImage, fingerprint
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS, HardMasks, slots_for
+from ovseg_jax.inference.model import Model
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options, keep_heap_small
 from ovseg_jax.ops.images.network_input import Prepared, prepare
 from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
-from ovseg_jax.vocabulary.classes import ClassList
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelParts:
-    """What a segmenter needs to know of a model.
-
-    Attributes:
-        method: The method's module.
-        params: All its parameters.
-        inference: Sizes and thresholds.
-        tokenizer: Texts to token ids.
-        templates: Name of the model's own prompt set.
-        train_classes: The training vocabulary; None if the model names none.
-        weights_key: Identifies the parameters in the text cache; empty for no cache.
-        name: What reports call the model.
-    """
-
-    method: Any
-    params: Params
-    inference: InferenceConfig
-    tokenizer: Any
-    templates: str = "vild14"
-    train_classes: ClassList | None = None
-    weights_key: str = ""
-    name: str = "model"
 
 
 class Engine:
@@ -60,19 +32,19 @@ class Engine:
     masks: other words for the same masks cost a product of matrices.
 
     Attributes:
-        parts: The model.
+        model: The model.
         params: Its parameters, on the device.
     """
 
-    def __init__(self, parts: ModelParts):
+    def __init__(self, model: Model):
         """Moves the parameters to the device; compiles nothing yet."""
-        self.parts = parts
-        self.params = jax.tree.map(jnp.asarray, parts.params)
+        self.model = model
+        self.params = jax.tree.map(jnp.asarray, model.params)
         keep_heap_small()
         jit = functools.partial(jax.jit, compiler_options=compiler_options())
 
         def compiled(step: Callable) -> Callable:
-            return jit(functools.partial(step, parts.method))
+            return jit(functools.partial(step, model.method))
 
         self._encode, self._embed_text = compiled(answering.encode), compiled(answering.embed_text)
         self._propose, self._class_maps = compiled(answering.propose), compiled(_class_maps)
@@ -82,8 +54,8 @@ class Engine:
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
         """Runs the image tower on a photo at its test size."""
-        inference = self.parts.inference
-        stride = self.parts.method.stride
+        inference = self.model.inference
+        stride = self.model.method.stride
         prepared = prepare(pixels, inference.short_side, inference.long_side, stride)
         return EncodedImage(pixels, prepared, self._encode(self.params, _batch(prepared)))
 
@@ -114,7 +86,7 @@ class Engine:
         Where words do not touch the masks, the photo keeps them for the next words.
         """
         batch = _batch(image.prepared)
-        if not self.parts.method.proposes_first:
+        if not self.model.method.proposes_first:
             return self._propose(self.params, batch, image.features, text)
         made = image.once("own masks", lambda: self._make(self.params, batch, image.features))
         return self._name(self.params, image.features, made, text)
@@ -156,10 +128,10 @@ class Engine:
         with_maps: bool,
         *,
         with_masks: bool,
-    ) -> Answer:
+    ) -> ScoredMasks:
         """Answers from kept embeddings where there are some."""
         regions = None
-        if self.parts.method.embeds_first:
+        if self.model.method.embeds_first:
             bare = Proposals(masks=proposals.masks, valid=proposals.valid)
             inputs = self.params, image.features, bare
             wanted = {"with_maps": with_maps, "with_masks": with_masks}
@@ -177,7 +149,7 @@ class Engine:
         with_maps: bool,
         with_masks: bool,
     ) -> Regions:
-        regions = answering.embed(self.parts.method, params, features, proposals)
+        regions = answering.embed(self.model.method, params, features, proposals)
         return regions.replace(
             maps=regions.maps if with_maps else None, masks=regions.masks if with_masks else None
         )
@@ -190,8 +162,8 @@ class Engine:
         text: Text,
         regions: Regions | None,
         with_maps: bool,
-    ) -> Answer:
-        method, ensemble = self.parts.method, self.parts.inference.ensemble
+    ) -> ScoredMasks:
+        method, ensemble = self.model.method, self.model.inference.ensemble
         found = answering.answer(method, params, features, proposals, text, ensemble, regions)
         return found if with_maps else found.replace(maps=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from ovseg_jax.inference.engine import Engine
+from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
-from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.photos import Photo, is_several, load_photo
 from ovseg_jax.methods.method import average_templates, synonym_max
-from ovseg_jax.models.clip.variants import Variant
+from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList, read_words
@@ -41,14 +44,20 @@ class ImageClassifier:
     """Names whole photos by the cosine of their embedding with those of words.
 
     Attributes:
-        segmenter: The model and its text cache.
-        variant: Says how a photo is brought to the tower's own size.
+        model: The model; only its towers are used.
         classes: The vocabulary in use; None before `set_vocabulary`.
     """
 
-    def __init__(self, segmenter: Segmenter, variant: Variant):
-        """Compiles nothing yet."""
-        self.segmenter, self.variant = segmenter, variant
+    def __init__(self, model: Model, cache_directory: Path | None = None):
+        """Compiles nothing yet.
+
+        Args:
+            model: A model with CLIP.
+            cache_directory: Where embeddings of words are kept; None for the user's cache.
+        """
+        self.model, self._variant = model, variant(model.config.clip.variant)
+        self._engine = Engine(model)
+        self._encoder = TextEncoder(model, self._engine.embed, cache_directory)
         self.classes: ClassList | None = None
         self._text: Text | None = None
         self._compute = jax.jit(self._probabilities, compiler_options=compiler_options())
@@ -60,15 +69,16 @@ class ImageClassifier:
         templates: str = "",
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Chooses the words; see `Segmenter.embed`.
+        """Chooses the words.
 
         Args:
-            classes: Words in any form; see `NamedModel.set_vocabulary`.
+            classes: Words in any form; see `Segmenter.set_vocabulary`.
             templates: Name of a prompt set; empty for the model's own.
             progress: Called with (texts embedded, texts in all).
         """
         classes = read_words(classes, "vocabulary")
-        self._text = self.segmenter.embed(classes, templates, progress)
+        self._encoder.check(classes, templates)
+        self._text = self._encoder.embed(classes, templates, progress=progress)
         self.classes = classes
 
     def classify(self, photo: Photo | Sequence[Photo]) -> list[Guess] | list[list[Guess]]:
@@ -86,8 +96,8 @@ class ImageClassifier:
         if self.classes is None:
             raise SegmenterError("no words to choose from: call set_vocabulary first")
         pixels = load_photo(photo).pixels
-        fitted = fit_image(pixels, self.variant.image_size, self.variant.image_fit)
-        scores = np.asarray(self._compute(self.segmenter.engine.params, fitted[None], self._text))
+        fitted = fit_image(pixels, self._variant.image_size, self._variant.image_fit)
+        scores = np.asarray(self._compute(self._engine.params, fitted[None], self._text))
         # Slots behind the vocabulary are padding.
         order = np.argsort(-scores[: len(self.classes)], kind="stable")
         return [Guess(int(i), self.classes.classes[i].name, float(scores[i])) for i in order]
@@ -95,7 +105,7 @@ class ImageClassifier:
     def _probabilities(
         self, params: Params, images: UInt8[Array, "1 S S 3"], text: Text
     ) -> Float[Array, " k"]:
-        clip = self.segmenter.parts.method.clip
+        clip = self.model.method.clip
         mean, std = jnp.asarray(clip.pixel_mean), jnp.asarray(clip.pixel_std)
         variables = {"params": params["clip"]}
         embedding = clip.apply(variables, (images - mean) / std, method="encode_image")

@@ -1,83 +1,126 @@
 """The friendly front: a model and words, applied to photos, with given masks or masks of its own.
 
-Photos and masks are checked here, whatever form they come in; `ovseg_jax.api` adds masks in files
-and several photos in one call. Each photo is encoded once; masks and words may
-change afterwards, and other words for the same masks need no tower at all.
+Photos and masks are checked on their way in, whatever form they come in. Each photo is encoded
+once; masks and words may change afterwards, and other words for the same masks need no tower at
+all.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import UInt8
+from typing import Any, overload
 
 from ovseg_jax.inference.encoded_image import EncodedImage
-from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inference.engine import Engine
+from ovseg_jax.inference.given_masks import Image, Masks, file_of, load_masks, pair_with_masks
+from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
 from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, MaskMaker, SoftMasks, slots_for
-from ovseg_jax.inference.named import NamedModel
-from ovseg_jax.inference.postprocess.from_hard_masks import predict, show_labels
-from ovseg_jax.inference.postprocess.from_pixels import dense_labels
-from ovseg_jax.inference.postprocess.from_soft_masks import list_masks, predict_soft
+from ovseg_jax.inference.model import Model
+from ovseg_jax.inference.painting import Painter
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings, Task
 from ovseg_jax.inference.segmentation import Segmentation
+from ovseg_jax.inference.text_encoder import Progress, TextEncoder
 from ovseg_jax.inference.words import Words
-from ovseg_jax.inputs.photos import Photo, load_photo
-from ovseg_jax.masks.arrays import MaskArrays, hard_masks
-from ovseg_jax.methods.dense_pixels import DensePixels
-from ovseg_jax.typing import Params, Prediction, Proposals
+from ovseg_jax.inputs.images import LoadedImage
+from ovseg_jax.inputs.photos import is_several, load_photo
+from ovseg_jax.typing import Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
+from ovseg_jax.vocabulary.given_words import AnyWords
 
 
-class Segmenter(NamedModel):
+class Segmenter:
     """Classifies masks of photos by words, and paints the answer.
 
+    Of a list of photos the answer is a list. Their masks are then one file or folder with those of
+    all, or a list with an entry per photo.
+
     Attributes:
-        parts: The model.
-        words: The vocabulary in use; None before `set_vocabulary`.
-        engine: The model's compiled computations.
-        proposer: Who makes the masks that this model names: another model, or SAM; None for the
+        model: The model.
+        engine: Its compiled computations.
+        encoder: Its text encoder.
+        mask_maker: Who makes the masks that this model names: another model, or SAM; None for the
             model's own generator, if any.
     """
 
     def __init__(
         self,
-        parts: ModelParts,
+        model: Model,
         cache_directory: Path | None = None,
-        proposer: MaskMaker | None = None,
+        mask_maker: MaskMaker | None = None,
     ):
         """Compiles nothing yet.
 
         Args:
-            parts: The model.
+            model: The model.
             cache_directory: Where embeddings of words are kept; None for the user's cache.
-            proposer: Who makes the masks that this one names.
+            mask_maker: Who makes the masks that this one names.
         """
-        super().__init__(parts, cache_directory)
-        self.proposer = proposer
+        self.model, self.mask_maker = model, mask_maker
+        self.engine = Engine(model)
+        self.encoder = TextEncoder(model, self.engine.embed, cache_directory)
+        self._painter: Painter | None = None
 
     @property
-    def has_generator(self) -> bool:
+    def makes_masks(self) -> bool:
         """Whether masks need not be given."""
-        return self.proposer is not None or self.parts.method.makes_masks
+        return self.mask_maker is not None or self.model.method.makes_masks
 
     @property
-    def is_dense(self) -> bool:
-        """Whether the model names pixels and needs no masks at all."""
-        return isinstance(self.parts.method, DensePixels)
+    def words(self) -> Words | None:
+        """The vocabulary in use; None before `set_vocabulary`."""
+        return None if self._painter is None else self._painter.words
 
-    def set_vocabulary(self, *arguments: Any, **options: Any) -> Words:
-        """Chooses the words, of the proposer too; see `NamedModel.set_vocabulary`."""
-        words = super().set_vocabulary(*arguments, **options)
-        if self.proposer is not None:
-            self.proposer.choose_words(words.all)
+    def set_vocabulary(
+        self,
+        classes: AnyWords | None = None,
+        background: AnyWords | None = None,
+        *,
+        templates: str = "",
+        progress: Progress | None = None,
+    ) -> Words:
+        """Chooses the words; embeddings come from the cache where they can.
+
+        Args:
+            classes: Words in any form of `ovseg_jax.vocabulary.classes.read_words`: text, in which
+                `;` parts classes and `,` parts synonyms, a list, a dict, a `ClassList`; None for
+                the list that the model was trained on, which is the only one that a model without
+                words knows.
+            background: Words that compete but leave pixels unlabelled, in the same forms; "none"
+                for no such words; None for the default of `ovseg_jax.inference.words`.
+            templates: Name of a prompt set; empty for the model's own.
+            progress: Called with (texts embedded, texts in all).
+
+        Raises:
+            ovseg_jax.vocabulary.classes.VocabularyError: The words cannot be read, or two classes
+                are the same to the model's tokenizer.
+            SegmenterError: The model names no list of its own, or knows no other.
+        """
+        words = self.encoder.choose(classes, background, templates)
+        text = self.encoder.embed(words.all, words.templates, progress=progress)
+        if self.mask_maker is not None:
+            self.mask_maker.choose_words(words.all)
+        things = words.things(self.model.train_classes)
+        self._painter = Painter(self.engine, words, text, things)
         return words
 
-    # ---- images --------------------------------------------------------------------------
+    def embed(
+        self, classes: ClassList, templates: str = "", progress: Progress | None = None
+    ) -> Text:
+        """Embeds a vocabulary, through the cache, without making it the one in use.
 
-    def encode(self, image: Photo | EncodedImage) -> EncodedImage:
+        Raises:
+            ovseg_jax.vocabulary.classes.VocabularyError: Two classes are the same to the tokenizer.
+        """
+        self.encoder.check(classes, templates)
+        return self.encoder.embed(classes, templates, progress=progress)
+
+    @overload
+    def encode(self, image: Image) -> EncodedImage: ...
+    @overload
+    def encode(self, image: Sequence[Image]) -> list[EncodedImage]: ...
+    def encode(self, image: Any) -> EncodedImage | list[EncodedImage]:
         """Runs the image tower; the result may stand for the image in every other call.
 
         Args:
@@ -86,26 +129,26 @@ class Segmenter(NamedModel):
         Raises:
             ImageError: It cannot be used as a photo.
         """
-        if isinstance(image, EncodedImage):
-            return image
-        photo = load_photo(image)
-        return dataclasses.replace(
-            self.engine.encode(photo.pixels), name=photo.name, path=photo.path
-        )
+        if is_several(image):
+            return [self.encode(each) for each in image]
+        return self._encode(_load(image))
 
+    @overload
+    def classify(self, image: Image, masks: Masks, *, with_maps: bool = ...) -> Classification: ...
+    @overload
     def classify(
-        self,
-        image: Photo | EncodedImage,
-        masks: MaskArrays,
-        *,
-        with_maps: bool = False,
-    ) -> Classification:
+        self, image: Sequence[Image], masks: Any, *, with_maps: bool = ...
+    ) -> list[Classification]: ...
+    def classify(
+        self, image: Any, masks: Any, *, with_maps: bool = False
+    ) -> Classification | list[Classification]:
         """Names each mask.
 
         Args:
             image: A photo, or what `encode` returned.
             masks: Hard masks at the photo's size, [masks, H, W] or in another form of
-                `ovseg_jax.masks.arrays`; none, empty and full ones are all right.
+                `ovseg_jax.masks.arrays`, or a file with them (of the photo as displayed, after any
+                EXIF rotation); none, empty and full ones are all right.
             with_maps: Also return the activation maps of methods that have them.
 
         Raises:
@@ -113,38 +156,49 @@ class Segmenter(NamedModel):
             MasksError: The masks cannot, or are of another size.
             SegmenterError: No vocabulary yet, or no maps to return.
         """
-        words = self._checked_words()
-        encoded = self.encode(image)
-        masks = hard_masks(masks, encoded.size)
-        probabilities, maps = self.engine.score(encoded, masks, self._text, with_maps)
-        if with_maps and len(masks) and maps is None:
-            raise _no_maps(self.parts)
-        slots = len(words.all)
-        return Classification(
-            words=words,
-            probabilities=np.concatenate(
-                [probabilities[:, :slots], probabilities[:, -1:]], axis=-1
-            ),
-            areas=masks.sum((1, 2)),
-            maps=maps,
-            extent=encoded.extent,
-        )
+        if is_several(image):
+            pairs = pair_with_masks(image, masks)
+            return [self.classify(*pair, with_maps=with_maps) for pair in pairs]
+        painter, photo = self._checked_painter(), _load(image)
+        given = load_masks(masks, photo)
+        found = painter.classify(self._encode(photo), given.masks, with_maps)
+        return dataclasses.replace(found, sources=given.sources)
 
+    @overload
     def segment(
         self,
-        image: Photo | EncodedImage,
-        masks: MaskArrays | None = None,
+        image: Image,
+        masks: Masks | None = ...,
+        task: Task = ...,
+        *,
+        min_score: float | None = ...,
+        with_maps: bool = ...,
+    ) -> Segmentation: ...
+    @overload
+    def segment(
+        self,
+        image: Sequence[Image],
+        masks: Any = ...,
+        task: Task = ...,
+        *,
+        min_score: float | None = ...,
+        with_maps: bool = ...,
+    ) -> list[Segmentation]: ...
+    def segment(
+        self,
+        image: Any,
+        masks: Any = None,
         task: Task = "semantic",
         *,
         min_score: float | None = None,
         with_maps: bool = False,
-    ) -> Segmentation:
+    ) -> Segmentation | list[Segmentation]:
         """Names each mask and paints the answer at the photo's size, exactly along given masks.
 
         Args:
             image: A photo, or what `encode` returned.
             masks: As for `classify`; they may overlap. None for masks of the model's own generator
-                or of its proposer, or for none at all if the model names pixels.
+                or of its mask maker, or for none at all if the model names pixels.
             task: "semantic": each pixel takes the class with the largest sum of probability over
                 its masks. "panoptic": the most certain mask owns the pixel. "instance": the best
                 pairs of mask and class.
@@ -155,62 +209,33 @@ class Segmenter(NamedModel):
             ImageError, MasksError, SegmenterError: As for `classify`; the last also for no such
                 task, instances of stuff only, or no masks and no generator.
         """
-        settings = Settings.of(self.parts.inference, task, min_score)
-        words = self._checked_words()
-        things = words.things(self.parts.train_classes)
-        if task == "instance" and not things[: len(words.classes)].any():
-            raise SegmenterError(
-                "task instance: all words of the vocabulary are stuff; use semantic or panoptic"
-            )
-        encoded = self.encode(image)
-        if masks is None and self.proposer is None and self.is_dense:
-            prediction, found, masks = self._segment_densely(encoded, settings)
+        if is_several(image):
+            options = {"min_score": min_score, "with_maps": with_maps}
+            pairs = pair_with_masks(image, masks)
+            return [self.segment(*pair, task, **options) for pair in pairs]
+        settings = Settings.of(self.model.inference, task, min_score)
+        painter = self._checked_painter()
+        _check_task(settings, painter)
+        photo = _load(image)
+        given = None if masks is None and self.makes_masks else load_masks(masks, photo)
+        encoded, sources = self._encode(photo), () if given is None else given.sources
+        if given is None and self.mask_maker is None and self.model.is_dense:
+            painted = painter.paint_pixels(encoded, settings)
         else:
-            given = masks is not None
-            made = HardMasks(hard_masks(masks, encoded.size)) if given else self._made(encoded)
-            paint = self._paint_soft if made.is_soft else self._paint_hard
-            prediction, found, masks = paint(encoded, made, things, settings, with_maps)
+            made = self._made(encoded) if given is None else HardMasks(given.masks)
+            painted = painter.paint(encoded, made, settings, with_maps)
         return Segmentation(
-            prediction=prediction,
+            prediction=painted.prediction,
             pixels=encoded.pixels,
-            masks=masks,
-            classification=found,
-            is_thing=things,
+            masks=painted.masks,
+            classification=dataclasses.replace(painted.classification, sources=sources),
+            is_thing=painter.things,
             settings=settings,
-            model=self.parts.name,
+            model=self.model.name,
             photo=encoded.name,
             photo_file=encoded.path,
+            masks_file=file_of(masks),
         )
-
-    # ---- as a maker of masks (`mask_makers.MaskMaker`) -------------------------------------
-
-    kind = "generator"
-
-    @property
-    def params(self) -> Params:
-        """All parameters of the model."""
-        return self.parts.params
-
-    def choose_words(self, words: ClassList) -> None:
-        """Chooses the words by which another model will name its masks, if it knows words."""
-        self.set_vocabulary(None if self.is_closed else words, "none")
-
-    def look(self, pixels: UInt8[np.ndarray, "H W 3"]) -> EncodedImage:
-        """Encodes a photo at this model's own test size."""
-        return self.encode(pixels)
-
-    def make(self, looked: EncodedImage) -> SoftMasks:
-        """Proposes masks by the model's own generator.
-
-        Raises:
-            SegmenterError: There is none.
-        """
-        if self.parts.method.generator is None:
-            raise SegmenterError("this model has no mask generator of its own; give masks")
-        own_list = self._checked_words().classes if self.is_closed else None
-        return SoftMasks(self.engine.propose(looked, self._text), looked.frame, own_list)
-
-    # ---- inner parts ---------------------------------------------------------------------
 
     def propose(self, encoded: EncodedImage) -> Proposals:
         """Proposes masks over the frame of an encoded photo.
@@ -221,72 +246,48 @@ class Segmenter(NamedModel):
         made = self._made(encoded)
         return made.over(encoded.frame, slots_for(len(made)))
 
+    def as_mask_maker(self) -> MaskMaker:
+        """Who makes the masks of this model's photos, on its own.
+
+        Raises:
+            SegmenterError: There is no generator.
+        """
+        return self.mask_maker or GeneratorMaskMaker(self.engine, self.encoder)
+
     def _made(self, encoded: EncodedImage) -> SoftMasks | HardMasks:
-        """The masks of the proposer or of the model's own generator, with the names that count."""
-        if self.proposer is None:
-            return self.make(encoded)
-        looked = encoded.once(
-            ("looked", id(self.proposer)), lambda: self.proposer.look(encoded.pixels)
-        )
-        made = self.proposer.make(looked)
-        if not made.is_soft:
+        """The masks of the maker or of the model's own generator, with the names that count."""
+        painter, maker = self._checked_painter(), self.mask_maker
+        if maker is None:
+            if self.model.method.generator is None:
+                raise SegmenterError("this model has no mask generator of its own; give masks")
+            return SoftMasks(self.engine.propose(encoded, painter.text), encoded.frame)
+        looked = encoded.once(("looked", id(maker)), lambda: maker.look(encoded.pixels))
+        made = maker.make(looked)
+        if isinstance(made, HardMasks):
             return made
-        names_count = self.parts.inference.ensemble.with_others
-        words, slots = self._checked_words().all, len(self._text.valid)
-        return made.adopted(words, slots, names_count=names_count)
+        names_count = self.model.inference.ensemble.with_others
+        slots = len(painter.text.valid)
+        return made.adopted(painter.words.all, slots, names_count=names_count)
 
-    def _paint_hard(
-        self,
-        encoded: EncodedImage,
-        made: HardMasks,
-        things: np.ndarray,
-        settings: Settings,
-        with_maps: bool,
-    ) -> tuple[Prediction, Classification, np.ndarray]:
-        """The answer from masks at the photo's size, all of which are listed."""
-        found = self.classify(encoded, made.masks, with_maps=with_maps)
-        return predict(found, made.masks, things, settings), found, made.masks
+    def _encode(self, photo: LoadedImage | EncodedImage) -> EncodedImage:
+        if isinstance(photo, EncodedImage):
+            return photo
+        encoded = self.engine.encode(photo.pixels)
+        return dataclasses.replace(encoded, name=photo.name, path=photo.path)
 
-    def _paint_soft(
-        self,
-        encoded: EncodedImage,
-        made: SoftMasks,
-        things: np.ndarray,
-        settings: Settings,
-        with_maps: bool,
-    ) -> tuple[Prediction, Classification, np.ndarray]:
-        """The answer from a generator's masks, and those worth listing with their names."""
-        proposals = made.over(encoded.frame)
-        log_probs, proposals, maps = self.engine.name(encoded, proposals, self._text, with_maps)
-        if with_maps and maps is None:
-            raise _no_maps(self.parts)
-        masks, shown = proposals.masks[0], len(self._checked_words().classes)
-        padded = np.pad(things, (0, log_probs.shape[1] - 1 - len(things)))
-        prediction = predict_soft(log_probs, masks, encoded.frame, shown, padded, settings)
-        kept = np.concatenate([log_probs[:, : len(things)], log_probs[:, -1:]], axis=-1)
-        return prediction, *list_masks(kept, masks, maps, encoded.frame, self.words, encoded.extent)
-
-    def _segment_densely(
-        self, encoded: EncodedImage, settings: Settings
-    ) -> tuple[Prediction, Classification, np.ndarray]:
-        """The answer of a model that names pixels; it lists no masks."""
-        if settings.task != "semantic":
-            raise SegmenterError(
-                f"task {settings.task}: a model that names pixels has no segments to tell apart; "
-                "use semantic, or give masks"
-            )
-        words, masks = self._checked_words(), np.zeros((0, *encoded.size), bool)
-        maps = self.engine.class_maps(encoded, self._text)
-        labels, scores = map(np.asarray, dense_labels(maps, encoded.frame))
-        prediction = show_labels(labels, scores, len(words.classes), settings)
-        return prediction, self.classify(encoded, masks), masks
-
-    def _checked_words(self) -> Words:
-        if self.words is None:
+    def _checked_painter(self) -> Painter:
+        if self._painter is None:
             raise SegmenterError("no vocabulary yet; call set_vocabulary('cat, kitten; sofa')")
-        return self.words
+        return self._painter
 
 
-def _no_maps(parts: ModelParts) -> SegmenterError:
-    kind = type(parts.method).__name__
-    return SegmenterError(f"{kind} has no activation maps; --save-maps needs Mask-Adapter")
+def _load(image: Any) -> LoadedImage | EncodedImage:
+    return image if isinstance(image, EncodedImage) else load_photo(image)
+
+
+def _check_task(settings: Settings, painter: Painter) -> None:
+    shown = len(painter.words.classes)
+    if settings.task == "instance" and not painter.things[:shown].any():
+        raise SegmenterError(
+            "task instance: all words of the vocabulary are stuff; use semantic or panoptic"
+        )

@@ -27,7 +27,7 @@ from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
 from ovseg_jax.models.fisa.mask_tokens import covered_tokens, mask_logits, walk
-from ovseg_jax.models.fisa.relative_mask_attention import RelativeAttention
+from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention
 from ovseg_jax.models.fisa.seve import Seve
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize
@@ -64,7 +64,7 @@ class Fisa(Method):
         if config.adapter_layers:
             self.distribution = DistributionAdapter(config.adapter_layers, config.adapter_width)
         self.relative = [
-            RelativeAttention(patch=tower.patch, name=f"relative_block{index}", **sizes)
+            RelativeMaskAttention(patch=tower.patch, name=f"relative_block{index}", **sizes)
             for index in config.relative_blocks
         ]
         if config.lora_rank:

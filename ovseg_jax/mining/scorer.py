@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
 from ovseg_jax.config import MaskCroppingConfig
-from ovseg_jax.inference.named import NamedModel
+from ovseg_jax.inference.engine import Engine
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.images.network_input import shrink_mask
@@ -41,20 +41,20 @@ class CropScorer:
         crop_size: Side of the crops in pixels.
     """
 
-    def __init__(self, model: NamedModel, crop_size: int, templates: str = ""):
+    def __init__(self, engine: Engine, crop_size: int, templates: str = ""):
         """Compiles nothing yet.
 
         Args:
-            model: Any model with CLIP; only its towers are used.
+            engine: Of any model with CLIP; only its towers are used.
             crop_size: Side of the crops in pixels.
             templates: Name of a prompt set; empty for the model's own.
         """
-        self._model, self.crop_size = model, crop_size
-        self.templates = templates or model.parts.templates
+        self._engine, self.crop_size = engine, crop_size
+        self.templates = templates or engine.model.templates
         self._method = MaskCropping(
-            clip=model.parts.method.clip, config=MaskCroppingConfig(crop_size=crop_size)
+            clip=engine.model.method.clip, config=MaskCroppingConfig(crop_size=crop_size)
         )
-        self._params = {"clip": model.engine.params["clip"]}
+        self._params = {"clip": engine.params["clip"]}
         self._compute = jax.jit(self._embed, compiler_options=compiler_options())
         self._nouns: dict[str, Float[np.ndarray, " d"]] = {}
 
@@ -70,8 +70,8 @@ class CropScorer:
     def embed_nouns(self, nouns: Sequence[str]) -> Float[np.ndarray, "s d"]:
         """Embeds nouns, each once: unit length, averaged over the templates."""
         if fresh := [noun for noun in nouns if noun not in self._nouns]:
-            prompts, engine = find_templates(self.templates), self._model.engine
-            rows = embed_names(fresh, prompts, engine.embed, self._model.parts.tokenizer)
+            prompts, engine = find_templates(self.templates), self._engine
+            rows = embed_names(fresh, prompts, engine.embed, engine.model.tokenizer)
             means = np.asarray(rows).mean(1)
             means /= np.linalg.norm(means, axis=-1, keepdims=True)
             self._nouns.update(zip(fresh, means, strict=True))

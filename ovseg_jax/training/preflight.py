@@ -21,8 +21,8 @@ from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
-from ovseg_jax.loading import resolve
 from ovseg_jax.methods.method import Method
+from ovseg_jax.opening import resolve
 from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.training import initial, ranges, sharding
 from ovseg_jax.weights import find_weights

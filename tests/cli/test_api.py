@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax import api, loading
-from ovseg_jax.errors import OvsegError
+from ovseg_jax import api, opening
+from ovseg_jax.errors import MasksError, OvsegError
 from ovseg_jax.inference.output.save import describe
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
@@ -73,7 +73,7 @@ def test_a_list_of_photos_gives_a_list_of_answers(segmenter, photos):
 )
 def test_masks_of_several_photos_must_be_told_apart(segmenter, photos, masks, found):
     given = [photos / "photo1.png", photos / "photo2.png"]
-    with pytest.raises(api.MasksError, match=f"{found}; pass a list with an entry per photo"):
+    with pytest.raises(MasksError, match=f"{found}; pass a list with an entry per photo"):
         segmenter.segment(given, masks)
 
 
@@ -94,7 +94,7 @@ def test_an_encoded_photo_is_not_encoded_again(segmenter, photos, monkeypatch):
 
 
 def test_masks_are_needed(segmenter, photos):
-    with pytest.raises(api.MasksError, match="give masks"):
+    with pytest.raises(MasksError, match="give masks"):
         segmenter.segment(photos / "photo1.png", None)
 
 
@@ -103,7 +103,7 @@ def test_a_photo_that_is_listed_without_masks_gets_an_empty_answer(segmenter, ph
     file.write_text(json.dumps({"photo1.png": {"width": 80, "height": 60, "proposals": []}}))
     result = segmenter.segment(photos / "photo1.png", file)
     assert len(result.masks) == 0 and (result.prediction.labels == -1).all()
-    with pytest.raises(api.MasksError, match=r"none\.json.*no image 'photo2\.png'"):
+    with pytest.raises(MasksError, match=r"none\.json.*no image 'photo2\.png'"):
         segmenter.segment(photos / "photo2.png", file)
 
 
@@ -124,18 +124,18 @@ def test_a_place_without_weights_is_named(tmp_path):
 
 
 def test_the_toy_is_the_adapter_among_the_shipped_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "ASSETS", tmp_path)
+    monkeypatch.setattr(opening, "ASSETS", tmp_path)
     with pytest.raises(SegmenterError, match="no toy weights"):
-        loading.resolve("toy")
+        opening.resolve("toy")
     for name in ("convnext", "mask_adapter"):
         (tmp_path / "toy" / name).mkdir(parents=True)
         (tmp_path / "toy" / name / "config.json").write_text("{}")
-    assert loading.resolve("toy").name == "mask_adapter"
-    assert loading.resolve("runs/a") == loading.Path("runs/a")
+    assert opening.resolve("toy").name == "mask_adapter"
+    assert opening.resolve("runs/a") == opening.Path("runs/a")
 
 
 @pytest.mark.skipif(
-    not list((loading.ASSETS / "toy").glob("*/config.json")), reason="no toy weights are shipped"
+    not list((opening.ASSETS / "toy").glob("*/config.json")), reason="no toy weights are shipped"
 )
 def test_the_shipped_toy_names_masks(photos):
     segmenter = api.load_segmenter("toy")

@@ -68,7 +68,7 @@ def test_what_needs_masks_is_refused(vit_weights, photos, capsys, options, messa
 def test_from_python_masks_may_still_be_given(vit_weights, photos):
     segmenter = api.load_segmenter(vit_weights, dense="values")
     segmenter.set_vocabulary("ball; cone", "none")
-    assert segmenter.has_generator and segmenter.is_dense
+    assert segmenter.makes_masks and segmenter.model.is_dense
     masks = tiny_model.rectangles(60, 80, (0, 30, 0, 40))
     result = segmenter.segment(photos / "photo1.png", masks, "panoptic")
     np.testing.assert_array_equal(result.prediction.labels >= 0, masks[0])

@@ -106,7 +106,7 @@ def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
 def test_hard_masks_are_scored(toy, monkeypatch):
     from ovseg_jax.evaluation import suite
 
-    monkeypatch.setattr(suite, "load_mask_maker", lambda path, most: Halves(most))
+    monkeypatch.setattr(suite, "open_mask_maker", lambda path, most: Halves(most))
     scores, card = run(toy, masks=MaskSourceConfig(kind="model", path="weights/sam_vit_h"))
     assert card.mask_source == "model weights/sam_vit_h" and card.images == 6
     assert 0 < scores["semantic/pACC"] < 0.8

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_model import CONFIG, GENERATOR, POOLING, parts, photo, random_params, rectangles
+from tiny_model import CONFIG, GENERATOR, POOLING, opened, photo, rectangles
 
 from ovseg_jax.config import (
     ClipConfig,
@@ -40,7 +40,7 @@ class Counter:
 
 
 def segmenter_of(config):
-    segmenter = Segmenter(dataclasses.replace(parts(config), params=random_params(config)))
+    segmenter = Segmenter(opened(config))
     segmenter.set_vocabulary(WORDS, "none")
     segmenter.engine._embed = Counter(segmenter.engine._embed)
     return segmenter
@@ -108,9 +108,9 @@ def test_masks_of_the_models_own_generator_are_known_again():
 
 
 def test_another_model_looks_at_a_photo_once():
-    other = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR))
+    other = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR)).as_mask_maker()
     other.look = Counter(other.look)
-    naming = Segmenter(parts(POOLING), proposer=other)
+    naming = Segmenter(opened(POOLING), mask_maker=other)
     naming.set_vocabulary(WORDS, "none")
     encoded = naming.encode(photo())
     first = naming.segment(encoded)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_model import CONFIG, GENERATOR, parts, photo, random_params
+from tiny_model import CONFIG, GENERATOR, opened, photo, random_params
 
 from ovseg_jax import build
 from ovseg_jax.config import (
@@ -15,8 +15,12 @@ from ovseg_jax.config import (
     MaskGeneratorConfig,
     MaskPoolingConfig,
 )
+from ovseg_jax.errors import MasksError
+from ovseg_jax.inference.engine import Engine
+from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.parameters import initial_parameters, sam_shapes
 
@@ -30,16 +34,20 @@ CLOSED = dataclasses.replace(
 
 
 def wordless(config):
-    """Parts of a model that knows no words."""
+    """A model that knows no words."""
     method = build.method(config)
     params = jax.jit(lambda key: initial_parameters(method, key))(jax.random.key(1))
-    base = parts()
-    return dataclasses.replace(base, method=method, params=params, tokenizer=None)
+    return dataclasses.replace(opened(config, params), tokenizer=None)
+
+
+def maker(model):
+    engine = Engine(model)
+    return GeneratorMaskMaker(engine, TextEncoder(model, engine.embed))
 
 
 @pytest.fixture(scope="module")
 def own():
-    segmenter = Segmenter(dataclasses.replace(parts(OWN), params=random_params(OWN)))
+    segmenter = Segmenter(opened(OWN))
     segmenter.set_vocabulary("ball; boat; grass; sky", "none")
     return segmenter
 
@@ -82,8 +90,8 @@ def test_a_model_without_words_names_its_own_list_only():
 
 def test_masks_of_one_model_are_named_by_another():
     small = dataclasses.replace(CONFIG.inference, short_side=64, long_side=64)
-    proposer = Segmenter(dataclasses.replace(wordless(CLOSED), inference=small))
-    segmenter = Segmenter(parts(), proposer=proposer)
+    proposer = maker(wordless(dataclasses.replace(CLOSED, inference=small)))
+    segmenter = Segmenter(opened(), mask_maker=proposer)
     segmenter.set_vocabulary("ball; boat; grass", "none")
     pixels = photo(60, 80)
     encoded = segmenter.encode(pixels)
@@ -95,19 +103,18 @@ def test_masks_of_one_model_are_named_by_another():
 @pytest.mark.parametrize("closed", [False, True])
 def test_another_models_names_count_where_the_ensemble_says_so(own, closed):
     """As MaskCLIP++ answers: alpha is the exponent of the method, the rest is the generator's."""
-    if closed:
-        proposer = Segmenter(wordless(CLOSED))
-    else:
-        proposer = Segmenter(dataclasses.replace(parts(OWN), params=random_params(OWN)))
+    proposer = maker(wordless(CLOSED) if closed else opened(OWN))
 
     def answer(alpha, with_others=True):
         weights = EnsembleConfig(alpha=alpha, beta=alpha, with_others=with_others)
         inference = dataclasses.replace(CONFIG.inference, ensemble=weights)
-        tuned = Segmenter(dataclasses.replace(parts(), inference=inference), proposer=proposer)
+        config = dataclasses.replace(CONFIG, inference=inference)
+        tuned = Segmenter(opened(config, random_params()), mask_maker=proposer)
         tuned.set_vocabulary("ball; boat; violin", "none")
         encoded = tuned.encode(photo())
         proposals = tuned.propose(encoded)
-        return np.exp(tuned.engine.name(encoded, proposals, tuned._text, False)[0]), proposals
+        text = tuned.embed(tuned.words.all)
+        return np.exp(tuned.engine.name(encoded, proposals, text, False)[0]), proposals
 
     half, proposals = answer(0.5)
     assert proposals.class_logits.shape[-1] == half.shape[-1]
@@ -138,9 +145,9 @@ def test_reframed_masks_lie_over_the_same_pixels_of_the_photo():
 
 
 def test_without_generator_and_masks_there_is_an_error():
-    segmenter = Segmenter(parts())
+    segmenter = Segmenter(opened())
     segmenter.set_vocabulary("ball; boat")
-    with pytest.raises(SegmenterError, match="no mask generator"):
+    with pytest.raises(MasksError, match="no mask generator"):
         segmenter.segment(photo(), None)
 
 
@@ -164,7 +171,7 @@ def test_hard_masks_of_sam_are_named_like_given_ones():
     )
     options = SamConfig(points_per_side=2, min_iou=-1e9, min_stability=0.0, nms_iou=1.0)
     proposer = AutomaticMaskGenerator(module, params, options)
-    segmenter = Segmenter(parts(), proposer=proposer)
+    segmenter = Segmenter(opened(), mask_maker=proposer)
     segmenter.set_vocabulary("ball; boat; grass", "none")
     result = segmenter.segment(photo(60, 80), None, "instance")
     found = proposer.generate(photo(60, 80))

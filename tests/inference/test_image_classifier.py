@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,16 +10,14 @@ from PIL import Image
 
 from ovseg_jax.inference.image_classifier import ImageClassifier, fit_image
 from ovseg_jax.inference.results import SegmenterError
-from ovseg_jax.inference.segmenter import Segmenter
-from ovseg_jax.models.clip.variants import variant
-from tests.inference.tiny_model import parts, photo
+from tests.inference.tiny_model import opened, photo
 
 PIXELS = photo(seed=3)
 
 
 @pytest.fixture(scope="module")
 def classifier():
-    return ImageClassifier(Segmenter(parts()), variant("convnext_toy"))
+    return ImageClassifier(opened())
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (80, 61), (50, 50), (31, 97)])
@@ -64,14 +63,14 @@ def test_probabilities_are_the_softmax_of_cosines_with_the_best_synonym(classifi
     assert sum(guess.probability for guess in guesses) == pytest.approx(1, abs=1e-5)
     assert [g.probability for g in guesses] == sorted(g.probability for g in guesses)[::-1]
 
-    clip = classifier.segmenter.parts.method.clip
-    variables = {"params": classifier.segmenter.engine.params["clip"]}
+    clip = classifier.model.method.clip
+    variables = {"params": jax.tree.map(jnp.asarray, classifier.model.params["clip"])}
     pixels = fit_image(PIXELS, 96, "crop")
     normalised = (pixels - np.float32(clip.pixel_mean)) / np.float32(clip.pixel_std)
     image = clip.apply(variables, jnp.asarray(normalised)[None], method="encode_image")[0]
     names = ["ball", "boat", "ship", "grass"]
     prompts = [f"a photo of a {name}." for name in names]
-    tokens = classifier.segmenter.parts.tokenizer(prompts)
+    tokens = classifier.model.tokenizer(prompts)
     rows = clip.apply(variables, jnp.asarray(tokens), method="encode_text")
     cosines = rows @ image / jnp.linalg.norm(image) / jnp.linalg.norm(rows, axis=-1)
     logits = np.asarray(cosines * clip.apply(variables, method="temperature"))
@@ -82,11 +81,11 @@ def test_probabilities_are_the_softmax_of_cosines_with_the_best_synonym(classifi
 
 
 def test_with_a_bias_every_class_has_a_probability_of_its_own():
-    model = parts()
+    model = opened()
     params = model.params | {"clip": model.params["clip"] | {"logit_bias": np.float32(-3)}}
     clip = model.method.clip.clone(has_bias=True)
     model = dataclasses.replace(model, method=model.method.clone(clip=clip), params=params)
-    classifier = ImageClassifier(Segmenter(model), variant("convnext_toy"))
+    classifier = ImageClassifier(model)
     classifier.set_vocabulary("ball; boat")
     both = {g.name: g.probability for g in classifier.classify(PIXELS)}
     classifier.set_vocabulary("ball")
@@ -95,7 +94,7 @@ def test_with_a_bias_every_class_has_a_probability_of_its_own():
 
 def test_words_have_to_be_set_first():
     with pytest.raises(SegmenterError, match="set_vocabulary"):
-        ImageClassifier(Segmenter(parts()), variant("convnext_toy")).classify(PIXELS)
+        ImageClassifier(opened()).classify(PIXELS)
 
 
 def test_another_vocabulary_compiles_nothing(classifier):

@@ -8,7 +8,7 @@ import pytest
 
 from ovseg_jax.config import ContrastiveConfig, MaskCroppingConfig
 from ovseg_jax.inference.segmenter import Segmenter
-from tests.inference.tiny_model import CONFIG, POOLING, parts, photo, rectangles
+from tests.inference.tiny_model import CONFIG, POOLING, opened, photo, rectangles
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80))
 METHODS = {
@@ -38,7 +38,7 @@ def count_compilations():
 @pytest.fixture(params=METHODS)
 def used(request):
     """A segmenter of each method that has answered once."""
-    segmenter = Segmenter(parts(METHODS[request.param]))
+    segmenter = Segmenter(opened(METHODS[request.param]))
     segmenter.set_vocabulary("ball; cone; tent, camp", "none")
     with count_compilations() as compiled:
         segmenter.classify(photo(), MASKS)

@@ -9,14 +9,14 @@ from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.ops.images.network_input import shrink_mask
-from tests.inference.tiny_model import POOLING, parts, photo, rectangles
+from tests.inference.tiny_model import POOLING, opened, photo, rectangles
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80), (0, 60, 0, 80), (5, 5, 0, 0))
 
 
 @pytest.fixture(scope="module")
 def segmenter():
-    segmenter = Segmenter(parts())
+    segmenter = Segmenter(opened())
     segmenter.set_vocabulary("ball; cone; tent, camp", "none")
     return segmenter
 
@@ -108,7 +108,7 @@ def test_masks_of_another_size_name_both_sizes(segmenter):
 
 def test_words_come_first():
     with pytest.raises(SegmenterError, match="set_vocabulary"):
-        Segmenter(parts(POOLING)).classify(photo(), MASKS)
+        Segmenter(opened(POOLING)).classify(photo(), MASKS)
 
 
 def test_instances_need_things(segmenter):
@@ -123,7 +123,7 @@ def test_maps_come_on_request_and_only_from_methods_that_have_them(segmenter):
     assert found.maps.shape == (4, 4, 12, 12)
     assert found.extent == (72 / 96, 1.0)
     assert segmenter.classify(photo(), MASKS).maps is None
-    pooling = Segmenter(parts(POOLING))
+    pooling = Segmenter(opened(POOLING))
     pooling.set_vocabulary("ball", "none")
     with pytest.raises(SegmenterError, match="MaskPooling has no activation maps"):
         pooling.classify(photo(), MASKS, with_maps=True)

@@ -14,7 +14,7 @@ from ovseg_jax.config import (
     ModelConfig,
     QueryGeneratorConfig,
 )
-from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inference.model import Model
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.parameters import initial_parameters
 
@@ -56,14 +56,13 @@ def random_params(config=CONFIG):
     return params
 
 
-def parts(config=CONFIG):
+def opened(config=CONFIG, params=None):
     """What a `Segmenter` is made of."""
-    return ModelParts(
+    return Model(
+        config=config,
         method=build.method(config),
-        params=random_params(config),
-        inference=config.inference,
+        params=random_params(config) if params is None else params,
         tokenizer=build.tokenizer(config),
-        templates=config.templates,
         train_classes=named_classes(config.train_vocabulary),
         name="tiny",
     )

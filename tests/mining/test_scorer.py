@@ -8,7 +8,7 @@ import pytest
 
 from data.toy_world.splits import draw_example
 from ovseg_jax.config import MaskCroppingConfig
-from ovseg_jax.inference.named import NamedModel
+from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.mining import scorer as module
 from ovseg_jax.mining.scorer import CropScorer
 from ovseg_jax.ops.images.network_input import shrink_mask
@@ -24,8 +24,8 @@ def model():
 
     config, params = load_weights(CLIP)
     method = build.method(dataclasses.replace(config, method=MaskCroppingConfig(crop_size=96)))
-    parts = dataclasses.replace(api.load_segmenter(CLIP).parts, method=method, params=params)
-    return NamedModel(parts)
+    opened = dataclasses.replace(api.load_segmenter(CLIP).model, method=method, params=params)
+    return Segmenter(opened)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def scene():
 
 def test_scores_are_those_of_the_method_and_of_any_portion(model, scene):
     pixels, masks = scene
-    score = CropScorer(model, crop_size=96)
+    score = CropScorer(model.engine, crop_size=96)
     nouns = ["ball", "grass", "sky", "crab"]
     cosines = score(pixels, np.concatenate([masks] * 3), nouns)
     assert cosines.shape == (3 * len(masks), 4)
@@ -45,7 +45,9 @@ def test_scores_are_those_of_the_method_and_of_any_portion(model, scene):
     np.testing.assert_allclose(cosines, np.concatenate([one_by_one] * 3), atol=2e-6)
     model.set_vocabulary("; ".join(nouns), "none")
     engine = model.engine
-    probabilities, _ = engine.score(engine.encode(pixels), masks, model._text, False)
+    probabilities, _ = engine.score(
+        engine.encode(pixels), masks, model.embed(model.words.all), False
+    )
     logits = cosines[: len(masks)] * np.exp(engine.params["clip"]["logit_scale"])
     expected = np.exp(logits - logits.max(1, keepdims=True))
     expected /= expected.sum(1, keepdims=True)
@@ -53,7 +55,7 @@ def test_scores_are_those_of_the_method_and_of_any_portion(model, scene):
 
 
 def test_nouns_are_embedded_once(model, monkeypatch):
-    score = CropScorer(model, crop_size=96)
+    score = CropScorer(model.engine, crop_size=96)
     rows = score.embed_nouns(["ball", "crab"])
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
     monkeypatch.setattr(module, "embed_names", None)
@@ -65,7 +67,7 @@ def test_large_photos_are_scored_smaller(model, scene, monkeypatch):
     large = np.repeat(np.repeat(pixels, 2, 0), 2, 1)
     larger = np.repeat(np.repeat(masks, 2, 1), 2, 2)
     monkeypatch.setattr(module, "LONGEST_SIDE", 96)
-    score = CropScorer(model, crop_size=96)
+    score = CropScorer(model.engine, crop_size=96)
     assert module._scored_size((192, 192)) == (96, 96)
     assert module._scored_size((50, 20)) == (50, 20)
     small = resize_image(large, (96, 96)), np.stack([shrink_mask(m, (96, 96)) for m in larger])

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from ovseg_jax.api import load_masks
+from ovseg_jax.inference.given_masks import load_masks
 from ovseg_jax.inputs.photos import load_photo
 from tools import draw_scene
 

@@ -17,7 +17,7 @@ from transformers import (  # noqa: E402
 
 from ovseg_jax import build  # noqa: E402
 from ovseg_jax.convert.generators.mask2former_hf import convert_mask2former_hf  # noqa: E402
-from ovseg_jax.inference.named import unembedded  # noqa: E402
+from ovseg_jax.inference.text_encoder import unembedded  # noqa: E402
 from ovseg_jax.models.backbones.swin import SwinBackbone  # noqa: E402
 from ovseg_jax.models.generators import variants  # noqa: E402
 from ovseg_jax.typing import Batch  # noqa: E402

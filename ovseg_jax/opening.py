@@ -1,4 +1,4 @@
-"""Models from weights directories, ready to answer: what `api`, `cli` and evaluations load."""
+"""From a name or place to an opened model, ready to answer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ovseg_jax import build
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
-from ovseg_jax.inference.engine import ModelParts
+from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
 from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
+from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
-from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.sam.sam import build_sam
@@ -23,43 +25,43 @@ ASSETS = Path(__file__).parent / "assets"
 PREFERRED_TOY = "mask_adapter"
 
 
-def load_parts(model: str | Path) -> tuple[ModelConfig, ModelParts]:
-    """Loads a model that names masks.
+def open_model(place: str | Path) -> Model:
+    """Opens a model that names masks.
 
     Args:
-        model: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or "toy".
 
     Raises:
         SegmenterError: It makes masks but names nothing.
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
     """
-    config, params = load_weights(find_weights(resolve(model)))
+    config, params = load_weights(find_weights(resolve(place)))
     if isinstance(config.generator, SamConfig):
         raise SegmenterError(
-            f"{model} makes masks but names nothing: give it as the generator of a model with CLIP"
+            f"{place} makes masks but names nothing: give it as the generator of a model with CLIP"
         )
-    return config, parts_of(model, config, params)
+    return assemble(place, config, params)
 
 
-def load_dense_parts(model: str | Path, readout: Readout) -> ModelParts:
-    """Loads a model's towers without its method and generator: what names pixels.
+def open_towers(place: str | Path, readout: Readout) -> Model:
+    """Opens a model's towers without its method and generator: what names pixels.
 
     Args:
-        model: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or "toy".
         readout: How the last block of the image tower is read.
 
     Raises:
         SegmenterError: It has no towers, or none that can be read so.
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
     """
-    config, params = load_weights(find_weights(resolve(model)))
+    config, params = load_weights(find_weights(resolve(place)))
     if "clip" not in params:
-        raise SegmenterError(f"{model} has no CLIP towers, so it cannot name pixels (--dense)")
+        raise SegmenterError(f"{place} has no CLIP towers, so it cannot name pixels (--dense)")
     config = towers_only(config, readout)
     try:
-        return parts_of(model, config, {"clip": params["clip"]})
+        return assemble(place, config, {"clip": params["clip"]})
     except ValueError as error:
-        raise SegmenterError(f"{model} cannot name pixels so (--dense): {error}") from error
+        raise SegmenterError(f"{place} cannot name pixels so (--dense): {error}") from error
 
 
 def towers_only(config: ModelConfig, readout: Readout) -> ModelConfig:
@@ -68,13 +70,13 @@ def towers_only(config: ModelConfig, readout: Readout) -> ModelConfig:
     return dataclasses.replace(config, method=method, generator=NoGeneratorConfig())
 
 
-def load_mask_maker(
-    model: str | Path, cache_directory: Path | None = None, *, most: int = 0
+def open_mask_maker(
+    place: str | Path, cache_directory: Path | None = None, *, most: int = 0
 ) -> MaskMaker:
-    """Loads a model whose masks another one names.
+    """Opens a model whose masks another one names.
 
     Args:
-        model: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or "toy".
         cache_directory: Where embeddings of words are kept; None for the user's cache.
         most: Masks of SAM per photo, those with the highest expected IoU; 0 for all.
 
@@ -82,43 +84,42 @@ def load_mask_maker(
         SegmenterError: It has no mask generator.
         ovseg_jax.weights.WeightsError: There is no usable model at that place.
     """
-    config, params = load_weights(find_weights(resolve(model)))
+    config, params = load_weights(find_weights(resolve(place)))
     if isinstance(config.generator, SamConfig):
         sam = build_sam(config.generator.variant)
         return AutomaticMaskGenerator(sam, params["generator"], config.generator, most=most)
     if isinstance(config.generator, NoGeneratorConfig):
-        raise SegmenterError(f"{model} has no mask generator")
-    return Segmenter(parts_of(model, config, params), cache_directory)
+        raise SegmenterError(f"{place} has no mask generator")
+    engine = Engine(assemble(place, config, params))
+    return GeneratorMaskMaker(engine, TextEncoder(engine.model, engine.embed, cache_directory))
 
 
-def resolve(model: str | Path) -> Path:
+def resolve(place: str | Path) -> Path:
     """Returns the directory that a model's name stands for: "toy" lies inside the package."""
-    if str(model) != TOY:
-        return Path(model)
+    if str(place) != TOY:
+        return Path(place)
     found = sorted(path.parent for path in (ASSETS / TOY).glob("*/config.json"))
     if not found:
         raise SegmenterError("this installation holds no toy weights; give --model a directory")
     return next((path for path in found if path.name.startswith(PREFERRED_TOY)), found[0])
 
 
-def parts_of(model: str | Path, config: ModelConfig, params: Params) -> ModelParts:
-    """Builds what a segmenter needs around the parameters of a model.
+def assemble(place: str | Path, config: ModelConfig, params: Params) -> Model:
+    """Puts a model together around its parameters.
 
     Args:
-        model: What reports call it.
-        config: The model.
+        place: What reports call it.
+        config: Its description.
         params: All its parameters.
     """
-    train = named_classes(config.train_vocabulary) if config.train_vocabulary else None
-    return ModelParts(
+    return Model(
+        config=config,
         method=build.method(config),
         params=params,
-        inference=config.inference,
         tokenizer=build.tokenizer(config),
-        templates=config.templates,
-        train_classes=train,
+        train_classes=named_classes(config.train_vocabulary) if config.train_vocabulary else None,
         weights_key=_weights_key(config, params),
-        name=f"{model} ({config.method.kind}, {config.clip.variant or 'no words'})",
+        name=f"{place} ({config.method.kind}, {config.clip.variant or 'no words'})",
     )
 
 
