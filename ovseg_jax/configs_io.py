@@ -74,13 +74,13 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 def _read_schema(schema: type[T], value: Any, where: str) -> T:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: expected fields of {schema.__name__}, found {_shown(value)}")
-    kinds = typing.get_type_hints(schema)
+    hints = typing.get_type_hints(schema)
     for key in value:
-        if key not in kinds:
-            near = difflib.get_close_matches(key, kinds, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(kinds)}"
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(hints)}"
             raise ConfigError(f"{where}: {schema.__name__} has no field {key!r}; {hint}")
-    return schema(**{k: _read(kinds[k], v, f"{where}.{k}") for k, v in value.items()})
+    return schema(**{k: _read(hints[k], v, f"{where}.{k}") for k, v in value.items()})
 
 
 def _read_tagged(options: tuple[type, ...], value: Any, where: str) -> Any:
@@ -98,14 +98,14 @@ def _read_literal(options: tuple[Any, ...], value: Any, where: str) -> Any:
     return value
 
 
-def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple:
+def _read_tuple(entries: tuple[Any, ...], value: Any, where: str) -> tuple:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{where}: expected a list, found {_shown(value)}")
-    if kinds[-1] is Ellipsis:
-        kinds = kinds[:1] * len(value)
-    if len(kinds) != len(value):
-        raise ConfigError(f"{where}: expected {len(kinds)} entries, found {len(value)}")
-    items = enumerate(zip(kinds, value, strict=True))
+    if entries[-1] is Ellipsis:
+        entries = entries[:1] * len(value)
+    if len(entries) != len(value):
+        raise ConfigError(f"{where}: expected {len(entries)} entries, found {len(value)}")
+    items = enumerate(zip(entries, value, strict=True))
     return tuple(_read(kind, item, f"{where}[{index}]") for index, (kind, item) in items)
 
 

@@ -10,7 +10,7 @@ from ovseg_jax import weights
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.published import KINDS
 from ovseg_jax.convert.reading.checkpoint_file import Checkpoint, file_hash, read_checkpoint
-from ovseg_jax.convert.rules import ConversionError, Report
+from ovseg_jax.convert.rules import ConversionError, ConversionReport
 from ovseg_jax.convert.towers.huggingface import read_settings
 from ovseg_jax.convert.values import check_values
 from ovseg_jax.errors import warn
@@ -31,7 +31,7 @@ class Conversion:
 
     config: ModelConfig
     params: Params
-    report: Report
+    report: ConversionReport
     checkpoint: Checkpoint
     origin: dict[str, Any]
 

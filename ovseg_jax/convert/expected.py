@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,18 +17,20 @@ def floats(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
-def expected_of(module: Any, *arguments: Any) -> Mapping[str, Any]:
+def expected_of(module: Any, *arguments: Any, **options: Any) -> Mapping[str, Any]:
     """Returns the shapes of a module's parameters, nested.
 
     Args:
         module: With sizes from a file.
         *arguments: Shapes of what it is called with.
+        **options: Passed to `module.init` as they are.
 
     Raises:
         ConversionError: No module has such sizes.
     """
     try:
-        return jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"]
+        init = functools.partial(module.init, **options)
+        return jax.eval_shape(init, jax.random.key(0), *arguments)["params"]
     except Exception as error:  # zero heads, widths that do not divide: modules fail in many ways
         reason = str(error).strip().split("\n")[0][:200]
         raise ConversionError(

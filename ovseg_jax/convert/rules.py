@@ -125,7 +125,7 @@ Table = Sequence[Rule | Skip | Fill]
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class ConversionReport:
     """What happened to every tensor of a file.
 
     Attributes:
@@ -161,7 +161,7 @@ def prefixed(table: Table, source: str, target: str) -> tuple[Rule | Skip | Fill
 
 def apply(
     table: Table, tensors: Tensors, expected: Mapping[str, Any], where: str
-) -> tuple[Params, Report]:
+) -> tuple[Params, ConversionReport]:
     """Converts all tensors of a file.
 
     Values are views of the source wherever NumPy allows it; nothing is copied up front.
@@ -180,7 +180,7 @@ def apply(
             that is missing, filled twice or unknown, and every wrong shape.
     """
     problems: list[str] = []
-    report, flat = Report(), {}
+    report, flat = ConversionReport(), {}
     for name, array in tensors.items():
         row = _matching_row(table, name, array, problems)
         if isinstance(row, Skip):

@@ -9,13 +9,18 @@ import ml_dtypes
 import numpy as np
 
 from ovseg_jax import trees
-from ovseg_jax.convert.rules import ConversionError, Report
+from ovseg_jax.convert.rules import ConversionError, ConversionReport
 from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow, some
 from ovseg_jax.typing import Params
 
 
 def check_values(
-    params: Params, report: Report, where: str, *, dtype: str = "float32", allow: bool = False
+    params: Params,
+    report: ConversionReport,
+    where: str,
+    *,
+    dtype: str = "float32",
+    allow: bool = False,
 ) -> dict[str, str]:
     """Refuses parameters that are not finite, or would not be in the type that they are stored in.
 
@@ -55,7 +60,7 @@ def check_values(
     return {}
 
 
-def _by_tensor(found: Mapping[str, Nonfinite], report: Report) -> str:
+def _by_tensor(found: Mapping[str, Nonfinite], report: ConversionReport) -> str:
     """Counts by the file's tensors: one of queries, keys and values fills three parameters."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for path, what in found.items():
@@ -65,5 +70,5 @@ def _by_tensor(found: Mapping[str, Nonfinite], report: Report) -> str:
     return some(f"{name} ({Nonfinite(*both)})" for name, both in counts.items())
 
 
-def _tensor(path: str, report: Report) -> str:
+def _tensor(path: str, report: ConversionReport) -> str:
     return next((name for name, paths in report.used.items() if path in paths), path)

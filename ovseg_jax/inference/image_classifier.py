@@ -17,9 +17,9 @@ from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.photos import Photo, is_several, load_photo
-from ovseg_jax.methods.method import average_templates, synonym_max
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.ops.compiler import compiler_options
+from ovseg_jax.ops.text_rows import average_templates, synonym_max
 from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList, read_words
 from ovseg_jax.vocabulary.given_words import AnyWords

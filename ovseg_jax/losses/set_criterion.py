@@ -21,7 +21,7 @@ Metrics = dict[str, Array]
 
 
 @struct
-class Truth:
+class TrueSegments:
     """Ground truth of a batch as the criterion reads it.
 
     Attributes:
@@ -57,7 +57,7 @@ class SetCriterion:
     importance: float
 
     def __call__(
-        self, layers: Sequence[Proposals], truth: Truth, rng: Array
+        self, layers: Sequence[Proposals], truth: TrueSegments, rng: Array
     ) -> tuple[Float[Array, ""], Metrics]:
         """Adds up the losses of all layers.
 
@@ -78,7 +78,7 @@ class SetCriterion:
             total = total + sum(parts.values())
         return total, parts
 
-    def match(self, layer: Proposals, truth: Truth, rng: Array) -> Int[Array, "b n"]:
+    def match(self, layer: Proposals, truth: TrueSegments, rng: Array) -> Int[Array, "b n"]:
         """Finds the query of each ground-truth slot, -1 for unused slots; without gradient."""
         layer = jax.lax.stop_gradient(layer)
         logits, true = self._match_samples(layer, truth, rng)
@@ -92,7 +92,7 @@ class SetCriterion:
         return assign(costs, truth.labels >= 0)
 
     def losses(
-        self, layer: Proposals, truth: Truth, queries: Int[Array, "b n"], rng: Array
+        self, layer: Proposals, truth: TrueSegments, queries: Int[Array, "b n"], rng: Array
     ) -> Metrics:
         """Weighted losses of one layer under a given matching.
 
@@ -120,7 +120,7 @@ class SetCriterion:
         }
 
     def _class_loss(
-        self, layer: Proposals, truth: Truth, queries: Int[Array, "b n"]
+        self, layer: Proposals, truth: TrueSegments, queries: Int[Array, "b n"]
     ) -> Float[Array, ""]:
         """Weighted mean cross-entropy; queries without a match belong to the last column."""
         logits = layer.class_logits.astype(jnp.float32)
@@ -136,7 +136,7 @@ class SetCriterion:
         return -(weight * own).sum() / jnp.maximum(weight.sum(), 1e-6)  # no pair, no weight
 
     def _match_samples(
-        self, layer: Proposals, truth: Truth, rng: Array
+        self, layer: Proposals, truth: TrueSegments, rng: Array
     ) -> tuple[Float[Array, "b q p"], Float[Array, "b n p"]]:
         """Masks and truth at the same samples, shared by all masks of an image."""
         masks = layer.masks.astype(jnp.float32)
@@ -152,7 +152,7 @@ class SetCriterion:
         )
 
     def _loss_samples(
-        self, masks: Float[Array, "b n h w"], truth: Truth, rng: Array
+        self, masks: Float[Array, "b n h w"], truth: TrueSegments, rng: Array
     ) -> tuple[Float[Array, "b n p"], Float[Array, "b n p"]]:
         """Matched masks and their truth at the same samples, each mask at its own."""
         if not self.num_points:

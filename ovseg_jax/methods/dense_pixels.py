@@ -19,10 +19,8 @@ from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.clip.readout import read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.masks.pooling import average_under_masks
+from ovseg_jax.ops.vectors import ABSENT
 from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
-
-NOWHERE = -1e4
-"""Logit of a mask that is nowhere; finite, so that resizing makes no NaN of it."""
 
 
 class DensePixels(Method):
@@ -81,7 +79,7 @@ class DensePixels(Method):
         # Empty slots are nowhere; were they certain of a class that is not there, NaN would follow.
         names = jnp.where(own | ~text.valid[:, None], 0.0, -jnp.inf)
         return Proposals(
-            masks=jnp.where(present[..., None, None], masks, NOWHERE),
+            masks=jnp.where(present[..., None, None], masks, ABSENT),
             valid=present,
             class_logits=jnp.broadcast_to(names, (*maps.shape[:2], names.shape[-1])),
             opinion=Opinion.NAMES,

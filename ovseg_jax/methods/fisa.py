@@ -20,8 +20,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.fisa import FisaConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses.set_criterion import SetCriterion, Truth
-from ovseg_jax.methods.method import Method, Metrics, average_templates
+from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
+from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
@@ -31,13 +31,12 @@ from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention
 from ovseg_jax.models.fisa.seve import Seve
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize
-from ovseg_jax.ops.vectors import unit
+from ovseg_jax.ops.text_rows import average_templates
+from ovseg_jax.ops.vectors import ABSENT, unit
 from ovseg_jax.typing import Batch, Features, Memory, Opinion, Proposals, Regions, Scores, Text
 
 TOKENS = 4
 """How many times more tokens than masks are read at once; a mask of pixels is far larger."""
-NEVER = -1e4
-"""Logit of "none of these" in the loss: finite, because its weight there is zero."""
 
 
 class Fisa(Method):
@@ -278,12 +277,12 @@ class Fisa(Method):
         if self.config.tune_generator:
             proposals = self.propose(batch, features, text)
         scores = self.score(features, proposals, text)
-        logits = scores.logits.at[..., -1].set(NEVER)
+        logits = scores.logits.at[..., -1].set(ABSENT)
         masks = scores.masks
         if masks is None:
             masks = mask_logits(proposals.masks, proposals.masks.shape[2:])
         answers = Proposals(masks=masks, valid=proposals.valid, class_logits=logits)
-        truth = Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+        truth = TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
         loss, metrics = self.criterion()([answers], truth, loss_key)
         return loss, {"loss": loss, **metrics}
 

@@ -10,7 +10,7 @@ from ovseg_jax.losses.classification import cosine_consistency, masked_cross_ent
 from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
 from ovseg_jax.methods.mixed_masks import (
     Pairs,
-    Truth,
+    TrueMasks,
     gather_pairs,
     match_by_costs,
     pairwise_ious,
@@ -111,7 +111,7 @@ class MaskAdapter(Method):
         loss = self.config.class_weight * masked_cross_entropy(logits, labels)
         return loss, {"loss": loss, "mask_accuracy": mask_accuracy(logits, labels)}
 
-    def match(self, proposals: Proposals, truth: Truth, rng: Array) -> Pairs:
+    def match(self, proposals: Proposals, truth: TrueMasks, rng: Array) -> Pairs:
         """Pairs predictions with all ground truth by IoU, image by image."""
         ious = pairwise_ious(proposals, truth, self.config.match_probability)
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config.methods.mask_generator import MaskGeneratorConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses.set_criterion import SetCriterion, Truth
+from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.methods.set_loss import criterion_of
@@ -86,7 +86,7 @@ class MaskGenerator(Method):
         ids, labels = self.sample_truth_ids(batch, draw_key)
         features = self.encode_batch(batch, features)
         layers = self.propose_all(batch, features, self.current_text(text))
-        truth = Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+        truth = TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
         loss, metrics = self.criterion()(layers, truth, loss_key)
         return loss, {"loss": loss, **metrics}
 

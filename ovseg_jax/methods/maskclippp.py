@@ -8,7 +8,6 @@ masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (doc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -16,14 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.maskclippp import MaskClipPlusPlusConfig
-from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.reweighted import reweighted_loss
-from ovseg_jax.methods.method import Method, Metrics, average_templates, mask_accuracy
+from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
-from ovseg_jax.models import similarity
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_class_tokens import read_mask_tokens
+from ovseg_jax.models.similarity import Similarity, build_similarity
 from ovseg_jax.ops.attention.mask_bias import soft_mask_bias
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize_masks
@@ -45,15 +43,10 @@ class MaskClipPlusPlus(Method):
         super().setup()
         config = self.config
         width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
-        kinds: dict[str, Any] = {
-            "linear": lambda: similarity.LinearSimilarity(config.num_templates),
-            "pseudo_text": lambda: similarity.PseudoText(width, dtype=dtype),
-            "pseudo_only": lambda: similarity.PseudoText(width, residual=False, dtype=dtype),
-            "linear_mask": lambda: similarity.LinearEmbedding(width),
-            "linear_text": lambda: similarity.LinearEmbedding(width),
-        }
-        if config.psm != "none":
-            self.align = kinds[config.psm]()
+        self.align = build_similarity(
+            config.psm, width, config.num_templates, scaled=config.scaled, dtype=dtype
+        )
+        self.plain = Similarity()
         if not config.strength and self.attends:
             shape = (config.depth if self.reads else 1, self.clip.visual.heads)
             start = nn.initializers.constant(-5.0)
@@ -69,7 +62,8 @@ class MaskClipPlusPlus(Method):
         if self.reads:
             blocks = f"1 to {tower.layers}: the tower has {tower.layers} blocks"
             yield Need("method.depth", 0 < config.depth <= tower.layers, blocks)
-        fits = config.psm != "linear" or config.num_templates == templates
+        psm = build_similarity(config.psm, self.clip.embedding_dim, config.num_templates)
+        fits = psm.templates in (0, templates)
         yield Need("method.num_templates", fits, f"{templates}, as many as the model's templates")
         yield Need("method.has_void", not config.has_void, "False: its words have no row for void")
 
@@ -161,17 +155,7 @@ class MaskClipPlusPlus(Method):
 
     def words(self, features: Features, text: Text) -> Float[Array, "*b s d"]:
         """Returns the rows as the PSM changes them; pseudo text differs from image to image."""
-        rows = average_templates(text.embeddings)
-        if not self.uses_psm:
-            return rows
-        if self.config.psm == "linear":
-            self._check_templates(text)
-            return self.align.rows(text.embeddings)
-        if self.config.psm == "linear_text":
-            return unit(self.align(rows))
-        if self.config.psm in ("pseudo_text", "pseudo_only"):
-            return self.align(rows, self.seen_by_words(features))
-        return rows
+        return self.similarity.words(text.embeddings, lambda: self.seen_by_words(features))
 
     def seen_by_words(self, features: Features) -> Float[Array, "b n d"]:
         """Returns what pseudo text looks at."""
@@ -188,32 +172,19 @@ class MaskClipPlusPlus(Method):
         self, features: Features, embeddings: Float[Array, "b q d"], text: Text
     ) -> Float[Array, "b q k1"]:
         """Returns logits per class, the maximum over its synonyms; void is -inf."""
-        config = self.config
-        vectors, rows = unit(embeddings), self.words(features, text)
-        if self.uses_psm and config.psm == "linear_mask":
-            vectors = unit(self.align(vectors))
-        pseudo = self.uses_psm and config.psm in ("pseudo_text", "pseudo_only")
-        bare = self.uses_psm and config.psm == "linear" and not config.scaled
-        if not (pseudo or bare):
+        vectors = self.similarity.masks(unit(embeddings))
+        if self.similarity.warm:
             vectors = vectors * self.clip.temperature()
-        logits = self.class_logits(vectors, rows, text)
-        return logits + self.align.collapsed()[1] if self._offsets else logits
+        logits = self.class_logits(vectors, self.words(features, text), text)
+        return logits + self.similarity.offset()
 
     @property
-    def uses_psm(self) -> bool:
-        """Whether the PSM takes part; parameters are made in any case."""
-        return self.config.psm != "none" and (self.config.keep_psm or self.is_initializing())
+    def similarity(self) -> Similarity:
+        """The PSM, or the plain similarity where it serves training only.
 
-    @property
-    def _offsets(self) -> bool:
-        return self.uses_psm and self.config.psm == "linear"
-
-    def _check_templates(self, text: Text) -> None:
-        if (found := text.embeddings.shape[1]) != self.config.num_templates:
-            raise ModelError(
-                f"the vocabulary has {found} templates per name, but method.num_templates is "
-                f"{self.config.num_templates}: use the prompt set that the model was tuned with"
-            )
+        Parameters are made in any case.
+        """
+        return self.align if self.config.keep_psm or self.is_initializing() else self.plain
 
     # ---- training --------------------------------------------------------------------------
 

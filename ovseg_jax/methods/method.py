@@ -32,7 +32,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -42,6 +41,7 @@ from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
+from ovseg_jax.ops.text_rows import average_templates, synonym_max
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
 
@@ -306,18 +306,6 @@ class Method(nn.Module):
         ids, labels = self.sample_truth_ids(batch, rng)
         masks = masks_of_ids(batch.segment_ids, ids)
         return Proposals(masks=masks, valid=ids != NO_ID), labels
-
-
-def average_templates(embeddings: Float[Array, "s t d"]) -> Float[Array, "s d"]:
-    """Averages unit templates to unit rows; zero rows stay zero (docs/reference 0.7)."""
-    return unit(embeddings.mean(axis=1))
-
-
-def synonym_max(rows: Float[Array, "b q s"], text: Text) -> Float[Array, "b q k"]:
-    """Takes each class's best synonym; empty class slots get -inf."""
-    slots = text.valid.shape[0]
-    best = jax.ops.segment_max(jnp.moveaxis(rows, -1, 0), text.classes, num_segments=slots + 1)
-    return jnp.where(text.valid, jnp.moveaxis(best[:slots], 0, -1), -jnp.inf)
 
 
 def mask_accuracy(logits: Float[Array, "b q k1"], labels: Int[Array, "b q"]) -> Float[Array, ""]:

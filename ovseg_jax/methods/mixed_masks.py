@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 
 @struct
-class Truth:
+class TrueMasks:
     """All ground-truth masks of a batch at the resolution of the predictions.
 
     Attributes:
@@ -45,10 +45,10 @@ class Pairs:
     labels: Int[Array, "b p"]
 
 
-def truth_at(batch: Batch, size: Size) -> Truth:
+def truth_at(batch: Batch, size: Size) -> TrueMasks:
     """Brings every ground-truth mask that has pixels and a label to a size."""
     ids, labels = _present(batch)
-    return Truth(coverage=coverage_of_ids(batch.segment_ids, ids, size), labels=labels)
+    return TrueMasks(coverage=coverage_of_ids(batch.segment_ids, ids, size), labels=labels)
 
 
 def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array) -> Matches:
@@ -72,7 +72,7 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
             "masks.kind 'generator', or another rule"
         )
     ids, labels = _present(batch)
-    truth = set_criterion.Truth(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+    truth = set_criterion.TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
     point_key, cap_key = jax.random.split(rng)
     queries = criterion_of(SetLossConfig()).match(proposals, truth, point_key)
     pairs = jnp.arange(proposals.masks.shape[1])[None, :, None] == queries[:, None]
@@ -88,7 +88,9 @@ def _present(batch: Batch) -> tuple[Int[Array, "b n"], Int[Array, "b n"]]:
     return ids, jnp.where(present, batch.labels, -1)
 
 
-def pairwise_ious(proposals: Proposals, truth: Truth, probability: float) -> Float[Array, "b q n"]:
+def pairwise_ious(
+    proposals: Proposals, truth: TrueMasks, probability: float
+) -> Float[Array, "b q n"]:
     """IoU of every predicted with every true mask.
 
     Predictions are cut at `probability` (inclusive), coverage above one half, as in the IoU
@@ -100,7 +102,7 @@ def pairwise_ious(proposals: Proposals, truth: Truth, probability: float) -> Flo
     return jax.vmap(mask_iou)(hard, truth.coverage > 0.5)
 
 
-def gather_pairs(matches: Matches, proposals: Proposals, truth: Truth) -> Pairs:
+def gather_pairs(matches: Matches, proposals: Proposals, truth: TrueMasks) -> Pairs:
     """Collects the matched masks and their labels."""
     kept = matches.valid[..., None, None]
     predicted = _rows(proposals.masks, matches.prediction)

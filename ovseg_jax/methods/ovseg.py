@@ -18,10 +18,11 @@ from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.maskclippp import one_name_per_class
-from ovseg_jax.methods.method import Metrics, average_templates
+from ovseg_jax.methods.method import Metrics
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
+from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
 

@@ -1,10 +1,13 @@
-"""Unit vectors with a derivative everywhere."""
+"""Unit vectors with a derivative everywhere, and the logit of what is not there."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+ABSENT = -1e4
+"""Logit of what is not there, where -inf would become NaN (in a resize, in a derivative)."""
 
 
 def unit(vectors: Float[Array, "*r d"], eps: float = 1e-12) -> Float[Array, "*r d"]:

@@ -14,7 +14,7 @@ from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.stored.run_layout import EVALUATIONS, result_file
-from ovseg_jax.training.report import Report
+from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Params
 
@@ -37,7 +37,7 @@ class Evaluations:
         """Whether something is due behind step `number` and was not done before."""
         return any(self._due(number))
 
-    def run_if_due(self, number: int, params: Params, report: Report) -> bool:
+    def run_if_due(self, number: int, params: Params, report: TrainingReport) -> bool:
         """Runs what is due behind step `number` and was not done before, and reports it.
 
         Returns:

@@ -11,7 +11,7 @@ from ovseg_jax.training.agreement import Agreement
 from ovseg_jax.training.checkpoint import Run
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.health import Watch
-from ovseg_jax.training.report import Report
+from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.stopping import Interruption, StopRequest
 
@@ -23,7 +23,7 @@ class Keeper:
         stop: Whether somebody asked the run to end.
     """
 
-    def __init__(self, config: Config, run: Run, report: Report, evaluations: Evaluations):
+    def __init__(self, config: Config, run: Run, report: TrainingReport, evaluations: Evaluations):
         """Takes what numbers, states and scores go to; `start` comes next."""
         self._config, self._run = config, run
         self._report, self._evaluations = report, evaluations

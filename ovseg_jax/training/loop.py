@@ -28,7 +28,7 @@ from ovseg_jax.training import (
 )
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.keeper import Keeper
-from ovseg_jax.training.report import Report, say
+from ovseg_jax.training.report import TrainingReport, say
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.typing import Text
 from ovseg_jax.vocabulary.classes import ClassList
@@ -86,7 +86,7 @@ def train(
             stream = _stream(config, vocabulary, mesh, position)
             cleanup.callback(stream.close)
         _keep_record(workdir, config, accepted, first)
-        report = Report(workdir, config.num_steps, first, config.log_every)
+        report = TrainingReport(workdir, config.num_steps, first, config.log_every)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
         stop = stop or StopRequest()

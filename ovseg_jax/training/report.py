@@ -19,7 +19,7 @@ def say(text: str) -> None:
         print(f"ovseg: {printable(text)}", file=sys.stderr, flush=True)
 
 
-class Report:
+class TrainingReport:
     """Writes scalars through clu on process 0 and shows progress when talking to a terminal."""
 
     def __init__(self, workdir: Path, num_steps: int, first: int, every: int):

@@ -14,7 +14,7 @@ from ovseg_jax.convert.methods.mask_adapter import convert_head, convert_mask_ad
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.mask_adapter import adapter_head
-from ovseg_jax.methods.mixed_masks import Truth, pairwise_ious
+from ovseg_jax.methods.mixed_masks import TrueMasks, pairwise_ious
 from ovseg_jax.typing import Features, Proposals
 
 from . import Case, Outputs, runner
@@ -132,7 +132,7 @@ def run_losses(case: Case) -> Outputs:
     labels, masks = inputs["labels"].astype(jnp.int32), inputs["pred_masks"][None]
     ious = pairwise_ious(
         Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool)),
-        Truth(
+        TrueMasks(
             coverage=inputs["gt_masks"][None].astype(jnp.float32),
             labels=jnp.zeros((1, len(inputs["gt_masks"])), jnp.int32),
         ),

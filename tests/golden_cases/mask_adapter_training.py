@@ -10,7 +10,7 @@ from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
 from ovseg_jax.inference.postprocess.instance import instances
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.inference.postprocess.semantic import semantic_scores
-from ovseg_jax.methods.mixed_masks import Truth, pairwise_ious
+from ovseg_jax.methods.mixed_masks import TrueMasks, pairwise_ious
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.typing import Proposals
 
@@ -154,11 +154,11 @@ def truth_slots(case: Case, model: Model, count: int) -> tuple[jax.Array, jax.Ar
     return filled(given_truth(case, model.frame), tuple(4 * side for side in cells), count)
 
 
-def whole_truth(case: Case, frame: Size, size: Size) -> Truth:
+def whole_truth(case: Case, frame: Size, size: Size) -> TrueMasks:
     """All ground truth at the size of predictions."""
     truth = given_truth(case, frame)
     coverage, labels = filled(truth, size, max(len(labels) for _, labels in truth))
-    return Truth(coverage=coverage, labels=labels)
+    return TrueMasks(coverage=coverage, labels=labels)
 
 
 def filled(truth: list[tuple], size: Size, count: int) -> tuple[jax.Array, jax.Array]:

@@ -10,7 +10,7 @@ import pytest
 
 from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.losses import set_criterion
-from ovseg_jax.losses.set_criterion import SetCriterion, Truth
+from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
 from ovseg_jax.ops.masks.of_ids import NO_ID, masks_of_ids
 from ovseg_jax.typing import Proposals
 
@@ -33,7 +33,7 @@ def truth(slots=3):
     labels = np.full((2, slots), -1)
     wanted[0, :3], labels[0, :3] = (1, 2, 3), (0, 3, 1)
     wanted[1, :2], labels[1, :2] = (3, 1), (2, 2)
-    return Truth(
+    return TrueSegments(
         segment_ids=jnp.asarray(ids, jnp.int32),
         ids=jnp.asarray(wanted, jnp.int32),
         labels=jnp.asarray(labels, jnp.int32),

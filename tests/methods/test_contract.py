@@ -28,8 +28,9 @@ from ovseg_jax.config import (
     MaskPoolingConfig,
 )
 from ovseg_jax.config.methods.shared import LabelledConfig
-from ovseg_jax.methods.method import Method, average_templates, mask_accuracy
+from ovseg_jax.methods.method import Method, mask_accuracy
 from ovseg_jax.ops.images.resize import resize_masks
+from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Features, Proposals, Regions, Scores, Text
 

@@ -136,13 +136,13 @@ def test_copies_of_a_token_need_one_query():
 
 
 def test_both_maps_of_the_linear_psm_collapse_into_one():
-    module = LinearSimilarity(templates=2)
+    module = LinearSimilarity(num_templates=2)
     similarities = jax.random.normal(jax.random.key(1), (3, 4, 2))
     variables = module.init(jax.random.key(2), similarities)
     weights, offset = module.apply(variables, method="collapsed")
     want = module.apply(variables, similarities)
     np.testing.assert_allclose(similarities @ weights + offset, want, atol=1e-6)
-    rows = module.apply(variables, TEXT.embeddings, method="rows")
+    rows = module.apply(variables, TEXT.embeddings, lambda: None, method="words")
     masks = unit(jax.random.normal(jax.random.key(3), (4, WIDTH)))
     want = module.apply(variables, jnp.einsum("qd,std->qst", masks, TEXT.embeddings))
     np.testing.assert_allclose(masks @ rows.T + offset, want, atol=1e-6)

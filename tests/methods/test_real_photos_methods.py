@@ -14,7 +14,7 @@ from ovseg_jax.cli.main import main
 from ovseg_jax.config import DataConfig, EvaluationConfig, InferenceConfig
 from ovseg_jax.masks.read import read_masks
 from ovseg_jax.training.loop import train
-from ovseg_jax.training.report import Report
+from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.vocabulary.classes import load_preset
 
 ROOT = Path(__file__).parents[2]
@@ -81,14 +81,14 @@ def experiment(name, prepared):
 def run(request, prepared, tmp_path_factory):
     """A trained run and the loss of each of its steps."""
     folder, losses = tmp_path_factory.mktemp(request.param) / "run", []
-    scalars = Report.scalars
+    scalars = TrainingReport.scalars
 
     def noting(report, number, metrics):
         losses.append(float(metrics["loss"]))
         return scalars(report, number, metrics)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Report, "scalars", noting)
+        patch.setattr(TrainingReport, "scalars", noting)
         patch.chdir(ROOT)
         train(experiment(request.param, prepared), folder)
     return request.param, folder, losses

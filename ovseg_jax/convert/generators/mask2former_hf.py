@@ -12,7 +12,7 @@ import numpy as np
 
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.generators.whole import convert_closed_generator
-from ovseg_jax.convert.rules import ConversionError, Report, Tensors
+from ovseg_jax.convert.rules import ConversionError, ConversionReport, Tensors
 from ovseg_jax.typing import Params
 
 _SWIN = r"model\.pixel_level_module\.encoder\.(?:swin\.|model\.)?"
@@ -94,7 +94,7 @@ UNUSED = {
 
 def convert_mask2former_hf(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts Mask2Former with a Swin trunk from Hugging Face's safetensors.
 
     Args:

@@ -10,7 +10,7 @@ from ovseg_jax.config import ClipConfig, MaskGeneratorConfig, ModelConfig, SamCo
 from ovseg_jax.convert.family import Shapes, axis, count
 from ovseg_jax.convert.rules import (
     ConversionError,
-    Report,
+    ConversionReport,
     Rule,
     Skip,
     Table,
@@ -152,7 +152,7 @@ HF_TABLE: Table = (
 
 def convert_sam(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts SAM from its published `.pth` or from Hugging Face's safetensors.
 
     Args:

@@ -24,7 +24,7 @@ from ovseg_jax.convert.expected import expected_of, floats
 from ovseg_jax.convert.family import Shapes, axis
 from ovseg_jax.convert.generators.backbones import identify_backbone
 from ovseg_jax.convert.generators.query_heads import CONSTANTS, identify_heads
-from ovseg_jax.convert.rules import Report, Rule, Table, Tensors, apply, prefixed
+from ovseg_jax.convert.rules import ConversionReport, Rule, Table, Tensors, apply, prefixed
 from ovseg_jax.convert.towers import clip
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.generators.variants import build_generator
@@ -44,7 +44,7 @@ TESTED = InferenceConfig(
 
 def convert_closed_generator(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a generator with a trunk of its own: Mask2Former or MaskFormer.
 
     Args:
@@ -77,7 +77,7 @@ def convert_closed_generator(
 
 def convert_fcclip(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts FC-CLIP: CLIP, the generator on its trunk, and the void row.
 
     Args:

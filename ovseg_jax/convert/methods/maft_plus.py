@@ -17,7 +17,7 @@ from ovseg_jax.convert.generators.query_heads import attention
 from ovseg_jax.convert.generators.whole import clip_part, generator_part
 from ovseg_jax.convert.rules import (
     ConversionError,
-    Report,
+    ConversionReport,
     Skip,
     Table,
     Tensors,
@@ -51,7 +51,7 @@ def expected_transfer(width: int) -> Mapping[str, Any]:
 
 def convert_maft_plus(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a file of MAFT+.
 
     Args:

@@ -20,7 +20,7 @@ from ovseg_jax.convert.generators.whole import clip_part, generator_part
 from ovseg_jax.convert.methods.maft_plus import TRANSFER_TABLE, expected_transfer, is_maft
 from ovseg_jax.convert.rules import (
     ConversionError,
-    Report,
+    ConversionReport,
     Rule,
     Tensors,
     apply,
@@ -66,7 +66,7 @@ def block_table(number: int) -> tuple[Rule, ...]:
 
 def convert_mask_adapter(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a file of Mask-Adapter on FC-CLIP or on MAFT+, after either training phase.
 
     Args:
@@ -110,7 +110,9 @@ def convert_mask_adapter(
     return config, params, report
 
 
-def convert_head(tensors: Tensors, where: str) -> tuple[MaskAdapterConfig, Params, Report]:
+def convert_head(
+    tensors: Tensors, where: str
+) -> tuple[MaskAdapterConfig, Params, ConversionReport]:
     """Converts the adapter head alone, from tensors that hold nothing else.
 
     Returns:

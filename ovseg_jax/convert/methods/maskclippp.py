@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import ClipConfig, EnsembleConfig, InferenceConfig, ModelConfig
@@ -20,7 +21,7 @@ from ovseg_jax.convert.family import axis
 from ovseg_jax.convert.generators.whole import Part
 from ovseg_jax.convert.rules import (
     ConversionError,
-    Report,
+    ConversionReport,
     Rule,
     Skip,
     Table,
@@ -35,8 +36,8 @@ from ovseg_jax.convert.rules import (
     split_linear,
 )
 from ovseg_jax.convert.towers import clip, clip_text
-from ovseg_jax.models import similarity
 from ovseg_jax.models.clip.variants import build_clip
+from ovseg_jax.models.similarity import build_similarity
 from ovseg_jax.typing import Params
 
 IMAGE, TEXT = "visual_encoder.proxy.", "text_encoder."
@@ -75,7 +76,7 @@ TEXT_TABLE: Table = (
 
 def convert_maskclippp(
     tensors: Tensors, where: str, *, variant: str = "", base: Tensors | None = None
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a file of MaskCLIP++.
 
     Args:
@@ -167,13 +168,9 @@ def _config(name: str, method: MethodConfig) -> ModelConfig:
 
 
 def _expected_psm(method: MethodConfig, width: int) -> Mapping[str, Any]:
-    if method.psm == "linear":
-        module = similarity.LinearSimilarity(method.num_templates)
-        arguments = (floats(1, method.num_templates),)
-    else:
-        module = similarity.PseudoText(width)
-        arguments = floats(1, width), floats(1, 1, width)
-    return expected_of(module, *arguments)
+    psm = build_similarity(method.psm, width, method.num_templates)
+    words = floats(1, method.num_templates, width)
+    return expected_of(psm, words, see=lambda: jnp.zeros((1, 1, width)), method="words")
 
 
 def _moved(table: Table) -> Table:

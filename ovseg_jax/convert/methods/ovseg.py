@@ -20,7 +20,7 @@ from ovseg_jax.convert.family import axis
 from ovseg_jax.convert.generators.backbones import identify_backbone
 from ovseg_jax.convert.generators.query_heads import identify_heads
 from ovseg_jax.convert.generators.whole import expected_generator
-from ovseg_jax.convert.rules import Report, Rule, Skip, Tensors, apply, prefixed
+from ovseg_jax.convert.rules import ConversionReport, Rule, Skip, Tensors, apply, prefixed
 from ovseg_jax.convert.towers import clip
 from ovseg_jax.typing import Params
 
@@ -33,7 +33,7 @@ CONSTANTS = Skip(r"clip_adapter\.pixel_(mean|std)", because="constants of the co
 
 def convert_ovseg_generator(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts the mask generator of an OVSeg file, with the CLIP model that names its masks.
 
     The branch that crops and prompts is left out; see `convert_ovseg` for the whole.
@@ -54,7 +54,7 @@ def convert_ovseg_generator(
 
 def convert_ovseg(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a whole OVSeg file: generator, CLIP model and mask prompts.
 
     Arguments, result and errors are those of `convert_ovseg_generator`. Files that were only
@@ -76,7 +76,7 @@ def _level(tensors: Tensors) -> str:
 
 def _convert(
     tensors: Tensors, where: str, variant: str, method: MaskGeneratorConfig | OVSegConfig
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     level = _level(tensors)
     towers = {n.removeprefix(level): t for n, t in tensors.items() if n.startswith(level)}
     name, clip_table = clip.identify(towers, where, variant=variant)

@@ -10,7 +10,14 @@ import jax.numpy as jnp
 
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.family import Family
-from ovseg_jax.convert.rules import ConversionError, Report, Table, Tensors, apply, prefixed
+from ovseg_jax.convert.rules import (
+    ConversionError,
+    ConversionReport,
+    Table,
+    Tensors,
+    apply,
+    prefixed,
+)
 from ovseg_jax.convert.towers import clip_text, convnext, eva, resnet, vit
 from ovseg_jax.models.clip.variants import VARIANTS, Variant, build_clip
 from ovseg_jax.models.clip.variants import variant as find_variant
@@ -31,7 +38,7 @@ QUICK = "_quickgelu"
 
 def convert_open_clip(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a whole OpenCLIP or EVA-CLIP file.
 
     Args:
@@ -50,7 +57,7 @@ def convert_open_clip(
 
 def convert_openai(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a file that OpenAI published: as `convert_open_clip`, but with QuickGELU."""
     name, table = identify(tensors, where, variant=variant)
     return converted(variant or quick(name), table, tensors, where)
@@ -63,7 +70,7 @@ def quick(name: str) -> str:
 
 def converted(
     name: str, table: Table, tensors: Tensors, where: str
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts the towers of a variant into a model that pools under masks."""
     rows = prefixed(table, "", "clip/")
     params, report = apply(rows, tensors, {"clip": expected_clip(name)}, where)

@@ -13,7 +13,7 @@ from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.family import Family, Shapes, TextLayout, axis, count, side
 from ovseg_jax.convert.rules import (
     ConversionError,
-    Report,
+    ConversionReport,
     Rule,
     Table,
     Tensors,
@@ -90,7 +90,7 @@ FAMILY = Family(
 
 def convert_clip_hf(
     tensors: Tensors, where: str, *, variant: str = "", settings: Mapping[str, Any] | None = None
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a Hugging Face `CLIPModel`.
 
     Args:

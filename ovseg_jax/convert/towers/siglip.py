@@ -14,8 +14,8 @@ from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.family import Shapes, axis, count, side
 from ovseg_jax.convert.rules import (
     ConversionError,
+    ConversionReport,
     Fill,
-    Report,
     Rule,
     Skip,
     Table,
@@ -148,7 +148,7 @@ HF_TABLE: Table = (
 
 def convert_big_vision(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts a checkpoint of big_vision's two towers.
 
     Args:
@@ -178,7 +178,7 @@ def convert_big_vision(
 
 def convert_siglip_hf(
     tensors: Tensors, where: str, *, variant: str = ""
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     """Converts `model.safetensors` of a Hugging Face `SiglipModel`; as `convert_big_vision`."""
     shapes: Shapes = {name: tuple(x.shape) for name, x in tensors.items()}
     kernel = "vision_model.embeddings.patch_embedding.weight"
@@ -237,6 +237,6 @@ def _variant(sizes: Mapping[str, Any], vocabulary: int, wanted: str, where: str)
 
 def _converted(
     table: Table, tensors: Tensors, variant: str, where: str
-) -> tuple[ModelConfig, Params, Report]:
+) -> tuple[ModelConfig, Params, ConversionReport]:
     params, report = apply(table, tensors, {"clip": expected_clip(variant)}, where)
     return ModelConfig(clip=ClipConfig(variant=variant), method=MaskPoolingConfig()), params, report

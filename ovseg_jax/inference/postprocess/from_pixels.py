@@ -16,9 +16,7 @@ from ovseg_jax.inference.postprocess.geometry import (
     rows_per_tile,
     to_output,
 )
-
-EMPTY = -1e4
-"""Stands for -inf in the maps of empty class slots, of which resizing would make NaN."""
+from ovseg_jax.ops.vectors import ABSENT
 
 
 @functools.partial(jax.jit, static_argnames=("frame", "rows"))
@@ -35,7 +33,7 @@ def dense_labels(
     Returns:
         The class of every pixel, and its probability among all classes.
     """
-    logits = jnp.maximum(logits.astype(jnp.float32), EMPTY)
+    logits = jnp.maximum(logits.astype(jnp.float32), ABSENT)
     classes, height, width = logits.shape
     tiles = cut_rows(to_output(height, frame, 0), rows or rows_per_tile(frame, 2 * classes))
     columns = to_output(width, frame, 1)

@@ -30,7 +30,7 @@ class PromptEncoder(nn.Module):
         self.frequencies = self.param("frequencies", normal(1.0), (2, self.width // 2))
         shape = (1, self.width)
         # Background point, foreground point, upper left and lower right corner of a box.
-        self.kinds = [self.param(f"kind{index}", normal(1.0), shape) for index in range(4)]
+        self.point_types = [self.param(f"kind{index}", normal(1.0), shape) for index in range(4)]
         self.no_point = self.param("no_point", normal(1.0), shape)
         self.no_mask = self.param("no_mask", normal(1.0), shape)
 
@@ -54,7 +54,7 @@ class PromptEncoder(nn.Module):
             labels: 0 background, 1 foreground, 2 and 3 corners of a box, -1 no point.
         """
         codes = self.places((points + 0.5) / self.image_size)
-        kinds = jnp.concatenate(self.kinds)[jnp.maximum(labels, 0)]
-        embedded = jnp.where((labels < 0)[..., None], self.no_point, codes + kinds)
+        types = jnp.concatenate(self.point_types)[jnp.maximum(labels, 0)]
+        embedded = jnp.where((labels < 0)[..., None], self.no_point, codes + types)
         last = jnp.broadcast_to(self.no_point, (len(points), 1, self.width))
         return jnp.concatenate([embedded, last], axis=1)
