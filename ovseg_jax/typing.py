@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
 from jaxtyping import Array, Bool, Float, Int, UInt8
@@ -29,18 +29,25 @@ Params = dict[str, Any]
 _T = TypeVar("_T")
 
 
+class Struct:
+    """What every struct can do."""
+
+    def replace(self, **changes: Any) -> Self:
+        """Returns a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def struct(cls: type[_T]) -> type[_T]:
-    """Makes `cls` a frozen keyword-only dataclass, a JAX tree of its fields, with `replace`."""
-    cls.replace = dataclasses.replace
+    """Makes `cls` a frozen keyword-only dataclass and a JAX tree of its fields."""
     return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, kw_only=True)(cls))
 
 
 @struct
-class Batch:
+class Batch(Struct):
     """What the input pipeline hands to the device.
 
-    Ids travel instead of masks: `ovseg_jax.inputs.targets` expands `segment_ids` on the device.
+    Ids travel instead of masks: `ovseg_jax.ops.masks.of_ids` expands `segment_ids` on the device.
 
     Attributes:
         images: Pixels in RGB, 0 to 255, not normalised.
@@ -60,7 +67,7 @@ class Batch:
 
 
 @struct
-class Features:
+class Features(Struct):
     """What an image alone says, free of masks and of words: computed once, then cached.
 
     Attributes:
@@ -85,7 +92,7 @@ class Features:
 
 
 @struct
-class Memory:
+class Memory(Struct):
     """What one transformer block knows about the tokens that passed through it.
 
     Tokens that the image does not see (masks, classes) can be run later from these alone.
@@ -104,7 +111,7 @@ class Memory:
 
 
 @struct
-class PixelFeatures:
+class PixelFeatures(Struct):
     """What a pixel decoder makes of a pyramid, for the queries to look at.
 
     Attributes:
@@ -129,7 +136,7 @@ class Opinion(enum.Enum):
 
 
 @struct
-class Proposals:
+class Proposals(Struct):
     """Candidate masks of one batch, before any open-vocabulary decision.
 
     Attributes:
@@ -156,7 +163,7 @@ class Proposals:
 
 
 @struct
-class Text:
+class Text(Struct):
     """A vocabulary as embeddings, padded to a bucket so that another one compiles nothing.
 
     Attributes:
@@ -175,7 +182,7 @@ class Text:
 
 
 @struct
-class Regions:
+class Regions(Struct):
     """What is known about each mask before words count: the arrow in which the methods differ.
 
     Attributes:
@@ -192,7 +199,7 @@ class Regions:
 
 
 @struct
-class Scores:
+class Scores(Struct):
     """How well each mask fits each class.
 
     Attributes:
@@ -207,7 +214,7 @@ class Scores:
 
 
 @struct
-class Prediction:
+class Prediction(Struct):
     """The answer for one image, at its original size. Arrays may be NumPy.
 
     Attributes:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.typing import Batch, Proposals, struct
+from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
 Table = dict[str, float]
@@ -31,7 +31,7 @@ class NamingRule(Protocol):
 
 
 @struct
-class Outcome:
+class Outcome(Struct):
     """What a method made of one batch, beside the truth.
 
     Attributes:

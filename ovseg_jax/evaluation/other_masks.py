@@ -17,13 +17,13 @@ from jaxtyping import UInt8
 from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, MaskMaker, SoftMasks, slots_for
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inputs.batches import View
-from ovseg_jax.typing import Batch, Proposals, struct
+from ovseg_jax.typing import Batch, Proposals, Struct, struct
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.text_bank import bucket
 
 
 @struct
-class Given:
+class Given(Struct):
     """Masks of one batch, twice.
 
     Attributes:

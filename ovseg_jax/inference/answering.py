@@ -15,11 +15,11 @@ from jaxtyping import Array, Float, Int
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.ensemble import Rule, choose_rule
 from ovseg_jax.methods.method import Method
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text, struct
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Struct, Text, struct
 
 
 @struct
-class ScoredMasks:
+class ScoredMasks(Struct):
     """What is known about some masks in the end.
 
     Attributes:

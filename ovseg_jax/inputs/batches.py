@@ -16,13 +16,13 @@ from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
 from ovseg_jax.ops.images.pillow import resize_image
-from ovseg_jax.typing import Batch, struct
+from ovseg_jax.typing import Batch, Struct, struct
 
 Example = dict[str, Any]
 
 
 @struct
-class View:
+class View(Struct):
     """One batch as the network sees it and as the score sees it.
 
     Attributes:

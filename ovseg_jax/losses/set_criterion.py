@@ -15,13 +15,13 @@ from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.of_ids import masks_of_ids
 from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
 from ovseg_jax.ops.matching.assignment import assign
-from ovseg_jax.typing import Proposals, struct
+from ovseg_jax.typing import Proposals, Struct, struct
 
 Metrics = dict[str, Array]
 
 
 @struct
-class TrueSegments:
+class TrueSegments(Struct):
     """Ground truth of a batch as the criterion reads it.
 
     Attributes:

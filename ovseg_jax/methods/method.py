@@ -39,6 +39,7 @@ from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.needs import Need, generator_needs
+from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.text_rows import average_templates, synonym_max
@@ -52,14 +53,14 @@ class Method(nn.Module):
     """Base class: a CLIP model, and scoring by text.
 
     Attributes:
-        clip: The image and text towers (`ovseg_jax.models.clip.clip.Clip`); None where nothing is
-            compared with words.
+        clip: The image and text towers. It is None in a generator that names a fixed list, though
+            its type does not say so: no method that compares with words is built without.
         config: The method's settings; a subclass names its own dataclass here.
         generator: Mask generator of the model, such as
             `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
     """
 
-    clip: nn.Module | None
+    clip: Clip
     config: LabelledConfig
     generator: nn.Module | None = None
 

@@ -12,13 +12,13 @@ from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
 from ovseg_jax.ops.matching.by_iou import Matches, binarise_logits, keep_at_most
-from ovseg_jax.typing import Batch, Proposals, struct
+from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 Size = tuple[int, int]
 
 
 @struct
-class TrueMasks:
+class TrueMasks(Struct):
     """All ground-truth masks of a batch at the resolution of the predictions.
 
     Attributes:
@@ -31,7 +31,7 @@ class TrueMasks:
 
 
 @struct
-class Pairs:
+class Pairs(Struct):
     """Matched masks, padded to a fixed number per image.
 
     Attributes:

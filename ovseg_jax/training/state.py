@@ -16,11 +16,11 @@ from ovseg_jax.parameters import initial_parameters, parameter_shapes
 from ovseg_jax.training.initial import load_initial
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.sharding import parameter_shardings, replicated
-from ovseg_jax.typing import Params, struct
+from ovseg_jax.typing import Params, Struct, struct
 
 
 @struct
-class TrainState:
+class TrainState(Struct):
     """Everything that a step changes, and the frozen parameters it reads.
 
     Attributes:

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
-from ovseg_jax.typing import struct
+from ovseg_jax.typing import Struct, struct
 
 
 @struct
-class Rotation:
+class Rotation(Struct):
     """How far every channel of every cell turns.
 
     Attributes:

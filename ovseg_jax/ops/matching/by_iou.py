@@ -12,14 +12,14 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.matching.assignment import assign
-from ovseg_jax.typing import struct
+from ovseg_jax.typing import Struct, struct
 
 RULES = ("one_per_truth", "every_pair", "hungarian")
 
 
 @no_type_check  # JAX rebuilds it with leaves that are not arrays
 @struct
-class Matches:
+class Matches(Struct):
     """Pairs of a predicted and a true mask, padded to a fixed number.
 
     Attributes:
