@@ -76,11 +76,6 @@ class MaskFiles:
         return found
 
 
-def read_masks(path: str | Path, photo: str | Path, height: int, width: int) -> FileMasks:
-    """Reads the masks of the only photo of a run; see `MaskFiles.read`."""
-    return MaskFiles(Path(path)).read(photo, height, width)
-
-
 def _bare(photo: Path) -> str:
     """What photos share that could be taken for each other."""
     return stem_key((without_hash(photo.name) or ("",))[-1])

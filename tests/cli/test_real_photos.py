@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.masks.read import read_masks
+from ovseg_jax.masks.read import MaskFiles
 
 REALSET = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[3] / "shared" / "realset"))
 PROPOSALS = REALSET / "proposals.json"
@@ -54,7 +54,7 @@ def test_labels_cover_exactly_the_masks(answers):
     assert len(list(photos.iterdir())) == 29
     for photo in photos.iterdir():
         labels = np.asarray(Image.open(out / f"{photo.stem}_labels.png"))
-        given = read_masks(masks, photo.name, *labels.shape).masks
+        given = MaskFiles(masks).read(photo.name, *labels.shape).masks
         assert iou(labels > 0, given.any(0)) >= 0.99, photo.name
 
 
@@ -63,7 +63,7 @@ def test_where_one_mask_lies_its_name_is_painted(answers):
     for photo in photos.iterdir():
         labels = np.asarray(Image.open(out / f"{photo.stem}_labels.png"))
         found = json.loads((out / f"{photo.stem}.json").read_text())["masks"]
-        given = read_masks(masks, photo.name, *labels.shape).masks
+        given = MaskFiles(masks).read(photo.name, *labels.shape).masks
         alone = given.sum(0) == 1
         for entry, mask in zip(found, given, strict=True):
             assert (labels[mask & alone] == entry["class"] + 1).all(), photo.name

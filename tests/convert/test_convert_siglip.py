@@ -6,12 +6,12 @@ import pytest
 
 from ovseg_jax import trees
 from ovseg_jax.convert.conversion import read_conversion
-from ovseg_jax.convert.reading.checkpoint_file import read_tensors
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.towers import siglip
 from ovseg_jax.convert.towers.clip import expected_clip
 from ovseg_jax.models.clip import variants
 from ovseg_jax.models.clip.siglip import SiglipTextTower, SiglipTower
+from tests.convert.torch_files import read_tensors
 
 WIDTH, HEADS, LAYERS, MLP = 16, 2, 2, 24
 VISUAL = SiglipTower(

@@ -10,9 +10,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch_files
-from torch_files import mapping, name, number, sequence, tensor, text
+from torch_files import mapping, name, number, read_tensors, sequence, tensor, text
 
-from ovseg_jax.convert.reading.checkpoint_file import ReadError, read_checkpoint, read_tensors
+from ovseg_jax.convert.reading.checkpoint_file import ReadError, read_checkpoint
 
 WEIGHT = np.arange(6, dtype=np.float16).reshape(2, 3)
 

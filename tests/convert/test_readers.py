@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch_files
 from safetensors.numpy import save_file
+from torch_files import read_tensors
 
-from ovseg_jax.convert.reading.checkpoint_file import file_hash, read_checkpoint, read_tensors
+from ovseg_jax.convert.reading.checkpoint_file import file_hash, read_checkpoint
 from ovseg_jax.convert.reading.torch_zip import ReadError
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ovseg_jax.convert.reading.checkpoint_file import read_checkpoint
+
 STORAGES = {"float32": "FloatStorage", "float16": "HalfStorage", "bfloat16": "BFloat16Storage"}
 STORAGES |= {"float64": "DoubleStorage", "int64": "LongStorage"}
 
@@ -72,3 +74,8 @@ def text(value: str) -> bytes:
 
 def number(value: int) -> bytes:
     return f"I{value}\n".encode()
+
+
+def read_tensors(path):
+    """What `convert` reads of a file."""
+    return read_checkpoint(path).tensors

@@ -19,7 +19,7 @@ from ovseg_jax.inference.postprocess.from_hard_masks import predict
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.words import Words
-from ovseg_jax.masks.read import read_masks
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.inference.tiny_model import photo, rectangles
 
@@ -86,7 +86,7 @@ def test_the_json_says_everything_but_the_pixels(result, tmp_path):
 
 def test_the_json_can_be_read_back_as_masks(result, tmp_path):
     result.save(tmp_path, "x")
-    back = read_masks(tmp_path / "x.json", "holiday.jpg", 60, 80)
+    back = MaskFiles(tmp_path / "x.json").read("holiday.jpg", 60, 80)
     np.testing.assert_array_equal(back.masks, MASKS[:2])
 
 

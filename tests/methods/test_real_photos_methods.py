@@ -12,7 +12,7 @@ from PIL import Image
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import DataConfig, EvaluationConfig, InferenceConfig
-from ovseg_jax.masks.read import read_masks
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.training.loop import train
 from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.vocabulary.classes import load_preset
@@ -116,7 +116,7 @@ def test_segment_paints_along_the_proposals(run):
     options = ["--model", str(folder), "--masks", str(PROPOSALS), "--vocab-preset", WORDS]
     assert main(["segment", str(PHOTO), *options, "--out", str(out)]) == 0
     labels = np.asarray(Image.open(out / f"{PHOTO.stem}_labels.png"))
-    masks = read_masks(PROPOSALS, PHOTO.name, *labels.shape).masks
+    masks = MaskFiles(PROPOSALS).read(PHOTO.name, *labels.shape).masks
     covered = masks.any(0)
     assert 0.3 < covered.mean() <= 1
     assert ((labels > 0) == covered).mean() > 0.99

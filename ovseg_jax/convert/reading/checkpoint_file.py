@@ -52,11 +52,6 @@ class Checkpoint:
     files: tuple[Path, ...]
 
 
-def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
-    """Reads the tensors of a checkpoint; see `read_checkpoint`."""
-    return read_checkpoint(path).tensors
-
-
 def read_checkpoint(path: Path | str, which: str = "") -> Checkpoint:
     """Reads a checkpoint: its content decides, not its suffix.
 

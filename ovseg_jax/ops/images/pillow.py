@@ -48,21 +48,6 @@ def test_size(height: int, width: int, short: int, long: int) -> tuple[int, int]
     return int(new[0] + 0.5), int(new[1] + 0.5)
 
 
-def fit_longest(height: int, width: int, long: int) -> tuple[int, int]:
-    """Computes the size whose longer side is `long`, aspect kept, both sides at least 1.
-
-    Args:
-        height: Height of the image in pixels.
-        width: Width of the image in pixels.
-        long: Wanted length of the longer side.
-
-    Returns:
-        Height and width in pixels.
-    """
-    scale = long / max(height, width)
-    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
-
-
 def resize_image(
     image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int], *, method: str = "bilinear"
 ) -> UInt8[np.ndarray, "H W 3"]:
