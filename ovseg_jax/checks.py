@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ovseg_jax.config import MaskSourceConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
 from ovseg_jax.vocabulary.classes import ClassList
 
@@ -33,11 +34,11 @@ def check_source(config: MaskSourceConfig, module: Method, field: str = "masks")
 
 
 def check_classes(config: ModelConfig, classes: ClassList) -> None:
-    """Refuses to teach a generator's fixed list of classes by a vocabulary of another length.
+    """Refuses to teach or to score a generator's fixed list of classes by another vocabulary.
 
     Args:
         config: The model.
-        classes: The training vocabulary.
+        classes: The vocabulary of the data.
 
     Raises:
         ConfigError: Labels would have no place in the list, or another class's.
@@ -50,3 +51,13 @@ def check_classes(config: ModelConfig, classes: ClassList) -> None:
             f"generator.num_classes is {generator.num_classes}, but data.vocabulary "
             f"{classes.name!r} has {len(classes)} classes"
         )
+    if config.train_vocabulary:
+        own = named_classes(config.train_vocabulary)
+        pairs = zip(own.classes, classes.classes, strict=True)
+        apart = [(a.name, b.name) for a, b in pairs if not set(a.synonyms) & set(b.synonyms)]
+        if differ := [f"{theirs!r} for {mine!r}" for mine, theirs in apart]:
+            raise ConfigError(
+                f"the generator knows the classes of {own.name!r} only, and data.vocabulary "
+                f"{classes.name!r} has others in their places: {', '.join(differ[:3])}"
+                + (f" and {len(differ) - 3} more" if len(differ) > 3 else "")
+            )

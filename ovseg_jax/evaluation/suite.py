@@ -11,7 +11,7 @@ import numpy as np
 
 import ovseg_jax
 from ovseg_jax import build
-from ovseg_jax.checks import check_source
+from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation import protocol
@@ -54,6 +54,7 @@ class Suite:
         self._config, self._model, self._method = config, model, method
         check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
         self.classes = class_list(config.data)
+        check_classes(model, self.classes)
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
         self._source = self._others = None
         if config.masks.kind == "model":

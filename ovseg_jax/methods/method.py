@@ -29,7 +29,7 @@ rng stream of their name.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -60,7 +60,10 @@ class Method(nn.Module):
             `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
     """
 
-    clip: Clip
+    if TYPE_CHECKING:
+        clip: Clip
+    else:
+        clip: Clip | None
     config: LabelledConfig
     generator: nn.Module | None = None
 

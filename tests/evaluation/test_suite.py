@@ -3,17 +3,28 @@
 import dataclasses
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
-from ovseg_jax.config import InferenceConfig, MaskSourceConfig
+from ovseg_jax.config import (
+    ClipConfig,
+    InferenceConfig,
+    MaskGeneratorConfig,
+    MaskSourceConfig,
+)
+from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.inputs.batches import photo_views
+from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.parameters import initial_parameters
 from ovseg_jax.weights import load_weights
+from tests.inference.tiny_model import GENERATOR
 
 WEIGHTS = "ovseg_jax/assets/toy/mask_adapter"
+CLASSES = named_classes("toy_world48")
 ACCURACY = "mask_accuracy/accuracy"
 
 
@@ -54,6 +65,20 @@ def test_the_shipped_adapter_has_learned(in_frame):
     table, _ = in_frame
     assert table[ACCURACY] > 0.4  # chance is 0.02
     assert table["semantic/pACC"] > 0.5 and table["panoptic/PQ"] > 0.2
+
+
+def test_a_generator_of_a_fixed_list_is_scored_by_that_list_alone(toy):
+    clip, masks = ClipConfig(variant=""), MaskSourceConfig(kind="generator")
+    head = dataclasses.replace(GENERATOR, class_head="linear", num_classes=len(CLASSES))
+    parts = {"clip": clip, "method": MaskGeneratorConfig(has_void=False), "generator": head}
+    model = dataclasses.replace(toy[0], **parts, train_vocabulary="toy_world48")
+    params = initial_parameters(build.method(model), jax.random.key(0))
+    table, card = run((model, params, toy[2]), masks=masks, metrics=("semantic",), max_images=2)
+    assert 0 <= table["semantic/pACC"] <= 1 and card.num_classes == len(CLASSES)
+    others = dataclasses.replace(head, num_classes=32)
+    model = dataclasses.replace(model, generator=others, train_vocabulary="toy_world_seen32")
+    with pytest.raises(ConfigError, match="num_classes is 32, but .* has 48 classes"):
+        run((model, params, toy[2]), masks=masks)
 
 
 def test_both_protocols_agree_where_nothing_is_resized(toy, in_frame):
