@@ -34,7 +34,7 @@ def keep_programs(config):
     folder = tempfile.TemporaryDirectory(prefix="ovseg-tests-")
     config.add_cleanup(folder.cleanup)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder.name)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def understood(option: str) -> bool:
