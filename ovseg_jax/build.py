@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 
@@ -22,6 +23,8 @@ from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.vocabulary.prompts import templates
+
+T = TypeVar("T")
 
 
 @functools.lru_cache(maxsize=8)
@@ -48,8 +51,20 @@ def method(config: ModelConfig) -> Method:
     return module
 
 
-def method_class(config: MethodConfig) -> type[Method]:
-    """Returns the class that a method's dataclass names in `module`, as "package.module:Class"."""
+def once_per_method(function: Callable[[Method], T]) -> Callable[[Method], T]:
+    """Keeps what a function gave for the latest eight methods.
+
+    Flax hashes a module by its fields, which its types do not say.
+    """
+    return functools.lru_cache(maxsize=8)(function)  # type: ignore[reportReturnType]
+
+
+def method_class(config: MethodConfig) -> Callable[..., Method]:
+    """Returns the class that a method's dataclass names in `module`, as "package.module:Class".
+
+    Its type leaves the arguments open: each class takes settings of its own, and the towers that
+    it needs.
+    """
     file, name = config.module.split(":")
     return getattr(importlib.import_module(file), name)
 

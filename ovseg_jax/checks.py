@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovseg_jax.config import MaskSourceConfig, ModelConfig
+from ovseg_jax.config import MaskSourceConfig, ModelConfig, QueryGeneratorConfig
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
@@ -44,7 +44,9 @@ def check_classes(config: ModelConfig, classes: ClassList) -> None:
         ConfigError: Labels would have no place in the list, or another class's.
     """
     generator = config.generator
-    if config.method.kind != "mask_generator" or generator.class_head != "linear":
+    if config.method.kind != "mask_generator" or not isinstance(generator, QueryGeneratorConfig):
+        return
+    if generator.class_head != "linear":
         return
     if generator.num_classes != len(classes):
         raise ConfigError(

@@ -60,7 +60,7 @@ def read_json(schema: type[T], path: Path) -> T:
 
 def _read(kind: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _read_schema(kind, value, where)
     if origin in (typing.Union, types.UnionType):
         return _read_tagged(typing.get_args(kind), value, where)

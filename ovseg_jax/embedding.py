@@ -45,7 +45,7 @@ def embed_vocabulary(
     return encoder.embed(classes, keep_tokens=keep_tokens)
 
 
-@functools.lru_cache(maxsize=8)
+@build.once_per_method
 def _text_tower(method: Method) -> Callable[[Params, Any], jax.Array]:
     """Compiled once per model, however many vocabularies are scored with it."""
     return jax.jit(functools.partial(answering.embed_text, method))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Int
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import Config, ModelConfig, SamConfig
@@ -20,7 +20,7 @@ def parameter_shapes(module: Method) -> Params:
     return jax.tree.map(lambda leaf: leaf, _shapes_once(module))
 
 
-@functools.lru_cache(maxsize=8)
+@build.once_per_method
 def _shapes_once(module: Method) -> Params:
     """Tracing a large model takes seconds, and several checks ask for the same one."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
@@ -45,15 +45,15 @@ def sam_shapes(module: Sam) -> Params:
     side = module.image_size
     images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
     sizes = jax.ShapeDtypeStruct((1, 2), jnp.int32)
-    return jax.eval_shape(module.init, jax.random.key(0), images, sizes)["params"]
+    return dict(jax.eval_shape(module.init, jax.random.key(0), images, sizes)["params"])
 
 
 def initial_parameters(module: Method, key: jax.Array) -> Params:
     """Returns freshly drawn parameters; call it under `jax.jit`."""
-    return module.init(key, *smallest_inputs(module))["params"]
+    return dict(module.init(key, *smallest_inputs(module))["params"])
 
 
-def smallest_inputs(module: Method) -> tuple:
+def smallest_inputs(module: Method) -> tuple[Batch, Proposals, Text, Int[jax.Array, "r l"]]:
     """The smallest inputs that touch every parameter."""
     width = module.clip.embedding_dim if module.clip else 1
     side = max(64, math.lcm(32, module.stride))  # whole cells, of patches of 14 pixels too

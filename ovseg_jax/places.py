@@ -15,12 +15,15 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.shipped import is_asset
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 PATHS = ("root", "prepared", "path", "init_from", "tokenizer_file")
 """Fields of a config, in any section, that hold a path or nothing."""
 LISTS = ("vocabulary", "train_vocabulary")
@@ -77,7 +80,7 @@ def _changed(config: T, place: Callable[[str, str], str], where: str = "") -> T:
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value, name = getattr(config, field.name), f"{where}{field.name}"
-        if dataclasses.is_dataclass(value):
+        if _is_section(value):
             changes[field.name] = _changed(value, place, f"{name}.")
         elif field.name == "init_parts":
             changes[field.name] = tuple((pattern, place(path, name)) for pattern, path in value)
@@ -87,6 +90,10 @@ def _changed(config: T, place: Callable[[str, str], str], where: str = "") -> T:
         elif _is_path(field.name, value):
             changes[field.name] = place(value, name)
     return dataclasses.replace(config, **changes)
+
+
+def _is_section(value: Any) -> TypeGuard[DataclassInstance]:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def _is_path(field: str, value: Any) -> bool:

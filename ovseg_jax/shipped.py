@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +24,7 @@ DATA, CONFIGS = ROOT / "data", ROOT / "configs"
 
 
 class ShippedError(OvsegError, ImportError):
-    """Another module takes the name of one of ours."""
+    """A module of ours cannot be loaded, or another one takes its name."""
 
 
 def data_sets() -> tuple[str, ...]:
@@ -80,6 +81,25 @@ def asset(path: str | Path) -> Path:
     return PACKAGE.joinpath(*Path(path).parts[1:]) if is_asset(path) else Path(path)
 
 
+def prepare_module(
+    name: str, file: Path, folders: list[str] | None = None
+) -> tuple[ModuleType, Loader]:
+    """Makes the module of a Python file; its loader's `exec_module` then runs the file.
+
+    Args:
+        name: What the module is called.
+        file: The file.
+        folders: Where a package looks for its modules; None for a module that is no package.
+
+    Raises:
+        ShippedError: Python does not know how to load such a file.
+    """
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=folders)
+    if spec is None or spec.loader is None:
+        raise ShippedError(f"{file}: is no file that Python can import")
+    return importlib.util.module_from_spec(spec), spec.loader
+
+
 def _folders(module: ModuleType) -> list[str]:
     return [str(Path(folder).resolve()) for folder in getattr(module, "__path__", ())]
 
@@ -92,6 +112,6 @@ def _load_package(name: str, folders: list[Path]) -> None:
         sys.modules[name] = package = ModuleType(name)
         package.__path__ = search
         return
-    spec = importlib.util.spec_from_file_location(name, start, submodule_search_locations=search)
-    sys.modules[name] = package = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(package)
+    package, loader = prepare_module(name, start, search)
+    sys.modules[name] = package
+    loader.exec_module(package)

@@ -24,7 +24,7 @@ from ovseg_jax.errors import printable
 if TYPE_CHECKING:
     from ovseg_jax.convert.conversion import Conversion
 
-__doc__ = __doc__.format(
+__doc__ = (__doc__ or "").format(
     kinds="\n".join(f"  {name:<13} {kind.description}" for name, kind in KINDS.items())
 )
 

@@ -50,7 +50,7 @@ def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
 
 
 def run_program(
-    description: str,
+    description: str | None,
     add_arguments: Callable[[argparse.ArgumentParser], None],
     run: Callable[[argparse.Namespace], int],
     argv: Sequence[str] | None,

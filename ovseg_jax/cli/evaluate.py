@@ -17,13 +17,16 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.errors import printable
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
+
+if TYPE_CHECKING:
+    from ovseg_jax.models.clip.readout import Readout
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -141,7 +144,7 @@ def _on_masks_of(generator: str, item: Any) -> Any:
     )
 
 
-def _densely(config: Any, items: list[Any], readout: str) -> tuple[Any, list[Any]]:
+def _densely(config: Any, items: list[Any], readout: Readout) -> tuple[Any, list[Any]]:
     """The towers alone, and semantic scores of the pixels that they name."""
     from ovseg_jax.config import MaskSourceConfig
     from ovseg_jax.opening import towers_only

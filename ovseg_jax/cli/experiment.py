@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,9 +41,8 @@ def load_config(path: Path) -> Any:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     shipped.share_configs(own)
-    spec = importlib.util.spec_from_file_location(f"_config_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module, loader = shipped.prepare_module(f"_config_{path.stem}", path)
+    loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise UsageError(f"{path}: defines no get_config(); see configs/README.md")
     if mark and variant not in getattr(module, "VARIANTS", {}):

@@ -41,8 +41,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_generator(parser: argparse.ArgumentParser) -> None:
-    """Adds --generator."""
+def add_generator(parser: argparse._ActionsContainer) -> None:
+    """Adds --generator to a parser, or to one of its groups."""
     parser.add_argument(
         "--generator",
         metavar="RUN_OR_WEIGHTS",

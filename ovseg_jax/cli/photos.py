@@ -18,6 +18,7 @@ from ovseg_jax.errors import printable
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
     from ovseg_jax.inputs.listing import Listing
+    from ovseg_jax.models.clip.readout import Readout
 
 
 def for_each_photo(
@@ -111,7 +112,7 @@ def go_through(
 
 
 def load_model(
-    name: str, progress: Progress, generator: str | None = None, dense: str | None = None
+    name: str, progress: Progress, generator: str | None = None, dense: Readout | None = None
 ) -> Any:
     """Loads a segmenter, and another model that makes its masks if one is named."""
     from ovseg_jax import api
@@ -134,7 +135,8 @@ def keep_compiled() -> None:
 
     from ovseg_jax.vocabulary.text_bank import default_directory
 
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    settings = jax.config.values
+    if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
         return
     folder = default_directory().parent / "xla"
     try:

@@ -182,11 +182,14 @@ def apply(
     problems: list[str] = []
     report, flat = ConversionReport(), {}
     for name, array in tensors.items():
-        row = _matching_row(table, name, array, problems)
+        found = _matching_row(table, name, array, problems)
+        if found is None:
+            continue
+        row, match = found
         if isinstance(row, Skip):
             report.skipped[name] = row.because
-        elif row is not None:
-            filled = _converted(row, name, array, problems)
+        else:
+            filled = _converted(row, match, array, problems)
             report.used[name] = tuple(path for path, _ in filled)
             problems += _fill(flat, name, filled)
     wanted = trees.flatten(expected)
@@ -205,22 +208,24 @@ def _due_fills(table: Table, missing: Set[str]) -> list[Fill]:
 
 def _matching_row(
     table: Table, name: str, array: np.ndarray, problems: list[str]
-) -> Rule | Skip | None:
+) -> tuple[Rule | Skip, re.Match[str]] | None:
+    """Returns the one row whose pattern matches a name, and the match."""
     rows = [row for row in table if not isinstance(row, Fill)]
-    rows = [row for row in rows if re.fullmatch(row.source, name)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
+    found = [(row, match) for row in rows if (match := re.fullmatch(row.source, name))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
         problems.append(f"no rule for the tensor {name} {array.shape}")
     else:
-        problems.append(f"{len(rows)} rules match the tensor {name}: {[r.source for r in rows]}")
+        sources = [row.source for row, _ in found]
+        problems.append(f"{len(found)} rules match the tensor {name}: {sources}")
     return None
 
 
 def _converted(
-    rule: Rule, name: str, array: np.ndarray, problems: list[str]
+    rule: Rule, match: re.Match[str], array: np.ndarray, problems: list[str]
 ) -> list[tuple[str, np.ndarray]]:
-    paths = [re.fullmatch(rule.source, name).expand(target) for target in _targets(rule)]
+    name, paths = match.string, [match.expand(target) for target in _targets(rule)]
     if array.dtype.kind != "f":
         problems.append(f"{name} holds {array.dtype}, but parameters are floats; is it quantised?")
         return []

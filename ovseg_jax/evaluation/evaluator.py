@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.errors import OperandError
+from ovseg_jax.inputs.batches import View
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
 Table = dict[str, float]
+Pictures = TypeVar("Pictures", Batch, View)
+"""What is judged at once: a batch, or one as the network and as the score see it."""
 
 
 class NamingRule(Protocol):
@@ -28,6 +32,7 @@ class NamingRule(Protocol):
 
     def describe(self, seen: int, unseen: int) -> str:
         """Says what counted, for a vocabulary with so many seen and unseen classes."""
+        ...
 
 
 @struct
@@ -60,12 +65,13 @@ class Evaluator(Protocol):
 
     def result(self, state: State) -> Table:
         """Returns the scores, as fractions, by name."""
+        ...
 
 
 def evaluate(
     evaluators: Mapping[str, Evaluator],
-    judge: Callable[[Batch], Outcome],
-    batches: Iterable[Batch],
+    judge: Callable[[Pictures], Outcome],
+    batches: Iterable[Pictures],
     *,
     max_images: int = 0,
     on_batch: Callable[[int], None] | None = None,
@@ -107,18 +113,30 @@ def add_states(*states: State) -> State:
     return jax.tree.map(lambda *leaves: sum(leaves[1:], leaves[0]), *states)
 
 
-def valid_images(batch: Batch) -> Bool[Array, " b"]:
+def valid_images(batch: Batch | View) -> Bool[Array, " b"]:
     """Which images count; all where the batch does not say."""
     if batch.valid is not None:
         return jnp.asarray(batch.valid)
     return jnp.ones(batch.images.shape[0], bool)
 
 
+def true_segments(batch: Batch) -> tuple[Int[Array, "b H W"], Int[Array, "b n"]]:
+    """The ids and labels of the ground truth.
+
+    Raises:
+        OperandError: The batch has none.
+    """
+    if batch.segment_ids is None or batch.labels is None:
+        raise OperandError("batches to be scored need the ground truth: segment_ids and labels")
+    return batch.segment_ids, batch.labels
+
+
 def truth_map(batch: Batch) -> Int[Array, "b H W"]:
     """Class of every pixel of the ground truth; -1 for void, padding and invalid images."""
-    slots = jnp.pad(batch.labels, ((0, 0), (1, 0)), constant_values=-1)  # id 0 is void
-    flat = batch.segment_ids.reshape(slots.shape[0], -1)
-    labels = jnp.take_along_axis(slots, flat, axis=1).reshape(batch.segment_ids.shape)
+    ids, labels = true_segments(batch)
+    slots = jnp.pad(labels, ((0, 0), (1, 0)), constant_values=-1)  # id 0 is void
+    flat = ids.reshape(slots.shape[0], -1)
+    labels = jnp.take_along_axis(slots, flat, axis=1).reshape(ids.shape)
     return jnp.where(valid_images(batch)[:, None, None], labels, -1)
 
 
@@ -140,7 +158,7 @@ def class_groups(
     return {name: members for name, members in groups.items() if members.any()}
 
 
-def _limit(batch: Batch, most: int | None) -> tuple[Batch, int]:
+def _limit(batch: Pictures, most: int | None) -> tuple[Pictures, int]:
     valid = np.asarray(valid_images(batch))
     if most is not None and valid.sum() > most:
         valid = valid & (np.cumsum(valid) <= most)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -14,6 +15,9 @@ from jaxtyping import Bool, Float, Int
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
 from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
 from ovseg_jax.inference.postprocess.instance import instances
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
 
 STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -101,23 +105,18 @@ def mask_ap(images: Sequence[ImageInstances], classes: Sequence[int]) -> MaskAp:
 
 def encoded_ap(images: Encoded, classes: Sequence[int]) -> MaskAp:
     """Scores instances over all images, as `mask_ap` does."""
-    from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    sides = {
+        "images": [
+            {"id": number, "height": height, "width": width}
+            for number, (height, width) in enumerate(images.sizes, start=1)
+        ],
+        "categories": [{"id": int(label)} for label in classes],
+    }
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports by printing
-        truth = COCO()
-        truth.dataset = {
-            "images": [
-                {"id": number, "height": height, "width": width}
-                for number, (height, width) in enumerate(images.sizes, start=1)
-            ],
-            "categories": [{"id": int(label)} for label in classes],
-            "annotations": _numbered(images.truth),
-        }
-        truth.createIndex()
-        found = COCO()
-        found.dataset = {**truth.dataset, "annotations": _numbered(images.found)}
-        found.createIndex()
+        truth = _indexed({**sides, "annotations": _numbered(images.truth)})
+        found = _indexed({**sides, "annotations": _numbered(images.found)})
         run = COCOeval(truth, found, "segm")
         run.evaluate()
         run.accumulate()
@@ -189,6 +188,17 @@ class InstanceEvaluator:
             classes=found.classes,
             scores=found.scores,
         )
+
+
+def _indexed(content: dict[str, Any]) -> COCO:
+    """A data set of pycocotools with this content."""
+    from pycocotools.coco import COCO
+
+    data = COCO()
+    # Its stubs ask for names of categories and for boxes, which scores of masks do without.
+    data.dataset = content  # type: ignore[reportAttributeAccessIssue]
+    data.createIndex()
+    return data
 
 
 def _numbered(images: Sequence[Sequence[dict]]) -> list[dict]:

@@ -61,7 +61,8 @@ def true_labels(batch: Batch, proposals: Proposals, rule: Rule) -> Int[Array, "b
             "nearest" gives each mask the class of the true mask with the largest IoU. Where the
             IoU is zero there is no class.
     """
-    truth = truth_at(batch, proposals.masks.shape[-2:])
+    height, width = proposals.masks.shape[-2:]
+    truth = truth_at(batch, (height, width))
     real = proposals.valid[:, :, None] & (truth.labels >= 0)[:, None]
     ious = jnp.where(real, pairwise_ious(proposals, truth, 0.5), 0.0)
     if rule == "matched":

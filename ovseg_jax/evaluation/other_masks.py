@@ -54,13 +54,13 @@ class OtherMasks:
         made = [self._made(_picture(view, index)) for index in range(len(view.images))]
         slots = slots_for(max(map(len, made)))
         network = _joined(made, view.network, slots)
-        if made[0].is_soft:  # they cover the frame, and so do they that of the truth
+        if isinstance(made[0], SoftMasks):  # they cover the frame, and so do they that of the truth
             return Given(network=network, truth=network)
         return Given(network=network, truth=_joined(made, view.truth, slots))
 
     def _made(self, pixels: UInt8[np.ndarray, "H W 3"]) -> SoftMasks | HardMasks:
         made = self._maker.make(self._maker.look(pixels))
-        if not made.is_soft:
+        if isinstance(made, HardMasks):
             return made
         slots = bucket(len(self._classes))
         return made.adopted(self._classes, slots, names_count=self._names_count)
@@ -74,8 +74,8 @@ def _picture(view: View, index: int) -> UInt8[np.ndarray, "H W 3"]:
 
 def _joined(made: Sequence[SoftMasks | HardMasks], batch: Batch, slots: int) -> Proposals:
     """Masks of several pictures in frames of one size."""
-    padded = batch.images.shape[1:3]
-    pictures = [tuple(int(side) for side in size) for size in batch.sizes]
+    padded = (batch.images.shape[1], batch.images.shape[2])
+    pictures = [(int(height), int(width)) for height, width in batch.sizes]
     frames = [Frame(padded, picture, picture) for picture in pictures]
     laid = [each.over(frame, slots) for each, frame in zip(made, frames, strict=True)]
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *laid)

@@ -98,10 +98,15 @@ def count_image(
     last_crowd = {true_classes[c]: c for c in true_classes if c in crowds}
     for predicted in set(predicted_classes) & set(areas) - set(pairs.values()):
         label = predicted_classes[predicted]
-        excused = overlap.get((VOID, predicted), 0)
-        excused += overlap.get((last_crowd.get(label), predicted), 0)
+        excused = _excused(overlap, predicted, last_crowd.get(label))
         counts.false_alarms[label] += excused / areas[predicted] <= 0.5
     return counts
+
+
+def _excused(overlap: Mapping[tuple[int, int], int], predicted: int, crowd: int | None) -> int:
+    """Pixels of a predicted segment on void and on the crowd of its class, if there is one."""
+    on_crowd = 0 if crowd is None else overlap.get((crowd, predicted), 0)
+    return overlap.get((VOID, predicted), 0) + on_crowd
 
 
 def _may_match(true, predicted, true_classes, predicted_classes, crowds) -> bool:
@@ -146,7 +151,8 @@ def average(counts: PanopticCounts, among: Bool[np.ndarray, " k"] | None = None)
     chosen = occurs if among is None else occurs & among
     if not chosen.any():
         return PanopticQuality(0.0, 0.0, 0.0, 0)
-    return PanopticQuality(*per_class(counts)[chosen].mean(0).tolist(), int(chosen.sum()))
+    quality, segmentation, recognition = per_class(counts)[chosen].mean(0).tolist()
+    return PanopticQuality(quality, segmentation, recognition, int(chosen.sum()))
 
 
 def summarise(

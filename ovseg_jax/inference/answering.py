@@ -9,13 +9,26 @@ together: inference one by one, so that a photo may meet other words; evaluation
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.ensemble import Rule, choose_rule
 from ovseg_jax.methods.method import Method
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Struct, Text, struct
+from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.typing import (
+    Batch,
+    Features,
+    Params,
+    Proposals,
+    Regions,
+    Scores,
+    Struct,
+    Text,
+    struct,
+)
 
 
 @struct
@@ -35,14 +48,28 @@ class ScoredMasks(Struct):
     rule: Rule = dataclasses.field(metadata={"static": True})
 
 
+def apply(
+    module: Method | Clip, params: Params, function: str | Callable[..., Any], *inputs: Any
+) -> Any:
+    """Runs one function of a method or of its towers; returns what that function returns.
+
+    Args:
+        module: The method, or its towers.
+        params: Its parameters.
+        function: The name of the module's function, or one that takes the module first.
+        *inputs: What the function takes.
+    """
+    return module.apply({"params": params}, *inputs, method=function)
+
+
 def encode(method: Method, params: Params, batch: Batch) -> Features:
     """Computes what depends on pictures alone; see `Method.encode`."""
-    return method.apply({"params": params}, batch, method="encode_batch")
+    return apply(method, params, "encode_batch", batch)
 
 
 def current_text(method: Method, params: Params, text: Text) -> Text:
     """Embeds the vocabulary anew where the text tower is in training."""
-    return method.apply({"params": params}, text, method="current_text")
+    return apply(method, params, "current_text", text)
 
 
 def embed_text(method: Method, params: Params, ids: Int[Array, "r l"]) -> Float[Array, "r d"]:
@@ -51,31 +78,31 @@ def embed_text(method: Method, params: Params, ids: Int[Array, "r l"]) -> Float[
     def encode_text(bound: Method, ids: Array) -> Array:
         return bound.clip.encode_text(ids)
 
-    return method.apply({"params": params}, ids, method=encode_text)
+    return apply(method, params, encode_text, ids)
 
 
 def propose(
     method: Method, params: Params, batch: Batch, features: Features, text: Text
 ) -> Proposals:
     """Proposes masks by the model's own generator; see `Method.propose`."""
-    return method.apply({"params": params}, batch, features, text, method="propose")
+    return apply(method, params, "propose", batch, features, text)
 
 
 def make_masks(method: Method, params: Params, batch: Batch, features: Features) -> Proposals:
     """The part of `propose` that words do not touch; for methods where `proposes_first`."""
-    return method.apply({"params": params}, batch, features, method="make_masks")
+    return apply(method, params, "make_masks", batch, features)
 
 
 def name_masks(
     method: Method, params: Params, features: Features, made: Proposals, text: Text
 ) -> Proposals:
     """The rest of `propose`: the generator's own names for its masks."""
-    return method.apply({"params": params}, features, [made], text, method="name_masks")[-1]
+    return apply(method, params, "name_masks", features, [made], text)[-1]
 
 
 def embed(method: Method, params: Params, features: Features, proposals: Proposals) -> Regions:
     """The part of `answer` that words do not touch; for methods where `embeds_first`."""
-    return method.apply({"params": params}, features, proposals, method="embed")
+    return apply(method, params, "embed", features, proposals)
 
 
 def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinions are joined
@@ -98,13 +125,12 @@ def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinion
         ensemble: Weights of the two opinions.
         regions: What `embed` gave for these masks, if that has been done.
     """
-    variables = {"params": params}
     if regions is None:
-        scores = method.apply(variables, features, proposals, text, method="score")
+        scores: Scores = apply(method, params, "score", features, proposals, text)
     else:
-        scores = method.apply(variables, features, regions, text, method="score_regions")
-    grid = features.dense.shape[1:3]
-    rule = choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)
+        scores = apply(method, params, "score_regions", features, regions, text)
+    height, width = features.dense.shape[1:3]
+    rule = choose_rule(proposals, ensemble, (height, width), repeats=method.repeats_names)
     return ScoredMasks(
         log_probs=rule.join(proposals, scores.logits, text),
         masks=scores.masks,

@@ -94,5 +94,5 @@ def fingerprint(
     """
     content = np.packbits(masks) if masks.dtype == np.bool_ else np.ascontiguousarray(masks)
     digest = hashlib.blake2b(f"{masks.shape} {masks.dtype} {wanted}\n".encode())
-    digest.update(content)
+    digest.update(content.view(np.uint8).data)
     return digest.digest()

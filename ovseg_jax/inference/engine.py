@@ -175,4 +175,4 @@ def _batch(prepared: Prepared) -> Batch:
 
 
 def _class_maps(method: Method, params: Params, features: Features, text: Text) -> jax.Array:
-    return method.apply({"params": params}, features, text, method="class_maps")
+    return answering.apply(method, params, "class_maps", features, text)

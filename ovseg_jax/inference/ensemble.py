@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array, Float
 
 from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.errors import OperandError
 from ovseg_jax.inference.mixtures import (
     carried_logits,
     class_probabilities,
@@ -50,9 +51,11 @@ class Rule(Protocol):
 
     def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Returns log probabilities, void last; `method` are the method's logits."""
+        ...
 
     def describe(self, seen: int, unseen: int) -> str:
         """Says what counted, for a vocabulary with so many seen and unseen classes."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +79,7 @@ class NoObjectOnly:
 
     def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Takes classes from the method, void from the source."""
-        return with_void_of(proposals.class_logits, method, text.valid)
+        return with_void_of(_said(proposals), method, text.valid)
 
     def describe(self, seen: int, unseen: int) -> str:
         """Says that names did not count, and whether "no object" did."""
@@ -91,7 +94,7 @@ class NamesOfSource:
 
     def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Takes all from the source."""
-        return with_void_of(proposals.class_logits, method, text.valid)
+        return with_void_of(_said(proposals), method, text.valid)
 
     def describe(self, seen: int, unseen: int) -> str:
         """Says that the source named its own masks."""
@@ -117,10 +120,16 @@ class Weighted:
         weights, present = self.weights, None
         if self.grid is not None:
             present = pooling_weights(proposals.masks, self.grid).any((2, 3))
-        options = {"alpha": weights.alpha, "beta": weights.beta, "floor": weights.floor}
-        options["present"] = present
-        logits = proposals.class_logits
-        return geometric_ensemble(logits, method, text.seen, text.valid, **options)
+        return geometric_ensemble(
+            _said(proposals),
+            method,
+            text.seen,
+            text.valid,
+            alpha=weights.alpha,
+            beta=weights.beta,
+            floor=weights.floor,
+            present=present,
+        )
 
     def describe(self, seen: int, unseen: int) -> str:
         """Lists all that counted."""
@@ -141,7 +150,7 @@ class Products:
 
     def join(self, proposals: Proposals, method: Logits, text: Text) -> Logits:
         """Multiplies; void takes what is missing."""
-        logits = proposals.class_logits
+        logits = _said(proposals)
         products = ovseg_probabilities(logits, method, text.seen, text.valid, self.weights)
         return with_void_left(products, text.valid)
 
@@ -174,6 +183,13 @@ def choose_rule(
     if weights.kind == "ovseg":
         return Products(weights, void)
     return Weighted(weights, void, grid if weights.skip_empty and all(grid) else None)
+
+
+def _said(proposals: Proposals) -> Logits:
+    """The logits of the masks' source, which whatever has an `Opinion` brings."""
+    if proposals.class_logits is None:
+        raise OperandError("the source of the masks has an opinion on classes, but no logits")
+    return proposals.class_logits
 
 
 def _exponents(weights: EnsembleConfig, seen: int, unseen: int) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from ovseg_jax.inference import answering
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
@@ -81,7 +84,11 @@ class ImageClassifier:
         self._text = self._encoder.embed(classes, templates, progress=progress)
         self.classes = classes
 
-    def classify(self, photo: Photo | Sequence[Photo]) -> list[Guess] | list[list[Guess]]:
+    @overload
+    def classify(self, photo: Photo) -> list[Guess]: ...
+    @overload
+    def classify(self, photo: Sequence[Photo]) -> list[list[Guess]]: ...
+    def classify(self, photo: Any) -> list[Guess] | list[list[Guess]]:
         """Returns all classes, the most probable first; of several photos a list of such.
 
         Args:
@@ -107,10 +114,9 @@ class ImageClassifier:
     ) -> Float[Array, " k"]:
         clip = self.model.method.clip
         mean, std = jnp.asarray(clip.pixel_mean), jnp.asarray(clip.pixel_std)
-        variables = {"params": params["clip"]}
-        embedding = clip.apply(variables, (images - mean) / std, method="encode_image")
-        rows = average_templates(text.embeddings)
-        logits = clip.apply(variables, embedding, rows, method="similarity")
+        run = functools.partial(answering.apply, clip, params["clip"])
+        embedding = run("encode_image", (images - mean) / std)
+        logits = run("similarity", embedding, average_templates(text.embeddings))
         best = synonym_max(logits[None], text)[0, 0]
         return jax.nn.sigmoid(best) if clip.has_bias else jax.nn.softmax(best)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -95,7 +96,7 @@ class TextEncoder:
             return unembedded(len(classes))
         train = self.model.train_classes
         return build_text(
-            classes,
+            [entry.synonyms for entry in classes.classes],
             find_templates(templates or self.model.templates),
             self._tower,
             self.model.tokenizer,
@@ -120,10 +121,10 @@ class TextEncoder:
 
 def unembedded(count: int) -> Text:
     """A vocabulary for models that know its classes by number; nothing is padded."""
-    everything = np.ones(count, bool)
-    return Text(
-        embeddings=np.zeros((count, 1, 1), np.float32),
-        classes=np.arange(count, dtype=np.int32),
+    everything = jnp.asarray(np.ones(count, bool))
+    return Text(  # from NumPy: JAX would compile a program for each of these
+        embeddings=jnp.asarray(np.zeros((count, 1, 1), np.float32)),
+        classes=jnp.asarray(np.arange(count, dtype=np.int32)),
         valid=everything,
         seen=everything,
     )

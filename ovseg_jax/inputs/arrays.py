@@ -65,7 +65,7 @@ def flatten(
 
 def over_white(layer: Image.Image, name: str) -> UInt8[np.ndarray, "H W 3"]:
     """Lays an RGBA picture over white, and warns where nothing of it is seen."""
-    if layer.getextrema()[3][1] <= 1:
+    if np.asarray(layer.getchannel("A")).max() <= 1:
         warn(
             f"{name}: is transparent everywhere, so it is seen as white; alpha runs from 0 to 255 "
             "in eight bits, and may be left out"

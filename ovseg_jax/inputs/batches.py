@@ -7,10 +7,10 @@ each picture to the test size as detectron2 does and scores at the photo's own s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Array, Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
@@ -34,13 +34,13 @@ class View(Struct):
     truth: Batch
 
     @property
-    def images(self) -> UInt8[np.ndarray, "b H W 3"]:
+    def images(self) -> UInt8[Array, "b H W 3"]:
         """Pictures at the size of the score."""
         return self.truth.images
 
     @property
-    def valid(self) -> Bool[np.ndarray, " b"]:
-        """False for pictures that only fill up the batch."""
+    def valid(self) -> Bool[Array, " b"] | None:
+        """False for pictures that only fill up the batch; None where all count."""
         return self.truth.valid
 
 
@@ -99,7 +99,7 @@ def photo_views(
 
 def _read(record: Example, data: DataConfig, class_filter: Sequence[int] | None) -> Example:
     """Decodes a record and makes the segments that do not count void, as the stream does."""
-    example = decode(record)
+    example: Example = dict(decode(record))
     ids, categories = example["segment_ids"], example["categories"]
     if class_filter is None and not data.min_area:
         return example
@@ -154,9 +154,14 @@ def _stack(examples: Sequence[Example], batch_size: int, max_segments: int) -> B
         labels[row, :count] = example["categories"]
     filled = [*examples, *[examples[0]] * (batch_size - len(examples))]
     return Batch(
-        images=np.stack([example["image"] for example in filled]),
-        sizes=np.stack([example["size"] for example in filled]),
-        segment_ids=np.stack([example["segment_ids"] for example in filled]),
-        labels=labels,
-        valid=np.arange(batch_size) < len(examples),
+        images=_on_host(np.stack([example["image"] for example in filled])),
+        sizes=_on_host(np.stack([example["size"] for example in filled])),
+        segment_ids=_on_host(np.stack([example["segment_ids"] for example in filled])),
+        labels=_on_host(labels),
+        valid=_on_host(np.arange(batch_size) < len(examples)),
     )
+
+
+def _on_host(array: np.ndarray) -> Array:
+    """Lets NumPy stand where a batch says JAX: it stays on the host until a program takes it."""
+    return cast("Array", array)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs.builders import DataError, load_builder
@@ -78,13 +79,17 @@ class Subset(Sequence):
         return self._source[int(self.numbers[index])]
 
 
-def decode(example: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Decodes one record on the host, for evaluation.
+class Decoded(TypedDict):
+    """One record on the host: `categories` are of the segments 1, 2, ... in turn."""
 
-    Returns:
-        "image" uint8 [H, W, 3], "segment_ids" int32 [H, W], "categories" int32 [segments],
-        "file_name" str.
-    """
+    image: UInt8[np.ndarray, "H W 3"]
+    segment_ids: Int[np.ndarray, "H W"]
+    categories: Int[np.ndarray, " n"]
+    file_name: str
+
+
+def decode(example: dict[str, Any]) -> Decoded:
+    """Decodes one record on the host, for evaluation."""
     import io
 
     from PIL import Image

@@ -24,6 +24,8 @@ SLACK = 1e-3
 """Rounding of resized fractions may pass 0 and 1 by this much."""
 DARKEST_PHOTO = 16
 """Fractions of 0 to 255 that stay below this are no photo; of 0 to 1 none reaches it."""
+Scalar = np.floating | np.integer
+"""One number out of an array."""
 
 
 def to_eight_bits(
@@ -67,7 +69,7 @@ def _standard(values: np.ndarray, name: str) -> np.ndarray:
     )
 
 
-def _check_range(low: np.generic, high: np.generic, name: str) -> None:
+def _check_range(low: Scalar, high: Scalar, name: str) -> None:
     if not np.isfinite(low) or not np.isfinite(high):
         raise ImageError(f"{name}: holds NaN or infinite values; replace them first")
     if low < -SLACK:
@@ -82,7 +84,7 @@ def _check_range(low: np.generic, high: np.generic, name: str) -> None:
         )
 
 
-def _white_of_fractions(values: np.ndarray, high: np.generic, name: str) -> int:
+def _white_of_fractions(values: np.ndarray, high: Scalar, name: str) -> int:
     if high <= 1 + SLACK:
         return 1
     plain = DARKEST_PHOTO <= high <= 255 * (1 + SLACK)

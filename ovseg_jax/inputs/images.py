@@ -55,7 +55,7 @@ class LoadedImage:
     name: str = ""
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
     """Reads one photo.
 
     Args:

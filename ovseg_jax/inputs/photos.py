@@ -16,7 +16,7 @@ from ovseg_jax.errors import ImageError
 from ovseg_jax.inputs.arrays import SupportsArray, read_array
 from ovseg_jax.inputs.images import LoadedImage, loaded, read_image, take_picture
 
-Photo = str | os.PathLike | LoadedImage | Image.Image | SupportsArray
+Photo = str | os.PathLike[str] | LoadedImage | Image.Image | SupportsArray
 
 
 def load_photo(photo: Photo) -> LoadedImage:

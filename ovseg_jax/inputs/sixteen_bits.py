@@ -12,10 +12,12 @@ import io
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import numpy as np
 from jaxtyping import UInt16
-from PIL import Image
+from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ovseg_jax.errors import ImageError
 from ovseg_jax.inputs.decoders import open_picture
@@ -31,6 +33,8 @@ def stated_white(file: Image.Image) -> int | None:
     PNG says it in its chunk sBIT and TIFF in its tags; Pillow scales PGM by its header. Must be
     asked before the picture is decoded.
     """
+    if not isinstance(file, ImageFile.ImageFile):
+        return None
     if file.format == "PPM":
         return None if _raw_mode(file).startswith("I;16") else 65535
     if file.format == "PNG":
@@ -44,6 +48,8 @@ def stated_white(file: Image.Image) -> int | None:
 
 def is_cut(file: Image.Image) -> bool:
     """Whether Pillow cuts the file's colours to eight bits. Must be asked before it is decoded."""
+    if not isinstance(file, ImageFile.ImageFile):
+        return False
     return file.mode in ("RGB", "RGBA") and (
         ";16" in _raw_mode(file)
         or (file.format == "TIFF" and _tag(file, BITS_PER_SAMPLE) > 8)
@@ -67,6 +73,8 @@ def read_sixteen_bits(
     Raises:
         ImageError: Pillow would read nonsense.
     """
+    if not isinstance(file, ImageFile.ImageFile):
+        return None
     mode = _raw_mode(file)
     if file.format == "TIFF" and _tag(file, PLANAR) == 2:
         if ";16" in mode:
@@ -88,19 +96,27 @@ def read_sixteen_bits(
 
 
 @contextlib.contextmanager
-def _opened_again(file: Image.Image) -> Iterator[Image.Image]:
+def _opened_again(file: ImageFile.ImageFile) -> Iterator[ImageFile.ImageFile]:
     """Opens the same file once more, at the same frame."""
-    position = file.fp.tell()
-    file.fp.seek(0)
-    source = file.filename or io.BytesIO(file.fp.read())
-    file.fp.seek(position)
+    stream = _stream(file)
+    position = stream.tell()
+    stream.seek(0)
+    source = file.filename or io.BytesIO(stream.read())
+    stream.seek(position)
     with open_picture(source) as twin:
         if file.tell():
             twin.seek(file.tell())
         yield twin
 
 
-def _raw_mode(file: Image.Image) -> str:
+def _stream(file: ImageFile.ImageFile) -> IO[bytes]:
+    """The bytes behind a picture, which Pillow closes once it is decoded."""
+    if file.fp is None:
+        raise ImageError("the picture is decoded already, and its file is closed")
+    return file.fp
+
+
+def _raw_mode(file: ImageFile.ImageFile) -> str:
     """How the bytes of a file that is not yet decoded lie; empty where Pillow does not say."""
     tiles = getattr(file, "tile", None)
     if not tiles:
@@ -110,41 +126,42 @@ def _raw_mode(file: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _set_raw_mode(file: Image.Image, mode: str) -> None:
-    def changed(arguments: str | tuple) -> str | tuple:
-        return mode if isinstance(arguments, str) else (mode, *arguments[1:])
+def _set_raw_mode(file: ImageFile.ImageFile, mode: str) -> None:
+    def changed(arguments: str | tuple | None) -> str | tuple:
+        return (mode, *arguments[1:]) if isinstance(arguments, tuple) else mode
 
     file.tile = [tile._replace(args=changed(tile.args)) for tile in file.tile]
 
 
-def _ppm_maximum(file: Image.Image) -> int:
+def _ppm_maximum(file: ImageFile.ImageFile) -> int:
     tiles = getattr(file, "tile", None)
     arguments = tiles[0][3] if tiles else 0
     largest = arguments[-1] if isinstance(arguments, tuple) and arguments else arguments
     return largest if isinstance(largest, int) else 0
 
 
-def _tag(file: Image.Image, number: int) -> int:
+def _tag(file: ImageFile.ImageFile, number: int) -> int:
     """The largest value of a TIFF tag; 0 where it is missing or no number."""
-    found = file.tag_v2.get(number)
+    found = file.tag_v2.get(number) if isinstance(file, TiffImageFile) else None
     values = found if isinstance(found, tuple) else (found,)
     return max((value for value in values if isinstance(value, int)), default=0)
 
 
-def _significant_bits(file: Image.Image) -> int:
+def _significant_bits(file: ImageFile.ImageFile) -> int:
     """Reads sBIT, the bits of each channel before they were stored; 0 where there is none."""
     if not getattr(file, "tile", None):
         return 0
-    position = file.fp.tell()
-    file.fp.seek(8)
+    stream = _stream(file)
+    position = stream.tell()
+    stream.seek(8)
     try:
-        while len(head := file.fp.read(8)) == 8:
+        while len(head := stream.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
             if kind == b"sBIT":
-                return max(file.fp.read(min(length, 4)), default=0)
+                return max(stream.read(min(length, 4)), default=0)
             if kind == b"IDAT":
                 return 0
-            file.fp.seek(length + 4, io.SEEK_CUR)
+            stream.seek(length + 4, io.SEEK_CUR)
         return 0
     finally:
-        file.fp.seek(position)
+        stream.seek(position)

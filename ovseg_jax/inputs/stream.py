@@ -20,8 +20,7 @@ from ovseg_jax.errors import warn
 from ovseg_jax.inputs.augment import augment
 from ovseg_jax.inputs.datasets import DataError, open_split
 from ovseg_jax.typing import Batch
-
-Tokenizer = Callable[[Sequence[str]], np.ndarray]
+from ovseg_jax.vocabulary.text_bank import Tokenizer
 
 NOTICED = 32
 """So many first examples without any segment are worth a warning."""
@@ -155,7 +154,8 @@ def _examples(
     """Turns example numbers into augmented, padded examples."""
     import tensorflow as tf
 
-    read = _reader(source, data, tokenizer)
+    reads_words = _caption_tokenizer(data, tokenizer)
+    read = _reader(source, data, reads_words)
     keep = None if class_filter is None else tf.constant(sorted(class_filter), tf.int32)
 
     def load(number: Any) -> dict:
@@ -178,8 +178,8 @@ def _examples(
         ids, labels = _pack_segments(example, _seed(seed, number, 2), data)
         batch = {"images": example["image"], "sizes": example["size"]}
         batch |= {"segment_ids": ids, "labels": labels}
-        if data.captions:
-            batch["captions"] = tf.ensure_shape(tokens, [tokenizer.context_length])
+        if reads_words is not None:
+            batch["captions"] = tf.ensure_shape(tokens, [reads_words.context_length])
         return batch
 
     return numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -201,18 +201,29 @@ def _record_number(number: Any, size: int, seed: int, shuffle: bool) -> Any:
     if not shuffle:
         return index
     key = tf.cast(tf.stack([epoch % 2**31, seed % 2**31]), tf.int32)
-    return tf.random.experimental.index_shuffle(index, key, tf.constant(size - 1, tf.int64))
+    shuffled = tf.random.experimental.index_shuffle  # type: ignore[reportAttributeAccessIssue]
+    return shuffled(index, key, tf.constant(size - 1, tf.int64))  # its module has no stubs
+
+
+def _caption_tokenizer(data: DataConfig, tokenizer: Tokenizer | None) -> Tokenizer | None:
+    """Returns what reads the captions; None where they are not wanted."""
+    if not data.captions:
+        return None
+    if tokenizer is None:
+        raise DataError("data.captions: captions need the tokenizer of a text tower")
+    return tokenizer
 
 
 def _reader(source: Sequence, data: DataConfig, tokenizer: Tokenizer | None) -> Callable:
-    """Returns a function from record number to encoded image, ids, classes and tokens."""
-    if data.captions and tokenizer is None:
-        raise DataError("data.captions: captions need the tokenizer of a text tower")
+    """Returns a function from record number to encoded image, ids, classes and tokens.
+
+    Without a tokenizer there are no tokens.
+    """
 
     def read(record: int, choose: int) -> tuple:
         example = source[int(record)]
         tokens = np.zeros(0, np.int32)
-        if data.captions:
+        if tokenizer is not None:
             captions = example["captions"]
             if not len(captions):
                 name = bytes(example["file_name"]).decode()
@@ -271,7 +282,7 @@ def _pack_segments(example: dict, seed: Any, data: DataConfig) -> tuple[Any, Any
     ids, categories = example["segment_ids"], example["categories"]
     count = tf.shape(categories)[0]
     present = (_areas(ids, count) > 0) & example["kept"]
-    order = tf.random.stateless_uniform([count], seed) - tf.cast(present, tf.float32)
+    order = tf.random.stateless_uniform(tf.shape(categories), seed) - tf.cast(present, tf.float32)
     room = tf.minimum(data.max_segments, tf.reduce_sum(tf.cast(present, tf.int32)))
     chosen = tf.sort(tf.argsort(order)[:room])
     slots = tf.scatter_nd(chosen[:, None] + 1, tf.range(1, tf.size(chosen) + 1), [count + 1])

@@ -138,8 +138,8 @@ def _check_listed(path: Path, where: str, ids: Sequence[int]) -> None:
         raise MasksError(f"{path} {where}: id 0 is void and cannot be a segment")
 
 
-def _check_pixels(path: Path, picture: Path, listed: Sequence[int], found: np.ndarray) -> None:
-    found = set(found.tolist())
+def _check_pixels(path: Path, picture: Path, listed: Sequence[int], values: np.ndarray) -> None:
+    found = set(values.tolist())
     if extra := sorted(found - {0, *listed}):
         raise MasksError(f"{picture}: ids {extra[:5]} have no entry in segments_info of {path}")
     if empty := sorted(set(listed) - found):

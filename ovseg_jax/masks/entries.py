@@ -88,10 +88,11 @@ def of_results(path: Path, content: list, subject: Subject) -> list[MaskEntry]:
         MasksError: It cannot be told which are the photo's.
     """
     owners = [_owner(item) for item in content]
-    if None in owners:
+    named = [owner for owner in owners if owner is not None]
+    if len(named) < len(owners):
         nameless = owners.index(None)
         raise MasksError(f"{path} [{nameless}]: names no image, while others do, by {OWNERS}")
-    chosen = _choose_owner(path, owners, subject)
+    chosen = _choose_owner(path, named, subject)
     own = [index for index, owner in enumerate(owners) if owner == chosen]
     return [entry(path, f"[{index}]", content[index], {}) for index in own]
 
@@ -155,7 +156,7 @@ def _choose_owner(path: Path, owners: list[str | int], subject: Subject) -> str 
     named = [owner for owner in owners if isinstance(owner, str)]
     if named:
         return match_name(path, named, subject).name
-    numbers = sorted(set(owners))
+    numbers = sorted({owner for owner in owners if isinstance(owner, int)})
     number = _coco_number(subject.name)
     if number is None or not all(0 <= n < 10**12 for n in numbers):
         raise MasksError(

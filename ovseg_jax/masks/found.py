@@ -97,11 +97,12 @@ def draw_entries(path: Path, entries: Sequence[MaskEntry], subject: Subject) -> 
             mask[:] = entry.draw(subject.size)
         except MasksError as error:
             raise MasksError(f"{path} {entry.where}: {error.args[0]}") from error
+    names = tuple(entry.name for entry in entries if entry.name is not None)
     return FileMasks(
         masks=masks,
         scores=_column(entries, "score", np.float32),
         labels=_column(entries, "label", np.int64),
-        names=None if any(e.name is None for e in entries) else tuple(e.name for e in entries),
+        names=names if len(names) == len(entries) else None,
         sources=tuple(f"{path.name} {entry.where}" for entry in entries),
     )
 
@@ -129,7 +130,7 @@ def warn_of_odd_masks(found: FileMasks, path: Path) -> None:
         if not mask.any():
             empty.append(source)
             continue
-        first = seen.setdefault(hashlib.sha256(np.packbits(mask)).digest(), source)
+        first = seen.setdefault(hashlib.sha256(np.packbits(mask).data).digest(), source)
         if first != source:
             twice.append(f"{source} equals {first}")
     if empty:

@@ -63,7 +63,7 @@ def label_map(picture: StoredPicture, where: str) -> LabelMap:
         MasksError: It is no label map; the message says what it looks like.
     """
     if picture.alpha is not None:
-        return _with_alpha(picture, where)
+        return _with_alpha(picture, picture.alpha.astype(np.int64), where)
     if picture.values.ndim == 2:
         return _from_levels(_whole(picture.values, where), where, picture.indexed)
     if (picture.values == picture.values[..., :1]).all():
@@ -164,9 +164,8 @@ def _one_hue(colours: UInt8[np.ndarray, "H W 3"]) -> bool:
     return True
 
 
-def _with_alpha(picture: StoredPicture, where: str) -> LabelMap:
+def _with_alpha(picture: StoredPicture, alpha: Int[np.ndarray, "H W"], where: str) -> LabelMap:
     """Reads a picture whose opacity varies."""
-    alpha = picture.alpha.astype(np.int64)
     if not alpha.any():
         raise MasksError(f"{where}: every pixel is transparent; save it without transparency")
     levels = _nonzero(alpha)

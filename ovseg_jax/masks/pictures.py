@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int, Shaped, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ovseg_jax.errors import MasksError
 from ovseg_jax.inputs.decoders import open_picture
@@ -96,7 +96,7 @@ def _explained(where: str) -> Iterator[None]:
         raise MasksError(f"{where}: not a readable picture ({error})") from error
 
 
-def _check(picture: Image.Image, where: str, size: Size) -> None:
+def _check(picture: ImageFile.ImageFile, where: str, size: Size) -> None:
     """Refuses what would be read wrong; runs before pixels are decoded."""
     kind = picture.format or ""
     if kind in _LOSSY_FORMATS or "jpeg" in str(picture.info.get("compression", "")):
@@ -107,8 +107,8 @@ def _check(picture: Image.Image, where: str, size: Size) -> None:
     found = (picture.height, picture.width)
     if found != size:
         raise MasksError(f"{where}: {wrong_size('the picture', found, size)}")
-    if getattr(picture, "n_frames", 1) > 1:
-        raise MasksError(f"{where}: holds {picture.n_frames} pictures; save one per file, as PNG")
+    if (frames := getattr(picture, "n_frames", 1)) > 1:
+        raise MasksError(f"{where}: holds {frames} pictures; save one per file, as PNG")
     stored = " ".join(str(tile[3]) for tile in picture.tile)
     deep = ";16" in stored and picture.mode in _EIGHT_BITS  # Pillow would drop half the bits
     if deep or picture.mode not in _EIGHT_BITS + _DEEPER:

@@ -64,10 +64,10 @@ def rle_size(rle: Mapping[str, Any]) -> Size:
         MasksError: They are missing or not two positive integers.
     """
     size = rle.get("size")
-    right = isinstance(size, list | tuple) and len(size) == 2
-    if not right or not all(type(side) is int and side > 0 for side in size):
+    sides = size if isinstance(size, list | tuple) else ()
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
         raise MasksError(f"'size' is {size!r:.99}, not [height, width]")
-    return size[0], size[1]
+    return sides[0], sides[1]
 
 
 def _unpack(packed: bytes) -> list[int]:

@@ -43,8 +43,9 @@ def draw_polygons(polygons: Any, size: Size) -> Bool[np.ndarray, "H W"]:
     checked = [_checked(polygon, size) for polygon in polygons]
     if sum(map(_length, checked)) > MAX_OUTLINE:
         raise MasksError(f"the outline is longer than {MAX_OUTLINE} pixels, which no object has")
-    drawn = coco_masks.decode(coco_masks.merge(coco_masks.frPyObjects(checked, *size)))
-    return drawn.astype(bool)
+    # The stubs of pycocotools know whole coordinates only.
+    drawn = coco_masks.frPyObjects(checked, *size)  # type: ignore[reportCallIssue, reportArgumentType]
+    return coco_masks.decode(coco_masks.merge(drawn)).astype(bool)
 
 
 def draw_box(left: float, top: float, right: float, bottom: float, size: Size) -> np.ndarray:
@@ -102,7 +103,7 @@ def points(pairs: Any, what: str = "points") -> list[tuple[float, float]]:
         raise MasksError(f"{what!r} is not a list of [x, y]")
     if any(not isinstance(pair, list) or len(pair) != 2 for pair in pairs):
         raise MasksError(f"{what!r} is not a list of [x, y]")
-    return [tuple(numbers(pair)) for pair in pairs]
+    return [(x, y) for x, y in map(numbers, pairs)]
 
 
 def _checked(polygon: Any, size: Size) -> list[float]:

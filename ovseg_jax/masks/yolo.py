@@ -103,7 +103,7 @@ def _from_yaml(text: str) -> dict[int, str]:
     items = re.split(r",", body.strip("[]{} \n")) if one_line else body.splitlines()
     names: dict[int, str] = {}
     for item in filter(str.strip, items):
-        match = re.match(r"\s*(?:-\s*|([0-9]{1,9})\s*:\s*)?(.*)", item.split(" #")[0])
-        number = int(match[1]) if match[1] else len(names)
-        names[number] = match[2].strip().strip("'\"")
+        if match := re.match(r"\s*(?:-\s*|([0-9]{1,9})\s*:\s*)?(.*)", item.split(" #")[0]):
+            number = int(match[1]) if match[1] else len(names)
+            names[number] = match[2].strip().strip("'\"")
     return names

@@ -63,17 +63,14 @@ def _from_coco(text: str, path: Path) -> Iterable[tuple[str, str]]:
         content = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise CaptionError(f"{path}: not readable as JSON ({error})") from error
-    lists = [content.get(key) if isinstance(content, dict) else None for key in _LISTS]
-    for key, entries in zip(_LISTS, lists, strict=True):
-        if not isinstance(entries, list):
-            raise CaptionError(f"{path}: has no list {key!r}; expected COCO's captions file")
+    images, annotations = (_list(content, key, path) for key in ("images", "annotations"))
     names = {
         _field(image, "id", int, f"{path}: images[{n}]"): _field(
             image, "file_name", str, f"{path}: images[{n}]"
         )
-        for n, image in enumerate(lists[0])
+        for n, image in enumerate(images)
     }
-    for number, entry in enumerate(lists[1]):
+    for number, entry in enumerate(annotations):
         where = f"{path}: annotations[{number}]"
         owner = _field(entry, "image_id", int, where)
         if owner not in names:
@@ -81,7 +78,11 @@ def _from_coco(text: str, path: Path) -> Iterable[tuple[str, str]]:
         yield names[owner], _field(entry, "caption", str, where)
 
 
-_LISTS = ("images", "annotations")
+def _list(content: Any, key: str, path: Path) -> list[Any]:
+    entries = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise CaptionError(f"{path}: has no list {key!r}; expected COCO's captions file")
+    return entries
 
 
 def _field(entry: Any, key: str, kind: type, where: str) -> Any:

@@ -79,49 +79,56 @@ class Journal:
         check_owner(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         append_journal(self.path.parent, [Entry(self.path.name)])
-        self._file = open(self.path, "a+b")
+        self._file = file = open(self.path, "a+b")
         try:
-            self._lock()
-            self._cut_torn_line()
+            self._lock(file)
+            self._cut_torn_line(file)
         except BaseException:
-            self._file.close()
+            file.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         """Writes everything to the disk and closes."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        file = self._opened()
+        os.fsync(file.fileno())
+        file.close()
 
     def append(self, record: Record) -> None:
         """Adds one line, by one write."""
-        self._file.write(json_bytes(record, separators=(",", ":")) + b"\n")
-        self._file.flush()
+        file = self._opened()
+        file.write(json_bytes(record, separators=(",", ":")) + b"\n")
+        file.flush()
         self.done += 1
 
-    def _lock(self) -> None:
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise JournalError(f"{self.path}: is not open; append inside of `with`")
+        return self._file
+
+    def _lock(self, file: BinaryIO) -> None:
         if fcntl is None:
             return
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise JournalError(
                 f"{self.path}: another process is at work on this shard; wait for it or end it"
             ) from error
 
-    def _cut_torn_line(self) -> None:
+    def _cut_torn_line(self, file: BinaryIO) -> None:
         end = 0
-        self._file.seek(0)
-        for number, line in enumerate(self._file, start=1):
+        file.seek(0)
+        for number, line in enumerate(file, start=1):
             if not _is_whole(line):
-                if self._file.read(1):
+                if file.read(1):
                     raise JournalError(
                         f"{self.path}: line {number} is damaged; delete it and all after it"
                     )
                 break
             end, self.done = end + len(line), number
-        if self._file.seek(0, os.SEEK_END) > end:
-            self._file.truncate(end)
+        if file.seek(0, os.SEEK_END) > end:
+            file.truncate(end)
 
 
 def read_journal(path: Path) -> Iterator[Record]:

@@ -51,12 +51,13 @@ class NounMiner:
     def __call__(self, photo: Photo) -> Record:
         """Returns what the journal keeps of a photo."""
         captions, dropped = self._nouns(photo.captions)
-        found = _large_enough(self.masks(photo), self.min_area, dropped) if captions else None
-        pairs = []
-        if captions and not len(found.masks):
-            dropped["no mask"] += len(captions)
-        elif captions:
-            pairs = self._pairs(photo, found, captions, dropped)
+        pairs: list[Record] = []
+        if captions:
+            found = _large_enough(self.masks(photo), self.min_area, dropped)
+            if len(found.masks):
+                pairs = self._pairs(photo, found, captions, dropped)
+            else:
+                dropped["no mask"] += len(captions)
         return {
             "captions": len(photo.captions),
             "nouns": len(captions),

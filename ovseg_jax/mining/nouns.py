@@ -179,6 +179,7 @@ def _load_pipeline() -> tuple[Any, str]:
     """Loads the pipeline by its folder, without importing the package that carries it."""
     try:
         import spacy
+        from spacy.about import __version__ as spacy_version
     except ImportError as error:
         raise ParserError(f"`ovseg mine` needs spaCy to find nouns: {INSTALL}") from error
     for name in PIPELINES:
@@ -188,7 +189,7 @@ def _load_pipeline() -> tuple[Any, str]:
             pipeline = spacy.load(folder, exclude=["ner", "senter"])
             _insert_repairs(pipeline)
             version = importlib.metadata.version(name)
-            return pipeline, f"spacy {spacy.__version__}, en_core_web_sm {version} {_hash(folder)}"
+            return pipeline, f"spacy {spacy_version}, en_core_web_sm {version} {_hash(folder)}"
     raise ParserError(
         f"`ovseg mine` needs the English weights of spaCy ({' or '.join(PIPELINES)}): {INSTALL}"
     )

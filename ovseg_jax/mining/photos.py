@@ -147,7 +147,13 @@ MaskSource = Callable[[Photo], NamedMasks]
 
 
 def masks_of_dataset(photo: Photo) -> NamedMasks:
-    """Returns the masks that a photo's data set knows."""
+    """Returns the masks that a photo's data set knows.
+
+    Raises:
+        MaskFileError: The photo is of no data set.
+    """
+    if photo.masks is None:
+        raise MaskFileError(f"{photo.name}: is of no data set, so nothing says what its masks are")
     return photo.masks
 
 

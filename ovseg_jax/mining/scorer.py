@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
 from ovseg_jax.config import MaskCroppingConfig
+from ovseg_jax.inference import answering
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.ops.compiler import compiler_options
@@ -101,12 +102,13 @@ class CropScorer:
         return np.concatenate(rows)
 
     def _embed(self, params: Params, frames: Array, sizes: Array, masks: Array) -> Array:
-        apply = functools.partial(self._method.apply, {"params": params})
-        features = apply(frames.astype(jnp.float32), sizes, method="encode")
+        run = functools.partial(answering.apply, self._method, params)
+        features = run("encode", frames.astype(jnp.float32), sizes)
         proposals = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
-        return unit(apply(features, proposals, method="embed").embeddings[0])
+        return unit(run("embed", features, proposals).embeddings[0])
 
 
 def _scored_size(size: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, LONGEST_SIDE / max(size))
-    return tuple(max(1, round(side * scale)) for side in size)
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width

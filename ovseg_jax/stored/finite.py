@@ -63,7 +63,7 @@ def some(found: Iterable[str], limit: int = 10) -> str:
     return ", ".join([*texts[:limit], *more])
 
 
-def _extreme(array: np.ndarray) -> np.ndarray:
+def _extreme(array: np.ndarray) -> np.floating:
     """Returns the largest magnitude; NaN if there is any. No array of the same size is made."""
     if array.size == 0 or array.dtype.kind in "iub":
         return np.float32(0)

@@ -72,9 +72,10 @@ class Run:
             restored = self._manager.restore(step, args=arguments)
         except (ValueError, KeyError, FileNotFoundError) as error:
             raise self._unfit(step, str(error)) from error
-        self._frozen_hash = restored.data.get("frozen", "")
+        data = restored["data"]
+        self._frozen_hash = data.get("frozen", "")
         kept = frozen.restore(self._workdir, state.frozen, self._frozen_hash)
-        return state.replace(**restored.state, frozen=kept), int(restored.data["position"])
+        return state.replace(**restored["state"], frozen=kept), int(data["position"])
 
     def newest(self) -> int | None:
         """Returns the step of the newest checkpoint, behind the one that is being written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +72,23 @@ def chosen_step(workdir: Path, step: int | None) -> int:
     folder = workdir / CHECKPOINTS
     steps = integrity.saved_steps(folder)
     if not steps or step not in (None, *steps):
-        known = ", ".join(map(str, steps)) or "none"
-        wanted = "checkpoint" if step is None else f"checkpoint {step}"
-        raise ExportError(f"{workdir} has no {wanted}; there are: {known}")
+        raise _missing(workdir, steps, step)
     if step is None:
         newest, damaged = integrity.newest_intact(folder)
         for number, wrong in damaged.items():
             warn(f"checkpoint {number} is damaged: {wrong}; the one before is taken")
+        if newest is None:  # all were removed in the meantime
+            raise _missing(workdir, [], None)
         return newest
     if wrong := integrity.damage(folder / str(step)):
         raise ExportError(f"{folder / str(step)} is damaged: {wrong}")
     return step
+
+
+def _missing(workdir: Path, steps: list[int], step: int | None) -> ExportError:
+    known = ", ".join(map(str, steps)) or "none"
+    wanted = "checkpoint" if step is None else f"checkpoint {step}"
+    return ExportError(f"{workdir} has no {wanted}; there are: {known}")
 
 
 def _trainable(folder: Path, shapes: Params) -> Params:
@@ -99,7 +106,7 @@ def _trainable(folder: Path, shapes: Params) -> Params:
         raise ExportError(f"{folder} does not fit the config of its run: {error}") from error
 
 
-def _check_frozen(folder: Path, kept: Params) -> None:
+def _check_frozen(folder: Path, kept: Mapping[str, Any]) -> None:
     with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
         data = checkpointer.restore(folder / "data")
     if data.get("frozen") and frozen.value_hash(kept) != data["frozen"]:

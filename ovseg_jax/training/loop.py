@@ -81,9 +81,9 @@ def train(
         first = int(current.step)
         record.check_length(config, first)
         text = _text(config, method, current, vocabulary, mesh)
-        steps, stream = range(first + 1, config.num_steps + 1), None
-        if steps:
-            stream = _stream(config, vocabulary, mesh, position)
+        steps = range(first + 1, config.num_steps + 1)
+        stream = _stream(config, vocabulary, mesh, position) if steps else None
+        if stream is not None:
             cleanup.callback(stream.close)
         _keep_record(workdir, config, accepted, first)
         report = TrainingReport(workdir, config.num_steps, first, config.log_every)
@@ -93,14 +93,15 @@ def train(
         keeper = Keeper(config, run, report, Evaluations(config, method, workdir, stop))
         keeper.start(current, mesh, stop)
 
-        update = None
-        for number in steps:
-            batch = next(stream)
-            if update is None:
-                raw = step.make_step(method, source, tx, config.seed)
-                update = step.compile_step(raw, current, batch, text)
-            current, metrics = update(current, batch, text)
-            keeper.step_done(number, current, metrics, stream.position)
+        if stream is not None:
+            update = None
+            for number in steps:
+                batch = next(stream)
+                if update is None:
+                    raw = step.make_step(method, source, tx, config.seed)
+                    update = step.compile_step(raw, current, batch, text)
+                current, metrics = update(current, batch, text)
+                keeper.step_done(number, current, metrics, stream.position)
         run.wait()
         # After the last step is on disk: a run that was killed here finds its way back here.
         _save_weights(workdir, config, current)

@@ -77,7 +77,9 @@ def scale_updates(
     if unused := [item for item in patterns if item not in found.values()]:
         raise ConfigError(f"optimizer.lr_factors: no trainable parameter matches {unused}")
     rates = {item.pattern: item.factor for item in reversed(factors)}
-    scales = trees.unflatten({path: rates.get(match, 1.0) for path, match in found.items()})
+    scales = trees.unflatten(
+        {path: 1.0 if match is None else rates[match] for path, match in found.items()}
+    )
     return optax.stateless(
         lambda updates, _: jax.tree.map(lambda update, scale: update * scale, updates, scales)
     )

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import jax
 
@@ -59,7 +60,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _lock(file: object) -> None:
+def _lock(file: TextIO) -> None:
     try:
         import fcntl
     except ImportError:  # Windows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import optax
@@ -11,7 +11,7 @@ from ovseg_jax import trees
 from ovseg_jax.inference import answering
 from ovseg_jax.training import health, statistics
 from ovseg_jax.training.state import TrainState
-from ovseg_jax.typing import Batch, Features, Proposals, Text
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
 
 Metrics = dict[str, jax.Array]
 
@@ -45,7 +45,8 @@ def make_step(method: Any, source: Any, tx: optax.GradientTransformation, seed: 
         derive = jax.value_and_grad(objective, has_aux=True)
         (loss, (metrics, seen)), gradients = derive(state.trainable)
         updates, optimizer = tx.update(gradients, state.optimizer, state.trainable)
-        trainable = optax.apply_updates(state.trainable, updates)
+        # Optax says a tree of any kind; it is of the kind that came in.
+        trainable = cast("Params", optax.apply_updates(state.trainable, updates))
         if mutable:
             trainable = statistics.follow(trainable, state.trainable, seen)
         new = state.replace(step=state.step + 1, trainable=trainable, optimizer=optimizer)

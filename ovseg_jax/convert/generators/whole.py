@@ -134,7 +134,7 @@ def clip_part(tensors: Tensors, where: str, variant: str = "") -> Part:
     towers = {n.removeprefix(CLIP): t for n, t in tensors.items() if n.startswith(CLIP)}
     variant, table = clip.identify(towers, where, variant=variant)
     rows = Rule(r"void_embedding\.weight", "void_embedding")
-    expected = {"clip": clip.expected_clip(variant)}
+    expected: dict[str, Any] = {"clip": clip.expected_clip(variant)}
     expected["void_embedding"] = floats(1, axis(_shapes(towers), "text_projection", 1))
     return Part(variant, (*prefixed(table, CLIP, "clip/"), rows), expected)
 

@@ -22,6 +22,7 @@ from ovseg_jax.convert.generators.whole import Part
 from ovseg_jax.convert.rules import (
     ConversionError,
     ConversionReport,
+    Fill,
     Rule,
     Skip,
     Table,
@@ -179,7 +180,7 @@ def _moved(table: Table) -> Table:
     moved = (
         dataclasses.replace(row, source=there + row.source.removeprefix(here))
         for row in table
-        if getattr(row, "source", "").startswith(here)
+        if not isinstance(row, Fill) and row.source.startswith(here)
     )
     return prefixed(tuple(moved), "", "clip/")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 from ovseg_jax.config import (
     ClipConfig,
@@ -84,7 +85,7 @@ def _convert(
         name += clip.QUICK  # OVSeg stands on OpenAI's models
     shapes = {tensor: array.shape for tensor, array in tensors.items()}
     width = axis({n: t.shape for n, t in towers.items()}, "text_projection", 1)
-    expected = {"clip": clip.expected_clip(name)}
+    expected: dict[str, Any] = {"clip": clip.expected_clip(name)}
     void = ()
     if method.has_void:
         void = (Rule(re.escape(NON_OBJECT), "void_embedding"),)

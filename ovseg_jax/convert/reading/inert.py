@@ -9,8 +9,8 @@ follows them; this one, Python's own in Python, refuses them.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ovseg_jax.errors import OvsegError
 
@@ -61,7 +61,30 @@ def check_keys(keys: Iterable[Any]) -> None:
             raise ReadError(f"it has a {type(key).__name__} as a key, which no checkpoint needs")
 
 
-class InertUnpickler(pickle._Unpickler):  # the one in Python: that in C cannot be held to bounds
+if TYPE_CHECKING:
+
+    class _Machine(pickle._Unpickler):
+        """Python's own machine, with those of its parts of which its public types say nothing."""
+
+        dispatch: ClassVar[dict[int, Callable[[Any], None]]]
+        stack: list[Any]
+        metastack: list[list[Any]]
+        read: Callable[[int], bytes]
+        append: Callable[[Any], None]
+
+        def _instantiate(self, klass: Any, args: Any) -> None: ...
+        def load_reduce(self) -> None: ...
+        def load_newobj(self) -> None: ...
+        def load_dict(self) -> None: ...
+        def load_setitem(self) -> None: ...
+        def load_setitems(self) -> None: ...
+        def load_additems(self) -> None: ...
+        def load_frozenset(self) -> None: ...
+else:
+    _Machine = pickle._Unpickler  # the one in Python: that in C cannot be held to bounds
+
+
+class InertUnpickler(_Machine):
     """Resolves the allowed names to our stand-ins and refuses all others."""
 
     def __init__(self, stream: BinaryIO, size: int, allowed: Mapping[tuple[str, str], Any]):

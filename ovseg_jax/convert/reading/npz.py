@@ -6,7 +6,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -74,7 +74,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, _Member]:
     return members
 
 
-def _header(stream: BinaryIO, name: str, info: zipfile.ZipInfo) -> _Member:
+def _header(stream: IO[bytes], name: str, info: zipfile.ZipInfo) -> _Member:
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _HEADERS:

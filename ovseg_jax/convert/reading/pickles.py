@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,11 +25,12 @@ class _DType(StandIn):
     def __init__(self, code: Any, *_: Any):
         name = code.decode() if isinstance(code, bytes) else code
         try:
-            self.dtype = np.dtype(name) if isinstance(name, str) else None
+            dtype = np.dtype(name) if isinstance(name, str) else None
         except (TypeError, ValueError) as error:
             raise ReadError(f"an array of type {name!r} is not read") from error
-        if self.dtype is None or self.dtype.kind not in "fiub":
+        if dtype is None or dtype.kind not in "fiub":
             raise ReadError(f"an array of type {name!r} holds no plain numbers, so it is not read")
+        self.dtype = dtype
 
     def __setstate__(self, state: tuple) -> None:
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
@@ -62,7 +63,9 @@ def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> _Array:
     return array
 
 
-def _shaped(data: bytes, kind: _DType, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _shaped(
+    data: bytes | bytearray, kind: _DType, shape: tuple[int, ...], order: Literal["C", "F"]
+) -> np.ndarray:
     return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
 
 

@@ -180,7 +180,8 @@ def _tensors_of(program: _Module) -> dict[str, np.ndarray]:
         if isinstance(value, np.ndarray):
             tensors[name.removeprefix(".")] = value
         elif isinstance(value, _Module) and isinstance(value.state, Mapping):
-            waiting += [(f"{name}.{inner}", x) for inner, x in reversed(value.state.items())]
+            parts = list(value.state.items())
+            waiting += [(f"{name}.{inner}", part) for inner, part in reversed(parts)]
         seen += 1
         if seen > _MODULES or len(name) > _LONGEST_NAME:
             raise ReadError("its modules hold each other, which no model does")

@@ -162,7 +162,8 @@ class AutomaticMaskGenerator:
         """Encodes a part of a photo whose longer side fills the input."""
         side = self._model.image_size
         scale = side / max(part.shape[:2])
-        picture = tuple(int(length * scale + 0.5) for length in part.shape[:2])
+        height, width = (int(length * scale + 0.5) for length in part.shape[:2])
+        picture = (height, width)
         padded = np.zeros((1, side, side, 3), np.uint8)
         padded[0, : picture[0], : picture[1]] = resize_image(part, picture)
         sizes = jnp.array([picture])

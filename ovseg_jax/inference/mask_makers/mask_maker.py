@@ -35,11 +35,14 @@ class MaskMaker(Protocol):
 
     Attributes:
         kind: What records call it, before a hash of its parameters.
-        params: Its parameters.
     """
 
     kind: str
-    params: Params
+
+    @property
+    def params(self) -> Params:
+        """Its parameters."""
+        ...
 
     def choose_words(self, words: ClassList) -> None:
         """Learns by which words its masks will be named, before the first photo."""
@@ -49,6 +52,7 @@ class MaskMaker(Protocol):
 
     def make(self, looked: Any) -> SoftMasks | HardMasks:
         """Returns the masks of a photo, from what `look` made of it."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)

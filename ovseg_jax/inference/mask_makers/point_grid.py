@@ -39,4 +39,4 @@ def touches_inner_edge(
 ) -> Bool[np.ndarray, " q"]:
     """Tells which boxes end at an edge of their part that is no edge of the photo."""
     near = np.abs(boxes - np.array(crop)) <= EDGE
-    return (near & (np.abs(boxes - np.array(photo)) > EDGE)).any(1)
+    return np.any(near & (np.abs(boxes - np.array(photo)) > EDGE), axis=1)

@@ -63,11 +63,12 @@ def draw_maps(
         title: Written above.
     """
     scale = TILE_SIDE / max(pixels.shape[:2])
-    tile = tuple(max(1, round(length * scale)) for length in pixels.shape[1::-1])
+    width, height = (max(1, round(length * scale)) for length in pixels.shape[1::-1])
+    tile = (width, height)
     photo = Image.fromarray(pixels).resize(tile)
     shade = Image.fromarray(np.where(mask, 255, 60).astype(np.uint8)).resize(tile)
     tiles = [Image.composite(photo, Image.new("RGB", tile), shade)]
-    dark = photo.convert("L").point(lambda value: value // 2)
+    dark = photo.convert("L").point([value // 2 for value in range(256)])
     box = (0, 0, maps.shape[2] * extent[1], maps.shape[1] * extent[0])
     for logits in maps:
         light = Image.fromarray(np.round(255 / (1 + np.exp(-logits))).astype(np.uint8))

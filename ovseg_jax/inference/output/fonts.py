@@ -81,9 +81,14 @@ def _has(path: str, letter: str) -> bool:
     """Whether a font draws a letter otherwise than one that no font has."""
     font = _opened(path, 16)
     try:
-        return font is not None and bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
+        return font is not None and _drawn(font, letter) != _drawn(font, "\uffff")
     except (UnicodeEncodeError, OSError):
         return False
+
+
+def _drawn(font: Font, letter: str) -> bytes:
+    picture = font.getmask(letter)
+    return bytes(picture)  # type: ignore[reportArgumentType] - Pillow types none of its core
 
 
 def _paths() -> Iterator[str]:

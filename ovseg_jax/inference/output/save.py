@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 
 from ovseg_jax.disk.json_text import json_bytes
@@ -56,8 +56,8 @@ def save_answer(
 
 def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]:
     """Writes all files of one photo into a folder that several photos share; see `save_answer`."""
-    maps = None if result.classification.maps is None else len(result.classification)
-    names = names_of_answer(stem, maps)
+    maps = result.classification.maps
+    names = names_of_answer(stem, None if maps is None else len(result.classification))
     results.claim(names, result.source)
     labels = encode_labels(result.prediction.labels, len(result.words.classes))
     overlay = draw_overlay(result)
@@ -68,7 +68,7 @@ def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]
             lambda file: _png(overlay, file),
             lambda file: file.write(record),
         ],
-        _map_writers(result) if maps is not None else (),
+        _map_writers(result, maps) if maps is not None else (),
     )
     pairs = zip(names, writers, strict=True)
     return [results.write(name, write, result.source) for name, write in pairs]
@@ -98,7 +98,8 @@ def encode_rle(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
     from pycocotools import mask as coco
 
     packed = coco.encode(np.asfortranarray(mask, np.uint8))
-    return {"size": list(mask.shape), "counts": packed["counts"].decode("ascii")}
+    counts = packed["counts"].decode("ascii")  # type: ignore[reportAttributeAccessIssue] - bytes
+    return {"size": list(mask.shape), "counts": counts}
 
 
 def describe(result: Answer) -> dict[str, Any]:
@@ -168,12 +169,14 @@ def _png(picture: Image.Image, file: BinaryIO) -> None:
     picture.save(file, format="PNG")
 
 
-def _map_writers(result: Answer) -> Iterator[Callable[[BinaryIO], object]]:
+def _map_writers(
+    result: Answer, maps: Float[np.ndarray, "q m h w"]
+) -> Iterator[Callable[[BinaryIO], object]]:
     """Yields what writes the logits of all maps, then one grid of pictures per mask."""
     found = result.classification
-    arrays = {"maps": found.maps.astype(np.float16), "extent": np.array(found.extent)}
+    arrays = {"maps": maps.astype(np.float16), "extent": np.array(found.extent)}
     yield lambda file: np.savez_compressed(file, **arrays)
-    for entry, mask, maps in zip(describe_masks(found), result.masks, found.maps, strict=True):
+    for entry, mask, own in zip(describe_masks(found), result.masks, maps, strict=True):
         title = f"mask {entry['index']}: {entry['name']} {entry['score']:.2f}"
-        grid = draw_maps(result.pixels, mask, maps, found.extent, title)
+        grid = draw_maps(result.pixels, mask, own, found.extent, title)
         yield lambda file, grid=grid: _png(grid, file)

@@ -46,16 +46,16 @@ def predict_soft(
         is_thing: Class slots that are things.
         settings: Task and thresholds.
     """
-    log_probs = jnp.asarray(log_probs)
+    logits = jnp.asarray(log_probs)
     if settings.task == "semantic":
-        labels, scores = map(np.asarray, semantic_labels(log_probs, masks, frame))
+        labels, scores = map(np.asarray, semantic_labels(logits, masks, frame))
         return show_labels(labels, np.minimum(scores, 1.0), num_shown, settings)
     if settings.task == "panoptic":
         rules = PanopticRules(settings.object_threshold, settings.overlap_threshold)
-        result = panoptic_segments(log_probs, masks, frame, is_thing, rules)
+        result = panoptic_segments(logits, masks, frame, is_thing, rules)
         return show_segments(result, num_shown, settings)
     wanted = is_thing & (np.arange(len(is_thing)) < num_shown)
-    found = instances(log_probs, masks, frame, top=settings.top_instances, is_thing=wanted)
+    found = instances(logits, masks, frame, top=settings.top_instances, is_thing=wanted)
     return show_instances(found, settings)
 
 

@@ -76,7 +76,7 @@ def claim_pixels(scores: Float[np.ndarray, " q"], patterns: Patterns) -> Claims:
     rank[np.lexsort((areas, -scores))] = np.arange(len(scores), 0, -1)
     ranks = np.where(members, rank, 0)
     owner = ranks.argmax(1).astype(np.int32) if len(scores) else np.zeros(len(members), np.int32)
-    solid = members.any(1)
+    solid = np.any(members, axis=1)
     return Claims(owner[patterns.index], solid[patterns.index], areas)
 
 
