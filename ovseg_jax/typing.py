@@ -23,6 +23,8 @@ from typing import Any, Self, TypeVar, dataclass_transform
 import jax
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from ovseg_jax.errors import ModelError
+
 Params = dict[str, Any]
 """A nested dict of arrays; paths such as `clip/visual/stem/conv/kernel` name its leaves."""
 
@@ -35,6 +37,21 @@ class Struct:
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def needed(value: _T | None, name: str) -> _T:
+    """Returns a field of a struct that may be None in general, but not here.
+
+    Args:
+        value: Of the field.
+        name: Of the field, such as "Batch.labels".
+
+    Raises:
+        ModelError: It is None; names it.
+    """
+    if value is None:
+        raise ModelError(f"{name} is needed here, and nobody has filled it in")
+    return value
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -64,6 +81,15 @@ class Batch(Struct):
     labels: Int[Array, "b n"] | None = None
     captions: Int[Array, "b l"] | None = None
     valid: Bool[Array, " b"] | None = None
+
+    @property
+    def truth(self) -> tuple[Int[Array, "b H W"], Int[Array, "b n"]]:
+        """The `segment_ids` and `labels` that training reads.
+
+        Raises:
+            ModelError: One of them is missing.
+        """
+        return needed(self.segment_ids, "Batch.segment_ids"), needed(self.labels, "Batch.labels")
 
 
 @struct
