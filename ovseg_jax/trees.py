@@ -60,8 +60,9 @@ def match(tree: Mapping[str, Any], rules: Sequence[tuple[str, T]]) -> dict[str, 
         TreeError: A path matches no rule, or a rule decides no path.
     """
     paths, patterns = list(flatten(tree)), [pattern for pattern, _ in rules]
-    chosen = {path: first_match(path, patterns) for path in paths}
-    problems = [f"no rule covers the parameter {p}" for p, c in chosen.items() if c is None]
+    firsts = ((path, first_match(path, patterns)) for path in paths)
+    chosen = {path: pattern for path, pattern in firsts if pattern is not None}
+    problems = [f"no rule covers the parameter {path}" for path in paths if path not in chosen]
     idle = [p for p in dict.fromkeys(patterns) if p not in chosen.values()]
     problems += [f"the rule {pattern!r} decides no parameter" for pattern in idle]
     if problems:

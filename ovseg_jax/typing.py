@@ -21,7 +21,10 @@ import enum
 from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from ovseg_jax.errors import ModelError
 
 Params = dict[str, Any]
 """A nested dict of arrays; paths such as `clip/visual/stem/conv/kernel` name its leaves."""
@@ -35,6 +38,21 @@ class Struct:
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def needed(value: _T | None, name: str) -> _T:
+    """Returns a field of a struct that may be None in general, but not here.
+
+    Args:
+        value: Of the field.
+        name: Of the field, such as "Batch.labels".
+
+    Raises:
+        ModelError: It is None; names it.
+    """
+    if value is None:
+        raise ModelError(f"{name} is needed here, and nobody has filled it in")
+    return value
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -64,6 +82,15 @@ class Batch(Struct):
     labels: Int[Array, "b n"] | None = None
     captions: Int[Array, "b l"] | None = None
     valid: Bool[Array, " b"] | None = None
+
+    @property
+    def truth(self) -> tuple[Int[Array, "b H W"], Int[Array, "b n"]]:
+        """The `segment_ids` and `labels` that training reads.
+
+        Raises:
+            ModelError: One of them is missing.
+        """
+        return needed(self.segment_ids, "Batch.segment_ids"), needed(self.labels, "Batch.labels")
 
 
 @struct
@@ -215,7 +242,7 @@ class Scores(Struct):
 
 @struct
 class Prediction(Struct):
-    """The answer for one image, at its original size. Arrays may be NumPy.
+    """The answer for one image, at its original size and on the host.
 
     Attributes:
         labels: Class of every pixel; -1 where nothing is claimed.
@@ -225,8 +252,8 @@ class Prediction(Struct):
         masks: One hard mask per segment; instances may overlap.
     """
 
-    labels: Int[Array, "H W"]
-    segment_ids: Int[Array, "H W"]
-    classes: Int[Array, " q"]
-    scores: Float[Array, " q"]
-    masks: Bool[Array, "q H W"]
+    labels: Int[np.ndarray, "H W"]
+    segment_ids: Int[np.ndarray, "H W"]
+    classes: Int[np.ndarray, " q"]
+    scores: Float[np.ndarray, " q"]
+    masks: Bool[np.ndarray, "q H W"]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.ops.images.resize import resize, resize_masks
+from ovseg_jax.ops.sizes import mask_size
 
 SCALES = (1, 2, 4)
 """Cells per side of the pooled pyramids."""
@@ -64,7 +65,7 @@ def smooth_l1(difference: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
 def _soft_ious(
     mask_logits: Float[Array, "b q h w"], truth: Float[Array, "b n H W"]
 ) -> Float[Array, "b q n"]:
-    masks = resize_masks(jax.nn.sigmoid(mask_logits), truth.shape[2:])
+    masks = resize_masks(jax.nn.sigmoid(mask_logits), mask_size(truth))
     overlap = jnp.einsum("bqhw,bnhw->bqn", masks, truth)
     total = masks.sum((2, 3))[:, :, None] + truth.sum((2, 3))[:, None]
     return overlap / (total - overlap + 1e-7)
@@ -79,7 +80,8 @@ def _relative(ious: Float[Array, "b q n"]) -> Float[Array, "b q n"]:
 def _pyramid_sums(maps: Float[Array, "b h w c"]) -> Float[Array, "b s"]:
     maps, (height, width) = jax.nn.relu(maps), maps.shape[1:3]
     if height != width:
-        maps = resize(maps, (max(height, width),) * 2)
+        side = max(height, width)
+        maps = resize(maps, (side, side))
     sums = []
     for scale in SCALES:
         pooled = _average(maps, width // scale)

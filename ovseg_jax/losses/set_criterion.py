@@ -15,7 +15,8 @@ from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.of_ids import masks_of_ids
 from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
 from ovseg_jax.ops.matching.assignment import assign
-from ovseg_jax.typing import Proposals, Struct, struct
+from ovseg_jax.ops.sizes import mask_size
+from ovseg_jax.typing import Proposals, Struct, needed, struct
 
 Metrics = dict[str, Array]
 
@@ -82,7 +83,7 @@ class SetCriterion:
         """Finds the query of each ground-truth slot, -1 for unused slots; without gradient."""
         layer = jax.lax.stop_gradient(layer)
         logits, true = self._match_samples(layer, truth, rng)
-        probabilities = jax.nn.softmax(layer.class_logits, axis=-1)
+        probabilities = jax.nn.softmax(_class_logits(layer), axis=-1)
         columns = jnp.maximum(truth.labels, 0)[:, None]
         costs = -self.class_weight * jnp.take_along_axis(probabilities, columns, axis=2)
         focal = self.mask_loss == "focal"
@@ -123,7 +124,7 @@ class SetCriterion:
         self, layer: Proposals, truth: TrueSegments, queries: Int[Array, "b n"]
     ) -> Float[Array, ""]:
         """Weighted mean cross-entropy; queries without a match belong to the last column."""
-        logits = layer.class_logits.astype(jnp.float32)
+        logits = _class_logits(layer).astype(jnp.float32)
         batch, slots, columns = logits.shape
         target = jnp.full((batch, slots), columns - 1)
         place = jnp.where(queries >= 0, queries, slots)  # past the end: dropped
@@ -142,7 +143,7 @@ class SetCriterion:
         masks = layer.masks.astype(jnp.float32)
         batch, count = masks.shape[:2]
         if not self.num_points:
-            true = masks_of_ids(_nearest(truth.segment_ids, masks.shape[2:]), truth.ids)
+            true = masks_of_ids(_nearest(truth.segment_ids, mask_size(masks)), truth.ids)
             return masks.reshape(batch, count, -1), _flat(true)
         points = jax.random.uniform(rng, (batch, 1, self.num_points, 2))
         logits = sample_points(masks, jnp.broadcast_to(points, (batch, count, *points.shape[2:])))
@@ -157,12 +158,16 @@ class SetCriterion:
         """Matched masks and their truth at the same samples, each mask at its own."""
         if not self.num_points:
             true = masks_of_ids(truth.segment_ids, truth.ids)
-            resized = resize_masks(masks, true.shape[2:])
+            resized = resize_masks(masks, mask_size(true))
             return resized.reshape(*masks.shape[:2], -1), _flat(true)
         points = uncertain_points(
             rng, jax.lax.stop_gradient(masks), self.num_points, self.oversample, self.importance
         )
         return sample_points(masks, points), sample_segments(truth.segment_ids, truth.ids, points)
+
+
+def _class_logits(layer: Proposals) -> Float[Array, "b q k1"]:
+    return needed(layer.class_logits, "Proposals.class_logits")
 
 
 def _flat(masks: Array) -> Float[Array, "b n p"]:

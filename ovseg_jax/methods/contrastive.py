@@ -14,8 +14,9 @@ from ovseg_jax.methods.method import Metrics
 from ovseg_jax.methods.needs import Need
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.pooling import average_under_masks
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Text
+from ovseg_jax.typing import Batch, Features, Proposals, Text, needed
 
 
 class ContrastiveClip(MaskPooling):
@@ -50,28 +51,28 @@ class ContrastiveClip(MaskPooling):
         """
         if batch.captions is None:
             raise ModelError("contrastive training needs Batch.captions: set data.captions")
-        captions = self.clip.encode_text(batch.captions)
+        captions = self.towers.encode_text(batch.captions)
         same = (batch.captions[:, None] == batch.captions[None]).all(-1)
         pixels = self.normalise(batch.images.astype(jnp.float32), batch.sizes)
-        window = self.draw_windows(rng, batch.sizes, batch.images.shape[1:3])
-        losses, metrics = {}, {"temperature": self.clip.temperature()}
+        window = self.draw_windows(rng, batch.sizes, map_size(batch.images))
+        losses, metrics = {}, {"temperature": self.towers.temperature()}
         for name, images in self.encode_cut(pixels, window).items():
-            logits = self.clip.similarity(images, captions)
+            logits = self.towers.similarity(images, captions)
             losses[name] = contrastive_loss(logits, same) / len(self.config.objectives)
             best = jnp.take_along_axis(same, logits.argmax(-1)[:, None], axis=1)
             metrics[f"{name}_accuracy"] = best.mean()
         if self.config.consistency:
             losses["consistency"] = self.config.consistency * self.inconsistency(pixels, window)
             metrics["consistency_loss"] = losses["consistency"]
-        loss = sum(losses.values())
+        loss = sum(losses.values(), jnp.zeros(()))
         return loss, {"loss": loss} | metrics
 
     def encode_cut(
         self, pixels: Float[Array, "b H W 3"], window: Bool[Array, "b H W"]
     ) -> dict[str, Float[Array, "b d"]]:
         """Embeds normalised pictures cut to a window, in each way that is to be trained."""
-        features = self.clip.features(pixels * window[..., None])
-        embeddings = {"image": features.whole}
+        features = self.towers.features(pixels * window[..., None])
+        embeddings = {"image": needed(features.whole, "Features.whole")}
         if "cells" in self.config.objectives:
             embeddings["cells"] = self.pool_window(features, window)
         return {name: embeddings[name] for name in self.config.objectives}
@@ -79,15 +80,15 @@ class ContrastiveClip(MaskPooling):
     def pool_window(self, features: Features, window: Bool[Array, "b H W"]) -> Float[Array, "b d"]:
         """Embeds the mean of the cells inside a window."""
         dense = features.dense
-        coverage = resize_masks(window.astype(jnp.float32)[:, None], dense.shape[1:3])
-        return self.clip.project(average_under_masks(dense, coverage)[:, 0])
+        coverage = resize_masks(window.astype(jnp.float32)[:, None], map_size(dense))
+        return self.towers.project(average_under_masks(dense, coverage)[:, 0])
 
     def inconsistency(
         self, pixels: Float[Array, "b H W 3"], window: Bool[Array, "b H W"]
     ) -> Float[Array, ""]:
         """Returns one minus the cosine of a window's cells in the whole and in the cut picture."""
-        whole = unit(self.pool_window(self.clip.features(pixels), window))
-        cut = unit(self.pool_window(self.clip.features(pixels * window[..., None]), window))
+        whole = unit(self.pool_window(self.towers.features(pixels), window))
+        cut = unit(self.pool_window(self.towers.features(pixels * window[..., None]), window))
         return 1 - (whole * jax.lax.stop_gradient(cut)).sum(-1).mean()
 
     def draw_windows(

@@ -15,12 +15,13 @@ from jaxtyping import Array, Float, Int
 from ovseg_jax.config.methods.dense_pixels import DensePixelsConfig
 from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.methods.method import Method
-from ovseg_jax.methods.needs import Need
+from ovseg_jax.methods.needs import Need, transformer
 from ovseg_jax.models.clip.readout import read_cells
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.masks.pooling import average_under_masks
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import ABSENT
-from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text, needed
 
 
 class DensePixels(Method):
@@ -46,7 +47,7 @@ class DensePixels(Method):
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold: only transformers have a last block to read in another way."""
         yield from super().needs(templates)
-        tower = self.clip.visual
+        tower = self.towers.visual
         fits = self.config.readout == "plain" or isinstance(tower, VisionTransformer)
         yield Need("method.readout", fits, f"'plain' with {type(tower).__name__}, no transformer")
 
@@ -54,14 +55,15 @@ class DensePixels(Method):
         """Encodes images and projects every cell; the last block is the chosen one."""
         pixels = self.normalise(images, sizes)
         if self.config.readout == "plain":
-            return self.clip.features(pixels, sizes)
-        cells = read_cells(self.clip.visual, pixels, self.config.readout)
-        return Features(dense=cells, projected=self.clip.project(cells), sizes=sizes)
+            return self.towers.features(pixels, sizes)
+        cells = read_cells(transformer(self.towers.visual), pixels, self.config.readout)
+        return Features(dense=cells, projected=self.towers.project(cells), sizes=sizes)
 
     def class_maps(self, features: Features, text: Text) -> Float[Array, "b k h w"]:
         """Returns cosine times temperature of every cell and class; -inf in empty class slots."""
-        batch, height, width, channels = features.projected.shape
-        cells = features.projected.reshape(batch, height * width, channels)
+        projected = needed(features.projected, "Features.projected")
+        batch, height, width, channels = projected.shape
+        cells = projected.reshape(batch, height * width, channels)
         logits = self.compare(cells, self.words(features, text), text)[..., :-1]
         return jnp.moveaxis(logits, 1, 2).reshape(batch, -1, height, width)
 
@@ -88,8 +90,9 @@ class DensePixels(Method):
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
         """Averages the projected cells under masks."""
-        weights = pooling_weights(proposals.masks, features.projected.shape[1:3])
-        embedded = average_under_masks(features.projected, weights)
+        projected = needed(features.projected, "Features.projected")
+        weights = pooling_weights(proposals.masks, map_size(projected))
+        embedded = average_under_masks(projected, weights)
         return Regions(embeddings=embedded.astype(jnp.float32))
 
     def score(self, features: Features, proposals: Proposals, text: Text) -> Scores:

@@ -20,17 +20,19 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.fisa import FisaConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
+from ovseg_jax.losses.set_criterion import SetCriterion
 from ovseg_jax.methods.method import Method, Metrics
-from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
+from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token, transformer
 from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter
 from ovseg_jax.models.fisa.low_rank import LowRank
 from ovseg_jax.models.fisa.mask_tokens import covered_tokens, mask_logits, walk
 from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention
 from ovseg_jax.models.fisa.seve import Seve
+from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize
+from ovseg_jax.ops.sizes import mask_size
 from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import ABSENT, unit
 from ovseg_jax.typing import Batch, Features, Memory, Opinion, Proposals, Regions, Scores, Text
@@ -48,7 +50,7 @@ class Fisa(Method):
         """Declares what is new beside CLIP."""
         super().setup()
         config = self.config
-        tower = self.clip.visual
+        tower = self.towers.visual
         sizes = {"width": tower.width, "heads": tower.heads, "dtype": tower.dtype}
         if blocks := self.blocks_with_words():
             self.seve = Seve(
@@ -76,7 +78,7 @@ class Fisa(Method):
             ModelError: The tower has fewer blocks than that.
         """
         config = self.config
-        layers, count = self.clip.visual.layers, config.word_blocks
+        layers, count = self.towers.visual.layers, config.word_blocks
         if config.words_enter in ("first", "last") and not 0 < count <= layers:
             raise ModelError(f"word_blocks={count}, but the tower has {layers} blocks")
         every = tuple(range(layers))
@@ -87,7 +89,7 @@ class Fisa(Method):
         """Yields what must hold: mask tokens need a class token, words and masks its sizes."""
         config = self.config
         yield from super().needs(templates)
-        tower = self.clip.visual
+        tower = self.towers.visual
         yield Need("clip.variant", has_class_token(tower), CLASS_TOKEN)
         layers, some = tower.layers, config.words_enter in ("first", "last")
         few = f"1 to {layers}: the tower has {layers} blocks"
@@ -109,7 +111,7 @@ class Fisa(Method):
     @property
     def stride(self) -> int:
         """Sides of frames are multiples of it: the generator's, where CLIP has its own size."""
-        return 32 if self.config.clip_size else self.clip.stride
+        return 32 if self.config.clip_size else self.towers.stride
 
     # ---- the image -------------------------------------------------------------------------
 
@@ -126,10 +128,10 @@ class Fisa(Method):
         if self.is_initializing():
             return self._encode(pixels, sizes)
         method, variables = self._tuned()
-        return method.apply(variables, pixels, sizes, method="_encode")
+        return call(method, variables, pixels, sizes, method="_encode")
 
     def _encode(self, pixels: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
-        tower = self.clip.visual
+        tower = self.towers.visual
         tokens, memories = tower.run(pixels, remember=range(tower.layers))
         grid = (pixels.shape[1] // tower.patch, pixels.shape[2] // tower.patch)
         kept = tuple(self._kept(index, memories[index]) for index in range(tower.layers))
@@ -146,7 +148,7 @@ class Fisa(Method):
         params = self.variables["params"]
         if self.config.lora_rank:
             visual = self.lora(params["clip"]["visual"])
-            params = params | {"clip": params["clip"] | {"visual": visual}}
+            params = {**params, "clip": {**params["clip"], "visual": visual}}
         return self.clone(parent=None), {"params": params}
 
     # ---- masks and words -------------------------------------------------------------------
@@ -170,7 +172,7 @@ class Fisa(Method):
 
             @jax.checkpoint
             def refine(masks: Array) -> tuple[Array, Array]:
-                return method.apply(variables, features, masks, method="refine")
+                return call(method, variables, features, masks, method="refine")
 
             refined, covered = map_chunks(refine, proposals.masks, self.config.chunk, axis=1)
         if self.config.relative_blocks:  # which go on refining them
@@ -186,13 +188,14 @@ class Fisa(Method):
         if self.is_initializing():
             if self.config.lora_rank:
                 self._tuned()
-            tokens, masks = self.read(features, *regions.cache, rows, valid)
+            covered, masks = regions.cache
+            tokens, masks = self.read(features, covered, masks, rows, valid)
         else:
             method, variables = self._tuned()
 
             @jax.checkpoint
             def read(part: tuple[Array, Array | None]) -> tuple[Array, Array | None]:
-                return method.apply(variables, features, *part, rows, valid, method="read")
+                return call(method, variables, features, *part, rows, valid, method="read")
 
             together = self.config.chunk * (1 if self.config.relative_blocks else TOKENS)
             tokens, masks = map_chunks(read, regions.cache, together, axis=1)
@@ -209,7 +212,7 @@ class Fisa(Method):
             features: Say the size.
             masks: Hard masks or logits, in the frame, at any size.
         """
-        patch, grid = self.clip.visual.patch, features.dense.shape[1:3]
+        patch, grid = self.towers.visual.patch, features.dense.shape[1:3]
         masks = mask_logits(masks, (grid[0] * patch, grid[1] * patch))
         masks = self.distribution(masks) if self.config.adapter_layers else masks
         return masks, covered_tokens(masks, patch, self.config.class_key)
@@ -232,7 +235,7 @@ class Fisa(Method):
             valid: Classes that exist.
         """
         tokens, masks = self.walk(features, covered, masks, rows, valid)[-1]
-        return self.clip.project(tokens).astype(jnp.float32), masks
+        return self.towers.project(tokens).astype(jnp.float32), masks
 
     def walk(
         self,
@@ -248,7 +251,7 @@ class Fisa(Method):
         if self.config.words_enter != "none":
             words = self.seve.words(rows)
             options["query"] = partial(self.seve.query, words=words, valid=valid)
-        return walk(self.clip.visual, features.cache, covered, masks, **options)
+        return walk(transformer(self.towers.visual), features.cache, covered, masks, **options)
 
     # ---- training --------------------------------------------------------------------------
 
@@ -272,7 +275,7 @@ class Fisa(Method):
             features: What `encode` gave for these images.
         """
         draw_key, loss_key = jax.random.split(rng)
-        ids, labels = self.sample_truth_ids(batch, draw_key)
+        truth = self.draw_truth(batch, draw_key)
         features, text = self.encode_batch(batch, features), self.current_text(text)
         if self.config.tune_generator:
             proposals = self.propose(batch, features, text)
@@ -280,9 +283,8 @@ class Fisa(Method):
         logits = scores.logits.at[..., -1].set(ABSENT)
         masks = scores.masks
         if masks is None:
-            masks = mask_logits(proposals.masks, proposals.masks.shape[2:])
+            masks = mask_logits(proposals.masks, mask_size(proposals.masks))
         answers = Proposals(masks=masks, valid=proposals.valid, class_logits=logits)
-        truth = TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
         loss, metrics = self.criterion()([answers], truth, loss_key)
         return loss, {"loss": loss, **metrics}
 

@@ -14,7 +14,7 @@ from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need
 from ovseg_jax.models.content_transfer import ContentTransfer, scrambled
-from ovseg_jax.typing import Features, Text
+from ovseg_jax.typing import Features, Text, needed
 
 
 class TransferredWords(Method):
@@ -26,16 +26,16 @@ class TransferredWords(Method):
         """Declares the transfer beside what the method has."""
         super().setup()
         self.transfer = ContentTransfer(
-            self.clip.embedding_dim,
+            self.towers.embedding_dim,
             heads=self.config.transfer_heads,
             panoptic=self.config.panoptic,
-            dtype=self.clip.visual.dtype,
+            dtype=self.towers.visual.dtype,
         )
 
     def needs(self, templates: int) -> Iterator[Need]:
         """Yields what must hold; the transfer's heads share the joint space."""
         yield from super().needs(templates)
-        width, heads = self.clip.embedding_dim, self.config.transfer_heads
+        width, heads = self.towers.embedding_dim, self.config.transfer_heads
         divisor = f"a divisor of the joint space's width, {width}"
         yield Need("method.transfer_heads", heads > 0 and width % heads == 0, divisor)
 
@@ -44,11 +44,11 @@ class TransferredWords(Method):
         features = super().encode(images, sizes)
         if not self.config.scrambled:
             return features
-        return features.replace(projected=self.clip.project(scrambled(features.dense)))
+        return features.replace(projected=self.towers.project(scrambled(features.dense)))
 
     def words(self, features: Features, text: Text) -> Float[Array, "b s1 d"]:
         """Returns the rows as the image changes them."""
-        return self.transfer(self.text_rows(text), features.projected)
+        return self.transfer(self.text_rows(text), needed(features.projected, "Features.projected"))
 
     def proposal_words(self, features: Features, text: Text) -> Float[Array, "s1 d"]:
         """Returns the rows as they were: the generator does not see the transferred ones."""

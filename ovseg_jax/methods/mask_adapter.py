@@ -22,7 +22,8 @@ from ovseg_jax.ops.masks.of_ids import coverage_of_ids
 from ovseg_jax.ops.masks.pooling import average_under_maps
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
 from ovseg_jax.ops.matching.by_iou import match_by_iou
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Text
+from ovseg_jax.ops.sizes import map_size, mask_size
+from ovseg_jax.typing import Batch, Features, Proposals, Regions, Text, needed
 
 
 class MaskAdapter(Method):
@@ -38,7 +39,7 @@ class MaskAdapter(Method):
     def setup(self):
         """Declares the adapter beside what every method has."""
         super().setup()
-        width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
+        width, dtype = self.towers.embedding_dim, self.towers.visual.dtype
         self.adapter = adapter_head(self.config, width, dtype)
 
     # ---- inference ------------------------------------------------------------------------
@@ -51,18 +52,19 @@ class MaskAdapter(Method):
         self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
     ) -> Regions:
         """Embeds hard masks, or coverage from 0 to 1, of any resolution."""
-        maps = self.adapter(features.projected, masks)
+        maps = self.adapter(needed(features.projected, "Features.projected"), masks)
         pooled = average_under_maps(features.dense, maps)
-        embeddings = self.clip.project_mean(pooled).astype(jnp.float32)
+        embeddings = self.towers.project_mean(pooled).astype(jnp.float32)
         return Regions(embeddings=embeddings, maps=maps)
 
     def embed_masks_plainly(
         self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
     ) -> Regions:
         """Does what `embed_masks` does in the reference's own steps; slow, for tests."""
-        maps = self.adapter.reference(features.projected, masks)
+        projected = needed(features.projected, "Features.projected")
+        maps = self.adapter.reference(projected, masks)
         pooled = average_under_maps(features.dense, maps, form="softmax")
-        return Regions(embeddings=self.clip.project(pooled).mean(2), maps=maps)
+        return Regions(embeddings=self.towers.project(pooled).mean(2), maps=maps)
 
     # ---- training -------------------------------------------------------------------------
 
@@ -85,18 +87,19 @@ class MaskAdapter(Method):
         """
         truth_key, match_key = jax.random.split(rng)
         features = self.encode_batch(batch, features)
-        ids, labels = self.sample_truth_ids(batch, truth_key)
-        masks = coverage_of_ids(batch.segment_ids, ids, self.mask_size(features))
+        drawn = self.draw_truth(batch, truth_key)
+        labels = drawn.labels
+        masks = coverage_of_ids(drawn.segment_ids, drawn.ids, self.mask_size(features))
         text = self.current_text(text)
         if self.config.phase == "warmup":
             return self.truth_loss(features, masks, labels, text)
-        truth = truth_at(batch, proposals.masks.shape[-2:])
+        truth = truth_at(batch, mask_size(proposals.masks))
         if self.config.match_rule == "mask2former":
             matches = match_by_costs(batch, proposals, self.config.num_matched, match_key)
             pairs = gather_pairs(matches, proposals, truth)
         else:
             pairs = self.match(proposals, truth, match_key)
-        mixed, labels = self.mix(features, masks, labels, pairs, batch.images.shape[1:3])
+        mixed, labels = self.mix(features, masks, labels, pairs, map_size(batch.images))
         return self.mixed_loss(features, mixed, labels, text)
 
     def truth_loss(
@@ -181,7 +184,7 @@ class MaskAdapter(Method):
     def _classify(
         self, features: Features, masks: Float[Array, "b q h w"], text: Text
     ) -> tuple[Float[Array, "b q d"], Float[Array, "b q k1"]]:
-        embeddings = self.embed_masks(features, masks).embeddings
+        embeddings = needed(self.embed_masks(features, masks).embeddings, "Regions.embeddings")
         return embeddings, self.compare(embeddings, self.words(features, text), text)
 
 

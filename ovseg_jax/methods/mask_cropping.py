@@ -10,10 +10,12 @@ from jaxtyping import Array, Bool, Float, Int
 from ovseg_jax.config.methods.mask_cropping import MaskCroppingConfig
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, generator_needs
+from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.masks.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
 from ovseg_jax.ops.masks.resizing import hard_masks
-from ovseg_jax.typing import Features, Proposals, Regions
+from ovseg_jax.ops.sizes import map_size
+from ovseg_jax.typing import Features, Proposals, Regions, needed
 
 
 class MaskCropping(Method):
@@ -29,7 +31,7 @@ class MaskCropping(Method):
         """Yields what must hold; no map of the whole image is made that a generator could read."""
         yield Need("clip.variant", self.clip is not None, "a CLIP model")
         yield from generator_needs(self.generator, None)
-        size, least = self.config.crop_size, self.clip.stride
+        size, least = self.config.crop_size, self.towers.stride
         yield Need("method.crop_size", size >= least, f"a cell or more: {least} pixels")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
@@ -45,15 +47,17 @@ class MaskCropping(Method):
 
         @jax.checkpoint
         def embed(part: Array) -> Array:
-            return method.apply(variables, features, part, method="_embed_crops")
+            return call(method, variables, features, part, method="_embed_crops")
 
         return Regions(embeddings=map_chunks(embed, proposals.masks, self.config.chunk, axis=1))
 
     def _embed_crops(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
-        hard = hard_masks(masks, features.images.shape[1:3], self.config.mask_threshold)
-        hard = hard & self._picture(features)
+        images = needed(features.images, "Features.images")
+        sizes = needed(features.sizes, "Features.sizes")
+        hard = hard_masks(masks, map_size(images), self.config.mask_threshold)
+        hard = hard & _inside_picture(images, sizes)
         # One image after the other: side by side they would multiply the memory of a chunk.
-        crops, regions = lax.map(self._crop, (features.images, features.sizes, hard))
+        crops, regions = lax.map(self._crop, (images, sizes, hard))
         embedded = self.embed_crops(
             crops.reshape(-1, *crops.shape[2:]), regions.reshape(-1, *regions.shape[2:])
         )
@@ -69,13 +73,7 @@ class MaskCropping(Method):
             crops: Normalised pixels.
             regions: Where they show their object; unused here.
         """
-        return self.clip.encode_image(crops)
-
-    def _picture(self, features: Features) -> Bool[Array, "b 1 H W"]:
-        """Where the frame shows the picture: masks do not count in the padding."""
-        height, width = jnp.moveaxis(features.sizes, -1, 0)[..., None, None, None]
-        rows, columns = (jnp.arange(side) for side in features.images.shape[1:3])
-        return (rows[:, None] < height) & (columns < width)
+        return self.towers.encode_image(crops)
 
     def _crop(
         self, inputs: tuple[Array, Array, Array]
@@ -89,5 +87,14 @@ class MaskCropping(Method):
     def _outside(self) -> Float[Array, " 3"] | float | None:
         """The normalised colour around masks; None for the picture itself."""
         if self.config.fill == "black":
-            return -jnp.asarray(self.clip.pixel_mean) / jnp.asarray(self.clip.pixel_std)
+            return -jnp.asarray(self.towers.pixel_mean) / jnp.asarray(self.towers.pixel_std)
         return 0.0 if self.config.fill == "mean" else None
+
+
+def _inside_picture(
+    images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]
+) -> Bool[Array, "b 1 H W"]:
+    """Where the frame shows the picture: masks do not count in the padding."""
+    height, width = jnp.moveaxis(sizes, -1, 0)[..., None, None, None]
+    rows, columns = (jnp.arange(side) for side in map_size(images))
+    return (rows[:, None] < height) & (columns < width)

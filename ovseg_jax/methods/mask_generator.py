@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config.methods.mask_generator import MaskGeneratorConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
+from ovseg_jax.losses.set_criterion import SetCriterion
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.methods.set_loss import criterion_of
@@ -39,12 +39,13 @@ class MaskGenerator(Method):
     @property
     def reads_clip(self) -> bool:
         """Whether the generator stands on CLIP's trunk; if not, images never pass through CLIP."""
-        return self.clip is not None and self.generator.backbone is None
+        generator = self.generator
+        return self.clip is not None and generator is not None and generator.backbone is None
 
     @property
     def stride(self) -> int:
         """Pixels per cell of the coarsest map; sides of frames are multiples of it."""
-        return self.clip.stride if self.reads_clip else 32
+        return self.towers.stride if self.reads_clip else 32
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Computes CLIP's features where the generator reads them."""
@@ -83,10 +84,9 @@ class MaskGenerator(Method):
             features: What `encode` gave for these images.
         """
         draw_key, loss_key = jax.random.split(rng)
-        ids, labels = self.sample_truth_ids(batch, draw_key)
+        truth = self.draw_truth(batch, draw_key)
         features = self.encode_batch(batch, features)
         layers = self.propose_all(batch, features, self.current_text(text))
-        truth = TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
         loss, metrics = self.criterion()(layers, truth, loss_key)
         return loss, {"loss": loss, **metrics}
 

@@ -8,6 +8,7 @@ from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.resizing import area_coverage
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.typing import Features, Proposals, Regions
 
 CHUNK = 32
@@ -28,8 +29,8 @@ class MaskPooling(Method):
 
         Towers that pool by attention attend under the mask instead.
         """
-        weights = pooling_weights(proposals.masks, features.dense.shape[1:3])
-        embedded = self.clip.embed_masks(features.dense, weights)
+        weights = pooling_weights(proposals.masks, map_size(features.dense))
+        embedded = self.towers.embed_masks(features.dense, weights)
         return Regions(embeddings=embedded.astype(jnp.float32))
 
 

@@ -17,17 +17,19 @@ from jaxtyping import Array, Bool, Float, Int
 from ovseg_jax.config.methods.maskclippp import MaskClipPlusPlusConfig
 from ovseg_jax.losses.reweighted import reweighted_loss
 from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
-from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token
+from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token, transformer
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_class_tokens import read_mask_tokens
 from ovseg_jax.models.similarity import Similarity, build_similarity
+from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.attention.mask_bias import soft_mask_bias
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.pooling import average_under_masks
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 
 EPS = 1e-6
 """Added to the area of a mask where the tower averages."""
@@ -42,13 +44,13 @@ class MaskClipPlusPlus(Method):
         """Declares the PSM and, where the tower attends under masks, the strength of masks."""
         super().setup()
         config = self.config
-        width, dtype = self.clip.embedding_dim, self.clip.visual.dtype
+        width, dtype = self.towers.embedding_dim, self.towers.visual.dtype
         self.align = build_similarity(
             config.psm, width, config.num_templates, scaled=config.scaled, dtype=dtype
         )
         self.plain = Similarity()
         if not config.strength and self.attends:
-            shape = (config.depth if self.reads else 1, self.clip.visual.heads)
+            shape = (config.depth if self.reads else 1, self.towers.visual.heads)
             start = nn.initializers.constant(-5.0)
             self.log_strength = self.param("log_strength", start, shape)
 
@@ -56,13 +58,13 @@ class MaskClipPlusPlus(Method):
         """Yields what must hold: mask tokens need a class token, the linear PSM its templates."""
         config = self.config
         yield from super().needs(templates)
-        tower = self.clip.visual
+        tower = self.towers.visual
         kinds = f"{CLASS_TOKEN}, or a convolutional tower"
         yield Need("clip.variant", not self.reads or has_class_token(tower), kinds)
         if self.reads:
             blocks = f"1 to {tower.layers}: the tower has {tower.layers} blocks"
             yield Need("method.depth", 0 < config.depth <= tower.layers, blocks)
-        psm = build_similarity(config.psm, self.clip.embedding_dim, config.num_templates)
+        psm = build_similarity(config.psm, self.towers.embedding_dim, config.num_templates)
         fits = psm.templates in (0, templates)
         yield Need("method.num_templates", fits, f"{templates}, as many as the model's templates")
         yield Need("method.has_void", not config.has_void, "False: its words have no row for void")
@@ -70,26 +72,26 @@ class MaskClipPlusPlus(Method):
     @property
     def reads(self) -> bool:
         """Whether the tower is a transformer, whose mask tokens read its last blocks."""
-        return isinstance(self.clip.visual, VisionTransformer)
+        return isinstance(self.towers.visual, VisionTransformer)
 
     @property
     def attends(self) -> bool:
         """Whether masks act as a bias of attention."""
-        return self.reads or hasattr(self.clip.visual, "embed_masks")
+        return self.reads or hasattr(self.towers.visual, "embed_masks")
 
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Encodes images; of a transformer, the memories of the last blocks are kept."""
         pixels = self.normalise(images, sizes)
         if not self.reads:
-            return self.clip.features(pixels, sizes)
-        tower = self.clip.visual
+            return self.towers.features(pixels, sizes)
+        tower = self.towers.visual
         blocks = range(tower.layers - self.config.depth, tower.layers)
         tokens, memories = tower.run(pixels, remember=blocks)
         grid = (images.shape[1] // tower.patch, images.shape[2] // tower.patch)
         dense = tower.cells(tokens, grid)
         return Features(
             dense=dense,
-            projected=self.clip.project(dense),
+            projected=self.towers.project(dense),
             whole=tower.embed_whole(tokens),
             cache=tuple(memories[index] for index in blocks),
             sizes=sizes,
@@ -104,7 +106,7 @@ class MaskClipPlusPlus(Method):
         method, variables = self.clone(parent=None), self.variables
 
         def embed(part: Array) -> Array:
-            return method.apply(variables, features, part, method="_embed_part")
+            return call(method, variables, features, part, method="_embed_part")
 
         return Regions(embeddings=map_chunks(embed, proposals.masks, self.config.chunk, axis=1))
 
@@ -120,10 +122,11 @@ class MaskClipPlusPlus(Method):
             features: Say the grid and how much of the frame is picture.
             masks: Hard masks, or logits, of which the sigmoid is taken.
         """
-        grid = features.dense.shape[1:3]
+        grid = map_size(features.dense)
         frame = (grid[0] * self.stride, grid[1] * self.stride)
         soft = masks.astype(jnp.float32) if masks.dtype == jnp.bool_ else jax.nn.sigmoid(masks)
-        height, width = jnp.moveaxis(features.sizes, -1, 0)[..., None, None, None]
+        sizes = needed(features.sizes, "Features.sizes")
+        height, width = jnp.moveaxis(sizes, -1, 0)[..., None, None, None]
         rows, columns = jnp.arange(frame[0])[:, None], jnp.arange(frame[1])
         picture = (rows < height) & (columns < width)
         return resize_masks(jnp.where(picture, resize_masks(soft, frame), 0.0), grid)
@@ -132,14 +135,14 @@ class MaskClipPlusPlus(Method):
         self, features: Features, masks: Float[Array, "b q h w"]
     ) -> Float[Array, "b q d"]:
         """Embeds soft masks given at the grid, 0 to 1; not of unit length."""
-        tower, strengths = self.clip.visual, self.strengths()
+        tower, strengths = self.towers.visual, self.strengths()
         if self.reads:
             biases = [soft_mask_bias(masks, each) for each in strengths]
-            embedded = read_mask_tokens(tower, features.cache, biases)
+            embedded = read_mask_tokens(transformer(tower), features.cache, biases)
         elif self.attends:
             embedded = tower.pool(features.dense, soft_mask_bias(masks, strengths[0]))
         else:
-            embedded = self.clip.project(average_under_masks(features.dense, masks, EPS))
+            embedded = self.towers.project(average_under_masks(features.dense, masks, EPS))
         return embedded.astype(jnp.float32)
 
     def strengths(self) -> Float[Array, "blocks heads"]:
@@ -148,7 +151,7 @@ class MaskClipPlusPlus(Method):
             return jnp.zeros((0, 0))
         if not self.config.strength:
             return jnp.exp(self.log_strength)
-        shape = (self.config.depth if self.reads else 1, self.clip.visual.heads)
+        shape = (self.config.depth if self.reads else 1, self.towers.visual.heads)
         return jnp.full(shape, self.config.strength)
 
     # ---- words -----------------------------------------------------------------------------
@@ -160,12 +163,14 @@ class MaskClipPlusPlus(Method):
     def seen_by_words(self, features: Features) -> Float[Array, "b n d"]:
         """Returns what pseudo text looks at."""
         if self.config.condition == "whole":
-            return features.whole[:, None]
-        return features.projected.reshape(len(features.projected), -1, self.clip.embedding_dim)
+            return needed(features.whole, "Features.whole")[:, None]
+        projected = needed(features.projected, "Features.projected")
+        return projected.reshape(len(projected), -1, self.towers.embedding_dim)
 
     def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
         """Compares every mask with every class through the PSM."""
-        logits = self.aligned_logits(features, regions.embeddings, text)
+        embeddings = needed(regions.embeddings, "Regions.embeddings")
+        logits = self.aligned_logits(features, embeddings, text)
         return Scores(logits=logits, regions=regions)
 
     def aligned_logits(
@@ -174,7 +179,7 @@ class MaskClipPlusPlus(Method):
         """Returns logits per class, the maximum over its synonyms; void is -inf."""
         vectors = self.similarity.masks(unit(embeddings))
         if self.similarity.warm:
-            vectors = vectors * self.clip.temperature()
+            vectors = vectors * self.towers.temperature()
         logits = self.class_logits(vectors, self.words(features, text), text)
         return logits + self.similarity.offset()
 
@@ -219,8 +224,9 @@ class MaskClipPlusPlus(Method):
         """Returns the embeddings and labels of what the prior shows."""
         config = self.config
         if config.prior == "pixels":
-            labels = cell_labels(batch, features.projected.shape[1:3])
-            return features.projected.reshape(*labels.shape, -1), labels
+            projected = needed(features.projected, "Features.projected")
+            labels = cell_labels(batch, map_size(projected))
+            return projected.reshape(*labels.shape, -1), labels
         if config.prior == "generated":
             regions, labels = matched_proposals(batch, proposals, rng, config.num_truth)
         else:

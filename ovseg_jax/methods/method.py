@@ -29,7 +29,7 @@ rng stream of their name.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -38,13 +38,14 @@ from jaxtyping import Array, Float, Int
 from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.classification import masked_cross_entropy
+from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.text_rows import average_templates, synonym_max
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text, needed
 
 Metrics = dict[str, Array]
 
@@ -53,17 +54,14 @@ class Method(nn.Module):
     """Base class: a CLIP model, and scoring by text.
 
     Attributes:
-        clip: The image and text towers. It is None in a generator that names a fixed list, though
-            its type does not say so: no method that compares with words is built without.
+        clip: The image and text towers; None in a generator that names a fixed list. Methods read
+            it as `towers`.
         config: The method's settings; a subclass names its own dataclass here.
         generator: Mask generator of the model, such as
             `ovseg_jax.models.generators.generator.QueryGenerator`; None where masks are given.
     """
 
-    if TYPE_CHECKING:
-        clip: Clip
-    else:
-        clip: Clip | None
+    clip: Clip | None
     config: LabelledConfig
     generator: nn.Module | None = None
 
@@ -72,6 +70,15 @@ class Method(nn.Module):
         if self.config.has_void and self.clip is not None:
             normal = nn.initializers.normal(1.0)  # torch's default for an embedding
             self.void_embedding = self.param("void_embedding", normal, (1, self.clip.embedding_dim))
+
+    @property
+    def towers(self) -> Clip:
+        """The CLIP model of a method that cannot do without.
+
+        Raises:
+            ModelError: It has none.
+        """
+        return needed(self.clip, "Method.clip")
 
     @property
     def stride(self) -> int:
@@ -107,7 +114,7 @@ class Method(nn.Module):
             templates: Prompt templates per name in the model's vocabulary.
         """
         yield Need("clip.variant", self.clip is not None, "a CLIP model")
-        yield from generator_needs(self.generator, self.clip.visual)
+        yield from generator_needs(self.generator, self.towers.visual)
 
     # ---- the contract --------------------------------------------------------------------
 
@@ -118,7 +125,7 @@ class Method(nn.Module):
             images: RGB, 0 to 255, padded right and below.
             sizes: Height and width of the picture inside the frame.
         """
-        return self.clip.features(self.normalise(images, sizes), sizes)
+        return self.towers.features(self.normalise(images, sizes), sizes)
 
     def propose(self, batch: Batch, features: Features, text: Text) -> Proposals:
         """Proposes masks by the model's own generator.
@@ -149,7 +156,8 @@ class Method(nn.Module):
         if layers[-1].class_embeddings is None:
             return layers
         rows = self.proposal_words(features, text)
-        logits = [self.class_logits(layer.class_embeddings, rows, text) for layer in layers]
+        vectors = [needed(each.class_embeddings, "Proposals.class_embeddings") for each in layers]
+        logits = [self.class_logits(each, rows, text) for each in vectors]
         said = {"opinion": Opinion.NAMES, "says_no_object": self.config.has_void}
         return [
             layer.replace(class_logits=names, **said)
@@ -187,7 +195,8 @@ class Method(nn.Module):
 
     def score_regions(self, features: Features, regions: Regions, text: Text) -> Scores:
         """Compares embedded masks with every class: cosine, temperature, best synonym."""
-        logits = self.compare(regions.embeddings, self.words(features, text), text)
+        embeddings = needed(regions.embeddings, "Regions.embeddings")
+        logits = self.compare(embeddings, self.words(features, text), text)
         return Scores(logits=logits, regions=regions)
 
     def loss(
@@ -223,7 +232,7 @@ class Method(nn.Module):
         features = self.encode_batch(batch)
         if self.generator is not None:
             self.propose(batch, features, text)
-        return self.score(features, proposals, text), self.clip.encode_text(tokens)
+        return self.score(features, proposals, text), self.towers.encode_text(tokens)
 
     # ---- shared pieces: images ------------------------------------------------------------
 
@@ -237,7 +246,7 @@ class Method(nn.Module):
         self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]
     ) -> Float[Array, "b H W 3"]:
         """Normalises pixels as CLIP's towers were trained; padding becomes the mean colour."""
-        return normalise(images, sizes, self.clip.pixel_mean, self.clip.pixel_std)
+        return normalise(images, sizes, self.towers.pixel_mean, self.towers.pixel_std)
 
     # ---- shared pieces: words -------------------------------------------------------------
 
@@ -262,7 +271,7 @@ class Method(nn.Module):
             rows: What `words` returned.
             text: Says which row belongs to which class.
         """
-        vectors = unit(embeddings).astype(jnp.float32) * self.clip.temperature()
+        vectors = unit(embeddings).astype(jnp.float32) * self.towers.temperature()
         return self.class_logits(vectors, rows, text)
 
     def class_logits(
@@ -287,29 +296,28 @@ class Method(nn.Module):
         if text.tokens is None:
             raise ModelError("tune_text needs Text.tokens: build the text bank with keep_tokens")
         rows, templates, length = text.tokens.shape
-        embedded = unit(self.clip.encode_text(text.tokens.reshape(-1, length)))
+        embedded = unit(self.towers.encode_text(text.tokens.reshape(-1, length)))
         return text.replace(embeddings=embedded.reshape(rows, templates, -1))
 
     # ---- shared pieces: ground truth ------------------------------------------------------
 
-    def sample_truth_ids(
-        self, batch: Batch, rng: Array
-    ) -> tuple[Int[Array, "b n"], Int[Array, "b n"]]:
-        """Draws up to `num_truth` segments per image that have pixels and a label.
-
-        Returns:
-            Their ids, `NO_ID` in unused slots; and their labels, -1 there.
-        """
-        present = ids_present(batch.segment_ids, batch.labels.shape[1]) & (batch.labels >= 0)
+    def draw_truth(self, batch: Batch, rng: Array) -> TrueSegments:
+        """Draws up to `num_truth` segments per image that have pixels and a label."""
+        segment_ids, labels = batch.truth
+        present = ids_present(segment_ids, labels.shape[1]) & (labels >= 0)
         slots, valid = sample_slots(rng, present, self.config.num_truth)
-        labels = jnp.take_along_axis(batch.labels, slots, axis=1)
-        return jnp.where(valid, slots + 1, NO_ID), jnp.where(valid, labels, -1)
+        drawn = jnp.take_along_axis(labels, slots, axis=1)
+        return TrueSegments(
+            segment_ids=segment_ids,
+            ids=jnp.where(valid, slots + 1, NO_ID),
+            labels=jnp.where(valid, drawn, -1),
+        )
 
     def sample_truth(self, batch: Batch, rng: Array) -> tuple[Proposals, Int[Array, "b n"]]:
-        """Draws segments as `sample_truth_ids` does and expands them to hard masks."""
-        ids, labels = self.sample_truth_ids(batch, rng)
-        masks = masks_of_ids(batch.segment_ids, ids)
-        return Proposals(masks=masks, valid=ids != NO_ID), labels
+        """Draws segments as `draw_truth` does and expands them to hard masks."""
+        truth = self.draw_truth(batch, rng)
+        masks = masks_of_ids(truth.segment_ids, truth.ids)
+        return Proposals(masks=masks, valid=truth.ids != NO_ID), truth.labels
 
 
 def mask_accuracy(logits: Float[Array, "b q k1"], labels: Int[Array, "b q"]) -> Float[Array, ""]:

@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.errors import ModelError
-from ovseg_jax.losses import set_criterion
+from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
@@ -47,8 +47,9 @@ class Pairs(Struct):
 
 def truth_at(batch: Batch, size: Size) -> TrueMasks:
     """Brings every ground-truth mask that has pixels and a label to a size."""
-    ids, labels = _present(batch)
-    return TrueMasks(coverage=coverage_of_ids(batch.segment_ids, ids, size), labels=labels)
+    truth = _present(batch)
+    coverage = coverage_of_ids(truth.segment_ids, truth.ids, size)
+    return TrueMasks(coverage=coverage, labels=truth.labels)
 
 
 def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array) -> Matches:
@@ -71,8 +72,7 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
             "method.match_rule 'mask2former' compares classes too, and these masks have none: use "
             "masks.kind 'generator', or another rule"
         )
-    ids, labels = _present(batch)
-    truth = set_criterion.TrueSegments(segment_ids=batch.segment_ids, ids=ids, labels=labels)
+    truth = _present(batch)
     point_key, cap_key = jax.random.split(rng)
     queries = criterion_of(SetLossConfig()).match(proposals, truth, point_key)
     pairs = jnp.arange(proposals.masks.shape[1])[None, :, None] == queries[:, None]
@@ -80,12 +80,13 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
     return jax.vmap(lambda own, key: keep_at_most(own, capacity, key))(pairs, keys)
 
 
-def _present(batch: Batch) -> tuple[Int[Array, "b n"], Int[Array, "b n"]]:
-    """Ids and labels of all slots; `NO_ID` and -1 where there are no pixels or no label."""
-    count = batch.labels.shape[1]
-    present = ids_present(batch.segment_ids, count) & (batch.labels >= 0)
+def _present(batch: Batch) -> TrueSegments:
+    """All slots; their ids and labels are `NO_ID` and -1 where there are no pixels or no label."""
+    segment_ids, labels = batch.truth
+    count = labels.shape[1]
+    present = ids_present(segment_ids, count) & (labels >= 0)
     ids = jnp.where(present, jnp.arange(1, count + 1), NO_ID)
-    return ids, jnp.where(present, batch.labels, -1)
+    return TrueSegments(segment_ids=segment_ids, ids=ids, labels=jnp.where(present, labels, -1))
 
 
 def pairwise_ious(

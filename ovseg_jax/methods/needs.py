@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import flax.linen as nn
+
+from ovseg_jax.errors import ModelError
 from ovseg_jax.models.clip.vit import VisionTransformer
 
 CLASS_TOKEN = "a vision transformer with a class token (CLIP's or EVA's)"
@@ -34,6 +37,17 @@ class Need(NamedTuple):
 def has_class_token(tower: Any) -> bool:
     """Whether an image tower is a transformer whose class token stands for the image."""
     return isinstance(tower, VisionTransformer) and tower.class_token
+
+
+def transformer(tower: nn.Module) -> VisionTransformer:
+    """Returns an image tower that must be a transformer.
+
+    Raises:
+        ModelError: It is none.
+    """
+    if not isinstance(tower, VisionTransformer):
+        raise ModelError(f"a vision transformer is needed here, not {type(tower).__name__}")
+    return tower
 
 
 def number_of_maps(trunk: Any) -> int:

@@ -24,7 +24,7 @@ from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
 from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text
+from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 
 TEMPERATURE = 100.0
 """Factor on cosines when answering, whatever was learned."""
@@ -45,7 +45,7 @@ class OVSeg(MaskCropping):
         config = self.config
         if config.prompts == "none":
             return
-        tower = self.clip.visual
+        tower = self.towers.visual
         if not isinstance(tower, VisionTransformer) or not tower.class_token:
             raise ModelError(
                 f"prompts {config.prompts!r} need a transformer with a class token, not "
@@ -63,7 +63,7 @@ class OVSeg(MaskCropping):
         yield from super().needs(templates)
         if config.prompts == "none":
             return
-        tower, mask = self.clip.visual, config.prompts == "mask"
+        tower, mask = self.towers.visual, config.prompts == "mask"
         kind = f"'none' with {type(tower).__name__}; prompts go into {CLASS_TOKEN}"
         yield Need("method.prompts", has_class_token(tower), kind)
         turned = "'mask' or 'none': positions that turn tokens have no place for further ones"
@@ -84,12 +84,12 @@ class OVSeg(MaskCropping):
     ) -> Float[Array, "n d"]:
         """Embeds crops, with prompts where they show nothing of their object."""
         if self.config.prompts == "none":
-            return self.clip.encode_image(crops)
-        tower = self.clip.visual
-        if self.config.prompts == "vpt":
-            tokens, _ = tower.run(crops, prompts=self.prompt(), class_only=True)
+            return self.towers.encode_image(crops)
+        tower, prompt = self.towers.visual, self.prompt
+        if isinstance(prompt, DeepPrompts):
+            tokens, _ = tower.run(crops, prompts=prompt(), class_only=True)
         else:
-            edits = self.prompt(kept_patches(regions, tower.patch))
+            edits = prompt(kept_patches(regions, tower.patch))
             tokens, _ = tower.run(crops, edits=edits, class_only=True)
         return tower.embed_whole(tokens)
 
@@ -98,7 +98,7 @@ class OVSeg(MaskCropping):
 
         An empty mask has logits of zero throughout, by which the ensemble knows it.
         """
-        vectors = unit(regions.embeddings) * TEMPERATURE
+        vectors = unit(needed(regions.embeddings, "Regions.embeddings")) * TEMPERATURE
         logits = self.class_logits(vectors, self.words(features, text), text)
         return Scores(logits=logits.at[..., -1].set(-jnp.inf), regions=regions)
 
@@ -114,11 +114,11 @@ class OVSeg(MaskCropping):
         mask_rng, name_rng = jax.random.split(rng)
         truth, labels = self.sample_truth(batch, mask_rng)
         features = self.encode_batch(batch, features)
-        embeddings = self.embed(features, truth).embeddings
+        embeddings = needed(self.embed(features, truth).embeddings, "Regions.embeddings")
         labels = jnp.where((embeddings != 0).any(-1), labels, -1).reshape(-1)
         nouns = noun_rows(one_name_per_class(self.current_text(text), name_rng), labels)
         images = unit(embeddings.reshape(len(labels), -1))
-        logits = self.clip.temperature() * images @ nouns.T
+        logits = self.towers.temperature() * images @ nouns.T
         loss = paired_loss(logits, labels, ignore_duplicates=self.config.duplicates == "ignored")
         return loss, {"loss": loss, "mask_accuracy": pair_accuracy(logits, labels)}
 
@@ -146,7 +146,8 @@ def paired_loss(
         blocked = blocked | (labels[:, None] == labels) & ~own
     targets = jnp.where(valid, jnp.arange(len(labels)), -1)
     sides = (jnp.where(blocked & ~own, -jnp.inf, side) for side in (logits, logits.T))
-    return sum(masked_cross_entropy(side, targets) for side in sides) / 2
+    of_images, of_nouns = (masked_cross_entropy(side, targets) for side in sides)
+    return (of_images + of_nouns) / 2
 
 
 def pair_accuracy(logits: Float[Array, "n n"], labels: Int[Array, " n"]) -> Float[Array, ""]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int
 from ovseg_jax.methods.mixed_masks import gather_pairs, pairwise_ious, truth_at
 from ovseg_jax.ops.masks.crops import mask_boxes
 from ovseg_jax.ops.matching.by_iou import match_by_iou
+from ovseg_jax.ops.sizes import mask_size
 from ovseg_jax.typing import Batch, Proposals
 
 MIN_IOU = 0.5
@@ -41,7 +42,7 @@ def matched_proposals(
         rng: Draws which pairs stay when there are too many.
         capacity: Pairs per image.
     """
-    truth = truth_at(batch, proposals.masks.shape[-2:])
+    truth = truth_at(batch, mask_size(proposals.masks))
     ious = pairwise_ious(proposals, truth, 0.5)
 
     def match(ious: Array, truth_valid: Array, valid: Array, key: Array):
@@ -68,9 +69,10 @@ def cell_labels(batch: Batch, grid: tuple[int, int]) -> Int[Array, "b hw"]:
         batch: Images with `segment_ids` and `labels`.
         grid: Rows and columns of cells; the frame divides into them.
     """
-    height, width = batch.segment_ids.shape[1:]
+    segment_ids, labels = batch.truth
+    height, width = segment_ids.shape[1:]
     rows = (jnp.arange(grid[0]) * 2 + 1) * height // (2 * grid[0])
     columns = (jnp.arange(grid[1]) * 2 + 1) * width // (2 * grid[1])
-    ids = batch.segment_ids[:, rows][:, :, columns].reshape(len(batch.segment_ids), -1)
-    labels = jnp.take_along_axis(batch.labels, jnp.maximum(ids - 1, 0), axis=1)
-    return jnp.where(ids > 0, labels, -1)
+    ids = segment_ids[:, rows][:, :, columns].reshape(len(segment_ids), -1)
+    own = jnp.take_along_axis(labels, jnp.maximum(ids - 1, 0), axis=1)
+    return jnp.where(ids > 0, own, -1)

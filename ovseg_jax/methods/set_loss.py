@@ -16,6 +16,6 @@ def criterion_of(config: PairLossConfig, **others: Any) -> SetCriterion:
         config: The method's settings; what they leave open is as in `SetLossConfig`.
         others: Fields that the method decides itself.
     """
-    fields = dataclasses.fields(SetLossConfig)
-    known = {field.name: getattr(config, field.name, field.default) for field in fields}
+    defaults = dataclasses.asdict(SetLossConfig())
+    known = {name: getattr(config, name, value) for name, value in defaults.items()}
     return SetCriterion(**known | others)

@@ -42,7 +42,7 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def torch_uniform(inputs: int) -> Initializer:
+def torch_uniform(inputs: int) -> Callable[[Array, tuple[int, ...]], Array]:
     """Returns torch's initialiser of linear maps: uniform within one over the root of `inputs`."""
     bound = inputs**-0.5
 

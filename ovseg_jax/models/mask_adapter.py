@@ -10,6 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.models.layers import ConvNeXtBlock, LayerNorm, gelu
+from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize_masks
 
@@ -102,7 +103,7 @@ class MaskAdapterHead(nn.Module):
 
         @jax.checkpoint
         def adapt(part: Array) -> Array:
-            return head.apply(variables, *shared, part, method="adapt")
+            return call(head, variables, *shared, part, method="adapt")
 
         return map_chunks(adapt, masks, self.chunk, axis=1)
 

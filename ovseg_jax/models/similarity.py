@@ -147,8 +147,14 @@ class PseudoText(Similarity):
         """
         rows, cells = average_templates(embeddings), see()
         image = nn.Dense(self.width, use_bias=False, dtype=self.dtype, name="image")(unit(cells))
-        init = {"input_init": xavier_uniform(), "output_init": xavier_uniform()}
-        attention = Attention(self.width, self.heads, dtype=self.dtype, name="attention", **init)
+        attention = Attention(
+            self.width,
+            self.heads,
+            input_init=xavier_uniform(),
+            output_init=xavier_uniform(),
+            dtype=self.dtype,
+            name="attention",
+        )
         texts = jnp.broadcast_to(rows, (len(cells), *rows.shape)).astype(image.dtype)
         queries, keys = attention.queries(texts), attention.keys(image)
         found = attention.mix(queries, keys, attention.values(image))

@@ -62,8 +62,8 @@ def keep_heap_small() -> Callable[..., None] | None:
         return None
     set_option(_ARENA_MAX, 1)
 
-    def listen(event: str, seconds: float, **_: object) -> None:
-        if event.endswith("backend_compile_duration") and seconds > LONG:
+    def listen(event: str, duration_secs: float, **_: object) -> None:
+        if event.endswith("backend_compile_duration") and duration_secs > LONG:
             trim(0)
 
     jax.monitoring.register_event_duration_secs_listener(listen)

@@ -64,10 +64,11 @@ def check_parting(text: str, rows: Sequence[Row], source: str) -> None:
         source: Named in the warning.
     """
     if len(rows) == 1 and ";" not in text:
-        if len(names := rows[0].names) > 1:
-            warn(_about_synonyms(names, source))
+        first, *synonyms = rows[0].names
+        if synonyms:
+            warn(_about_synonyms(rows[0].names, source))
         elif len(parts := _parts(text)) > 1:
-            warn(_about_name(names[0], parts, source))
+            warn(_about_name(first, parts, source))
         return
     for name in re.split(r"[;,\r\n]", text):
         if len(parts := _split(_NEVER_IN_NAMES, name)) > 1:

@@ -40,9 +40,11 @@ class Tokenizer(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> Int[np.ndarray, "r l"]:
         """Returns zero-padded ids; the largest of a row is the end of the text."""
+        ...
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the ids of each text in full."""
+        ...
 
 
 def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fourth
@@ -85,15 +87,15 @@ def build_text(  # noqa: PLR0913 - the arrow's inputs, keyword-only past the fou
     if seen is not None and len(seen) != len(synonyms):
         raise VocabularyError(f"seen has {len(seen)} entries for {len(synonyms)} classes")
     given = np.zeros(len(synonyms), bool) if seen is None else np.asarray(seen, bool)
-    text = Text(
-        embeddings=_gather(known, names, num_rows),
-        classes=_pad(np.asarray(owners, np.int32), num_rows, num_slots),
-        valid=np.arange(num_slots) < len(synonyms),
-        seen=_pad(given, num_slots),
-        tokens=None if tokens is None else _pad(tokens, num_rows),
-    )
-    # Its arrays are new, so the device may have them as they are: no copy, nothing to compile.
-    return jax.device_put(text, may_alias=True)
+    arrays = {
+        "embeddings": _gather(known, names, num_rows),
+        "classes": _pad(np.asarray(owners, np.int32), num_rows, num_slots),
+        "valid": np.arange(num_slots) < len(synonyms),
+        "seen": _pad(given, num_slots),
+        "tokens": None if tokens is None else _pad(tokens, num_rows),
+    }
+    # They are new, so the device may have them as they are: no copy, nothing to compile.
+    return Text(**jax.device_put(arrays, may_alias=True))
 
 
 def embed_names(

@@ -12,23 +12,28 @@ from ovseg_jax.convert.rules import ConversionError
 
 SHAPES = ((), (3,), (2, 3, 1, 1, 1, 1), (0, 0, 0, 0), (7, 7, 7, 7))
 MODULES = (
-    *("backbones", "clip_hf", "clip_text", "convnext", "eva", "generators", "mask_adapter"),
-    *("maskclippp", "ovseg", "query_generator", "resnet", "sam", "siglip", "vit"),
+    *("generators.backbones", "generators.query_heads", "generators.sam", "generators.whole"),
+    *("methods.mask_adapter", "methods.maskclippp", "methods.ovseg", "towers.clip_hf"),
+    *("towers.clip_text", "towers.convnext", "towers.eva", "towers.resnet", "towers.siglip"),
+    "towers.vit",
 )
 QUICK = {
-    "convnext": ("clip:convert_open_clip", files.toy_clip),
-    "vit": ("clip:convert_open_clip", lambda: shapes_of(openai_tensors())),
-    "clip_hf": ("clip_hf:convert_clip_hf", lambda: shapes_of(hugging_face(openai_tensors()))),
-    "mask_adapter": ("mask_adapter:convert_mask_adapter", files.toy_adapter),
+    "convnext": ("towers.clip:convert_open_clip", files.toy_clip),
+    "vit": ("towers.clip:convert_open_clip", lambda: shapes_of(openai_tensors())),
+    "clip_hf": (
+        "towers.clip_hf:convert_clip_hf",
+        lambda: shapes_of(hugging_face(openai_tensors())),
+    ),
+    "mask_adapter": ("methods.mask_adapter:convert_mask_adapter", files.toy_adapter),
 }
 SLOW = {
-    "resnet": ("clip:convert_openai", "clip_towers/a3_rn50x16"),
-    "eva": ("clip:convert_open_clip", "clip_towers/a6_eva02_b_16"),
-    "fcclip": ("generators:convert_fcclip", "fcclip/a2_full_large"),
-    "maft_plus": ("maft_plus:convert_maft_plus", "maft_plus/a3_full_base"),
-    "mask2former": ("generators:convert_closed_generator", "mask2former/a1_swin_tiny"),
-    "maskformer": ("generators:convert_closed_generator", "maskformer/a1_r101c_semantic"),
-    "ovseg": ("ovseg:convert_ovseg", "ovseg/a4_full_swinb_vitl"),
+    "resnet": ("towers.clip:convert_openai", "clip_towers/a3_rn50x16"),
+    "eva": ("towers.clip:convert_open_clip", "clip_towers/a6_eva02_b_16"),
+    "fcclip": ("generators.whole:convert_fcclip", "fcclip/a2_full_large"),
+    "maft_plus": ("methods.maft_plus:convert_maft_plus", "maft_plus/a3_full_base"),
+    "mask2former": ("generators.whole:convert_closed_generator", "mask2former/a1_swin_tiny"),
+    "maskformer": ("generators.whole:convert_closed_generator", "maskformer/a1_r101c_semantic"),
+    "ovseg": ("methods.ovseg:convert_ovseg", "ovseg/a4_full_swinb_vitl"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import flax.linen as nn
@@ -39,7 +40,8 @@ class ResNetBackbone(nn.Module):
     def __call__(self, images: Float[Array, "b H W 3"]) -> dict[str, Float[Array, "b _h _w _c"]]:
         """Returns "res2" at stride 4 to "res5" at stride 32; any input size."""
         x = self._stem(images.astype(self.dtype))
-        x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        margins = ((1, 1), (1, 1))  # flax's types know names only
+        x = nn.max_pool(x, (3, 3), (2, 2), margins)  # pyright: ignore[reportArgumentType]
         maps = {}
         for stage, count in enumerate(self.blocks):
             for index in range(count):
@@ -55,11 +57,11 @@ class ResNetBackbone(nn.Module):
         return maps
 
     def _stem(self, x: Array) -> Array:
-        shared = {"dtype": self.dtype}
+        layer = partial(ConvNorm, dtype=self.dtype)
         if self.stem == "basic":
-            return jax.nn.relu(ConvNorm(STEM_WIDTH, 7, stride=2, name="stem1", **shared)(x))
+            return jax.nn.relu(layer(STEM_WIDTH, 7, stride=2, name="stem1")(x))
         for index, (width, stride) in enumerate([(64, 2), (64, 1), (128, 1)], start=1):
-            x = jax.nn.relu(ConvNorm(width, 3, stride=stride, name=f"stem{index}", **shared)(x))
+            x = jax.nn.relu(layer(width, 3, stride=stride, name=f"stem{index}")(x))
         return x
 
     def _dilation(self, stage: int, index: int) -> int:
@@ -123,10 +125,10 @@ class Bottleneck(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h0 w0 c0"]) -> Float[Array, "b h w c"]:
         """Runs the block."""
-        shared = {"dtype": self.dtype}
-        branch = jax.nn.relu(ConvNorm(self.width, 1, name="layer1", **shared)(x))
-        middle = ConvNorm(self.width, 3, self.stride, self.dilation, name="layer2", **shared)
-        branch = ConvNorm(4 * self.width, 1, name="layer3", **shared)(jax.nn.relu(middle(branch)))
+        layer = partial(ConvNorm, dtype=self.dtype)
+        branch = jax.nn.relu(layer(self.width, 1, name="layer1")(x))
+        middle = layer(self.width, 3, self.stride, self.dilation, name="layer2")
+        branch = layer(4 * self.width, 1, name="layer3")(jax.nn.relu(middle(branch)))
         if self.project:
-            x = ConvNorm(4 * self.width, 1, self.stride, name="shortcut", **shared)(x)
+            x = layer(4 * self.width, 1, self.stride, name="shortcut")(x)
         return jax.nn.relu(x + branch)

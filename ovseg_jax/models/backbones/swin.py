@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.models.layers import MLP, DropPath, LayerNorm
 from ovseg_jax.models.transformer import Attention
+from ovseg_jax.ops.sizes import map_size
 
 EPS = 1e-5
 BLOCKED = -100.0
@@ -122,7 +123,7 @@ class SwinBlock(nn.Module):
         """Attention inside windows; the grid is padded with zeros after the norm."""
         batch, height, width, channels = x.shape
         x = _pad_to(x, self.window)
-        grid = x.shape[1:3]
+        grid = map_size(x)
         if self.shift:
             x = jnp.roll(x, (-self.shift, -self.shift), (1, 2))
         tokens = _split(x, self.window)
@@ -171,7 +172,7 @@ def _join(x: Float[Array, "windows l c"], window: int, grid: tuple[int, int]) ->
 @functools.lru_cache
 def _relative_index(window: int) -> Int[np.ndarray, "l l"]:
     """Row of the table of relative positions for every pair of cells of a window."""
-    cells = np.stack(np.mgrid[:window, :window], -1).reshape(-1, 2)
+    cells = np.moveaxis(np.mgrid[:window, :window], 0, -1).reshape(-1, 2)
     apart = cells[:, None] - cells[None] + window - 1
     return apart[..., 0] * (2 * window - 1) + apart[..., 1]
 

@@ -180,7 +180,7 @@ class ConvNorm(nn.Module):
 
     def _report(self, name: str, value: Array) -> None:
         """Hands a statistic to the caller; of several calls in one step the last one counts."""
-        self.sow("statistics", name, value, init_fn=lambda: None, reduce_fn=lambda _, new: new)
+        self.sow("statistics", name, value, init_fn=lambda: value, reduce_fn=lambda _, new: new)
 
 
 class Bottleneck(nn.Module):
@@ -279,7 +279,8 @@ class AttentionPool(nn.Module):
 
     def _attend(self, query: Array, tokens: Array, bias: Array | None) -> Array:
         query, key, value = self.query(query), self.key(tokens), self.value(tokens)
-        mixed = attention(*(self._by_head(x) for x in (query, key, value)), bias)
+        query, key, value = (self._by_head(x) for x in (query, key, value))
+        mixed = attention(query, key, value, bias)
         return self.output(mixed.reshape(*mixed.shape[:2], self.channels))
 
     def _by_head(self, x: Array) -> Array:

@@ -185,7 +185,7 @@ _SIGLIP = {
         image_fit="squash",
         pixel_mean=(127.5, 127.5, 127.5),
         pixel_std=(127.5, 127.5, 127.5),
-        tokenizer=name.split("_")[0],
+        tokenizer="siglip2" if name.startswith("siglip2_") else "siglip",
         sigmoid=True,
     )
     for name, (visual, text) in siglip_towers().items()

@@ -87,6 +87,8 @@ def _load(file: Path | str) -> Any:
     if not Path(file).is_file():
         raise ModelError(f"{file} is not a file; SigLIP needs its SentencePiece model there")
     try:
-        return sentencepiece.SentencePieceProcessor(model_file=str(file))
+        # Where the package is not installed, pyright takes this very file for it.
+        load = sentencepiece.SentencePieceProcessor  # pyright: ignore[reportAttributeAccessIssue]
+        return load(model_file=str(file))
     except (RuntimeError, OSError) as error:
         raise ModelError(f"{file} is no SentencePiece model: {error}") from error

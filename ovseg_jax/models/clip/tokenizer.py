@@ -142,7 +142,8 @@ def _splitter(pattern: str) -> pre_tokenizers.Split:
 def _read_merges() -> list[tuple[str, str]]:
     packed = resources.files("ovseg_jax") / "assets" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
     lines = gzip.decompress(packed.read_bytes()).decode("utf-8").split("\n")
-    return [tuple(line.split()) for line in lines[1 : _NUM_MERGES + 1]]
+    pairs = (line.split() for line in lines[1 : _NUM_MERGES + 1])
+    return [(left, right) for left, right in pairs]
 
 
 def _byte_symbols() -> dict[int, str]:

@@ -43,13 +43,13 @@ def build_clip(name: str, dtype: DTypeLike = "float32", position_resize: str = "
         ModelError: There is no such row, or its image tower has no positions to resize.
     """
     row = variant(name)
-    options = {"dtype": dtype}
+    visual = row.visual.clone(dtype=dtype)
     if position_resize:
-        if not hasattr(row.visual, "position_resize"):
+        if not hasattr(visual, "position_resize"):
             raise ModelError(f"{name} has no position embedding; leave position_resize empty")
-        options["position_resize"] = position_resize
+        visual = visual.clone(position_resize=position_resize)
     return Clip(
-        visual=row.visual.clone(**options),
+        visual=visual,
         text=row.text.clone(dtype=dtype),
         pixel_mean=row.pixel_mean,
         pixel_std=row.pixel_std,

@@ -24,6 +24,7 @@ from ovseg_jax.models.transformer import (
 )
 from ovseg_jax.ops.attention.positions import resample_positions
 from ovseg_jax.ops.attention.rotary import rotate_cells, rotation
+from ovseg_jax.ops.sizes import map_size
 
 Edit = Callable[[Array], Array]
 """Takes the map of cells [b, h, w, c] and returns one in its place."""
@@ -162,7 +163,7 @@ class VisionTransformer(nn.Module):
             The tokens behind the last block, class token first, not normalised; the memories.
         """
         cells = self.embed_patches(images)
-        grid, memories = cells.shape[1:3], {}
+        grid, memories = map_size(cells), {}
         tokens = self.embed_tokens(edits[0](cells) if 0 in edits else cells)
         rotate = self.rotate_for(grid)
         extra = 0

@@ -6,7 +6,9 @@ The paper fixes two convolutions and nothing else; the rest is chosen as docs/re
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import flax.linen as nn
 import jax
@@ -130,8 +132,9 @@ def _refine_all(band: Array, inside: Array, layers: Sequence[Params]) -> Array:
 def _refine_ends(band: Array, inside: Array, layers: Sequence[Params]) -> Array:
     reach = 2 * len(layers)
     first, last = slice(reach + 1), slice(len(band) - reach, None)
-    ends = (jnp.concatenate([rows[first], rows[last]]) for rows in (band, inside))
-    top, middle, bottom = jnp.split(_refine_all(*ends, layers), [len(layers), len(layers) + 1])
+    ends, shown = (jnp.concatenate([rows[first], rows[last]]) for rows in (band, inside))
+    refined = _refine_all(ends, shown, layers)
+    top, middle, bottom = jnp.split(refined, [len(layers), len(layers) + 1])
     between = jnp.broadcast_to(middle, (len(band) - 2 * reach, band.shape[1]))
     return jnp.concatenate([top, between, bottom])
 
@@ -173,7 +176,8 @@ def convolve_planes(
         return (weights @ flat).reshape(outputs, height, width)
     weights = kernel.reshape(9, inputs, outputs).transpose(0, 2, 1).reshape(-1, inputs)
     taps = (weights @ x.reshape(inputs, -1)).reshape(9, outputs, *x.shape[1:])
-    return sum(_shift(tap, *place) for tap, place in zip(taps, NEIGHBOURS, strict=True))
+    shifted = (_shift(tap, *place) for tap, place in zip(taps, NEIGHBOURS, strict=True))
+    return reduce(operator.add, shifted)
 
 
 def _shift(planes: Float[Array, "p h2 w"], row: int, column: int) -> Float[Array, "p h w"]:

@@ -15,7 +15,7 @@ from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention, joined
 from ovseg_jax.models.transformer import TransformerBlock
 from ovseg_jax.ops.images.resize import resize_masks
-from ovseg_jax.typing import Memory
+from ovseg_jax.typing import Memory, needed
 
 Query = Callable[[int, TransformerBlock, Array], Array]
 """Queries [b, q, h, d] of the mask tokens [b, q, c] that enter a block, given its index."""
@@ -104,6 +104,7 @@ def walk(  # noqa: PLR0913 - what is read, by whom, and how
         if index not in relative:
             tokens = block.read(tokens, memory, bias, looks)
         else:
+            masks = needed(masks, "masks of relative blocks")
             change = _residual(tower, relative[index], memory, looks, masks)
             products = relative[index].products(masks, memory.normed[:, tower.prefix :])
             tokens = block.read(tokens, *joined(memory, bias, products), looks)

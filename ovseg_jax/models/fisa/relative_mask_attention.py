@@ -33,11 +33,10 @@ class RelativeMaskAttention(nn.Module):
     def setup(self):
         """Declares the mask's patches, their norm, the keys, and the way back to pixels."""
         side = (self.patch, self.patch)
-        shared = {"dtype": self.dtype}
-        self.patches = nn.Conv(self.width, side, strides=side, padding="VALID", **shared)
+        self.patches = nn.Conv(self.width, side, side, padding="VALID", dtype=self.dtype)
         self.query_norm = LayerNorm(1e-5)
-        self.key = nn.Dense(self.width, **shared)
-        self.pixels = nn.Dense(self.patch**2, **shared)
+        self.key = nn.Dense(self.width, dtype=self.dtype)
+        self.pixels = nn.Dense(self.patch**2, dtype=self.dtype)
 
     def products(
         self, masks: Float[Array, "b q H W"], normed: Float[Array, "b l c"]

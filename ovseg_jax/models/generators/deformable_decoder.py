@@ -18,6 +18,7 @@ from ovseg_jax.models.post_norm import EPS, FeedForwardLayer
 from ovseg_jax.ops.attention.deformable import deformable_sample
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.typing import PixelFeatures
 
 GROUPS = 32
@@ -93,7 +94,8 @@ class DeformableAttention(nn.Module):
         shared = {"kernel_init": xavier_uniform(), "dtype": self.dtype}
         values = nn.Dense(self.width, name="value", **shared)(tokens)
         scale = np.array([(w, h) for h, w in sizes], np.float32)[:, None]
-        places = _centres(sizes)[:, None, None, None] + offsets(query).reshape(*shape, 2) / scale
+        centres = jnp.asarray(_centres(sizes)[:, None, None, None])
+        places = centres + offsets(query).reshape(*shape, 2) / scale
         weights = jax.nn.softmax(weights(query).reshape(*shape[:3], -1), axis=-1).reshape(shape)
         mixed = deformable_sample(self._maps(values, sizes), places, weights)
         return nn.Dense(self.width, name="output", **shared)(mixed.reshape(tokens.shape))
@@ -178,7 +180,7 @@ class DeformableDecoder(nn.Module):
         )
 
     def _encode(self, maps: list[Array]) -> list[Array]:
-        sizes = tuple(x.shape[1:3] for x in maps)
+        sizes = tuple(map_size(x) for x in maps)
         inputs = [
             ConvGroupNorm(self.width, use_bias=True, dtype=self.dtype, name=f"input{index}")(x)
             for index, x in enumerate(maps)
@@ -202,7 +204,7 @@ class DeformableDecoder(nn.Module):
     def _masks(self, finest: Array, encoded: Array) -> Array:
         """Adds the finest encoded map to the finest trunk map and smooths the sum."""
         lateral = ConvGroupNorm(self.width, dtype=self.dtype, name="lateral")(finest)
-        joined = lateral + resize(encoded, lateral.shape[1:3])
+        joined = lateral + resize(encoded, map_size(lateral))
         smooth = ConvGroupNorm(self.width, 3, dtype=self.dtype, name="smooth")(joined)
         return nn.Dense(self.mask_width, dtype=self.dtype, name="mask_features")(
             jax.nn.relu(smooth)

@@ -12,6 +12,7 @@ from ovseg_jax.models.generators.deformable_decoder import ConvGroupNorm
 from ovseg_jax.models.post_norm import AttentionLayer, FeedForwardLayer
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.typing import PixelFeatures
 
 
@@ -64,7 +65,7 @@ class FpnDecoder(nn.Module):
         for index in range(len(maps) - 1, 0, -1):
             name = f"lateral{index}"
             lateral = ConvGroupNorm(self.width, dtype=self.dtype, name=name)(maps[index - 1])
-            x = self._smooth(lateral + resize(x, lateral.shape[1:3], method="nearest"), index)
+            x = self._smooth(lateral + resize(x, map_size(lateral), method="nearest"), index)
         masks = nn.Conv(
             self.mask_width,
             (3, 3),

@@ -7,7 +7,7 @@ import jax
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.ops.images.normalise import Colour, normalise
-from ovseg_jax.typing import Proposals
+from ovseg_jax.typing import Proposals, needed
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -61,5 +61,5 @@ class QueryGenerator(nn.Module):
     ) -> dict[str, Float[Array, "b _h _w _c"]]:
         """Returns the trunk maps: its own, or the borrowed ones without gradient."""
         if self.backbone is None:
-            return jax.lax.stop_gradient(pyramid)
+            return jax.lax.stop_gradient(needed(pyramid, "Features.pyramid"))
         return self.backbone(normalise(images, sizes, self.pixel_mean, self.pixel_std))

@@ -30,6 +30,7 @@ class GroundTruthMasks:
             batch: Images with `segment_ids` and `labels`.
             rng: Not used.
         """
-        masks = masks_from_ids(batch.segment_ids, batch.labels.shape[1])
-        masks = masks & (batch.labels >= 0)[..., None, None]
+        segment_ids, labels = batch.truth
+        masks = masks_from_ids(segment_ids, labels.shape[1])
+        masks = masks & (labels >= 0)[..., None, None]
         return Proposals(masks=masks, valid=masks.any((-2, -1)))

@@ -66,11 +66,12 @@ class PerturbedMasks:
 
     def propose(self, batch: Batch, rng: Array) -> Proposals:
         """Perturbs every annotated segment anew for each key."""
-        count = batch.labels.shape[1]
-        present = ids_present(batch.segment_ids, count) & (batch.labels >= 0)
+        segment_ids, labels = batch.truth
+        count = labels.shape[1]
+        present = ids_present(segment_ids, count) & (labels >= 0)
         ids = jnp.where(present, jnp.arange(1, count + 1), NO_ID)
-        size = tuple(-(-side // self.stride) for side in batch.segment_ids.shape[1:])
-        masks = coverage_of_ids(batch.segment_ids, ids, size)
+        height, width = (-(-side // self.stride) for side in segment_ids.shape[1:])
+        masks = coverage_of_ids(segment_ids, ids, (height, width))
         masks = jnp.tile(masks, (1, self.copies, 1, 1))
         keys = jax.random.split(rng, masks.shape[:2])
         strength = warp_strength(self.iou)

@@ -16,6 +16,7 @@ from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForwardLayer
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize, resize_masks
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
 from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
@@ -93,15 +94,15 @@ class QueryDecoder(nn.Module):
             Proposals at the resolution of `pixels.masks`; the last are the final ones.
         """
         keys, values = self._levels(pixels)
-        guides = None if all_layers else [resize(pixels.masks, x.shape[1:3]) for x in pixels.levels]
+        sizes = [map_size(x) for x in pixels.levels]
+        guides = [] if all_layers else [resize(pixels.masks, size) for size in sizes]
         shape = (len(pixels.masks), *self.query_features.shape)
         x = jnp.broadcast_to(self.query_features.astype(self.dtype), shape)
         answers = [self._answer(x, pixels.masks)] if all_layers else []
         for index in range(self.layers):
             level = index % len(values)
             if all_layers:
-                size = pixels.levels[level].shape[1:3]
-                inside = resize_masks(answers[-1].masks, size) > 0
+                inside = resize_masks(answers[-1].masks, sizes[level]) > 0
             else:
                 inside = self._masks(self.norm(x), guides[level]) > 0
             x = self._layer(index, x, keys[level], values[level], inside)

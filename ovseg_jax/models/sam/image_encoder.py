@@ -117,18 +117,18 @@ class GridAttention(nn.Module):
         batch, height, width, channels = x.shape
         depth = channels // self.heads
         tokens = x.reshape(batch, -1, channels)
-        parts = [
+        query, key, value = (
             nn.Dense(channels, dtype=self.dtype, name=name)(tokens).reshape(
                 batch, -1, self.heads, depth
             )
             for name in ("query", "key", "value")
-        ]
+        )
         # Offsets come from the queries before they are scaled.
-        grid = parts[0].reshape(batch, height, width, self.heads, depth)
+        grid = query.reshape(batch, height, width, self.heads, depth)
         rows = jnp.einsum("bijhd,ikd->bijhk", grid, self._relative("rows", height, depth))
         columns = jnp.einsum("bijhd,jkd->bijhk", grid, self._relative("columns", width, depth))
         flat = (batch, height * width, self.heads, -1)
-        mixed = relative_attention(*parts, rows.reshape(flat), columns.reshape(flat))
+        mixed = relative_attention(query, key, value, rows.reshape(flat), columns.reshape(flat))
         joined = mixed.reshape(batch, height, width, channels)
         return nn.Dense(channels, dtype=self.dtype, name="output")(joined)
 

@@ -21,6 +21,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.ops.sizes import map_size
 
 FORMS = ("reference", "packed")
 CHUNK = 2048
@@ -57,7 +58,7 @@ def deformable_sample(
 def _reference(values: Maps, places: Places, weights: Weights) -> Float[Array, "b n heads d"]:
     total = jnp.zeros((), weights.dtype)
     for level, value in enumerate(values):
-        x0, y0, fx, fy = _cells(places[:, :, :, level], value.shape[1:3])
+        x0, y0, fx, fy = _cells(places[:, :, :, level], map_size(value))
         for right in (0, 1):
             for below in (0, 1):
                 share = (fx if right else 1 - fx) * (fy if below else 1 - fy)
@@ -90,7 +91,7 @@ def _packed(values: Maps, places: Places, weights: Weights) -> Float[Array, "b n
     table, starts = _neighbour_table(values)
     rows, shares = [], []
     for level, value in enumerate(values):
-        row, share = _table_rows(places[:, :, :, level], value.shape[1:3])
+        row, share = _table_rows(places[:, :, :, level], map_size(value))
         rows.append(row + starts[level])
         shares.append(share * weights[:, :, :, level, :, None])
     # Samples of one head of one image lie together, like the rows of the table.

@@ -61,7 +61,8 @@ def prepare(
     height, width = pixels.shape[:2]
     size = (height, width)
     if short:
-        size = tuple(max(1, side) for side in test_size(height, width, short, long))
+        tall, wide = test_size(height, width, short, long)
+        size = (max(1, tall), max(1, wide))
     frame = np.zeros((*frame_size(*size, stride), 3), np.uint8)
     frame[: size[0], : size[1]] = pixels if size == (height, width) else resize_image(pixels, size)
     return Prepared(frame, size)
@@ -74,8 +75,9 @@ def shrink_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np
     """
     if mask.shape == tuple(size):
         return mask
+    height, width = size
     if not mask.any():
         return np.zeros(size, bool)
     grey = Image.fromarray(mask.astype(np.float32))
-    covered = np.asarray(grey.resize(size[::-1], Image.Resampling.BILINEAR))
+    covered = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
     return covered >= min(covered.max(), 0.5)

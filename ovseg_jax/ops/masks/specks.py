@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from scipy import ndimage
 
 EVERYWHERE = np.ones((3, 3))
@@ -12,10 +12,10 @@ EVERYWHERE = np.ones((3, 3))
 
 def without_specks(mask: Bool[np.ndarray, "H W"], least: int) -> Bool[np.ndarray, "H W"]:
     """Fills holes and removes islands of fewer than `least` pixels; the largest island stays."""
-    labels, count = ndimage.label(~mask, EVERYWHERE)
+    labels, count = _parts(~mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     mask = mask | ((sizes < least)[labels] & (labels > 0))
-    labels, count = ndimage.label(mask, EVERYWHERE)
+    labels, count = _parts(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     if not (small := (sizes < least) & (sizes > 0)).any():
@@ -23,3 +23,9 @@ def without_specks(mask: Bool[np.ndarray, "H W"], least: int) -> Bool[np.ndarray
     if small[1:].all():
         small[sizes.argmax()] = False
     return mask & ~small[labels]
+
+
+def _parts(mask: Bool[np.ndarray, "H W"]) -> tuple[Int[np.ndarray, "H W"], int]:
+    """Returns the number of every pixel's connected part, 0 outside, and how many there are."""
+    # Told where to write, SciPy answers with the count alone; its types do not tell these apart.
+    return ndimage.label(mask, EVERYWHERE)  # pyright: ignore[reportReturnType]
