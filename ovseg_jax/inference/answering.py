@@ -76,7 +76,7 @@ def embed_text(method: Method, params: Params, ids: Int[Array, "r l"]) -> Float[
     """Runs the text tower."""
 
     def encode_text(bound: Method, ids: Array) -> Array:
-        return bound.clip.encode_text(ids)
+        return bound.towers.encode_text(ids)
 
     return apply(method, params, encode_text, ids)
 

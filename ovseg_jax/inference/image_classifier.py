@@ -112,7 +112,7 @@ class ImageClassifier:
     def _probabilities(
         self, params: Params, images: UInt8[Array, "1 S S 3"], text: Text
     ) -> Float[Array, " k"]:
-        clip = self.model.method.clip
+        clip = self.model.method.towers
         mean, std = jnp.asarray(clip.pixel_mean), jnp.asarray(clip.pixel_std)
         run = functools.partial(answering.apply, clip, params["clip"])
         embedding = run("encode_image", (images - mean) / std)

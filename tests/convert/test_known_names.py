@@ -90,10 +90,12 @@ def test_a_sam_of_any_rank_is_an_error_of_the_file(prefix):
     for shape in SHAPES:
         tensors = {f"{prefix}pos_embed": np.zeros(shape, np.float32)}
         with pytest.raises(ConversionError, match="SAM"):
-            converter("sam:convert_sam")(tensors, "x")
+            converter("generators.sam:convert_sam")(tensors, "x")
 
 
-@pytest.mark.parametrize("place", ["siglip:convert_big_vision", "siglip:convert_siglip_hf"])
+@pytest.mark.parametrize(
+    "place", ["towers.siglip:convert_big_vision", "towers.siglip:convert_siglip_hf"]
+)
 def test_a_siglip_of_any_rank_is_an_error_of_the_file(place):
     names = ["img/embedding/kernel", "img/pos_embedding", "txt/Embed_0/embedding"]
     names += ["img/Transformer/encoderblock/MlpBlock_0/Dense_0/kernel"]
