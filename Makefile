@@ -3,7 +3,7 @@
 #   make demo         toy scenes, two minutes of training, a table, pictures, your words
 #   make test         quick tests          make test-all   every test, minutes and gigabytes
 #   make demo-seeds   the toy world's table
-#   make lint         style                make types      pyright, in the rooms that pass it
+#   make lint         style                make types      pyright over the package
 #   make sizes        how large files, functions and tests are; fails on deep nesting
 #   make docs         the site, in site/   make commands   docs/commands.md anew
 
