@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ovseg_jax.config import MaskSourceConfig, ModelConfig, QueryGeneratorConfig
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.errors import first_few
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
 from ovseg_jax.vocabulary.classes import ClassList
@@ -60,6 +61,5 @@ def check_classes(config: ModelConfig, classes: ClassList) -> None:
         if differ := [f"{theirs!r} for {mine!r}" for mine, theirs in apart]:
             raise ConfigError(
                 f"the generator knows the classes of {own.name!r} only, and data.vocabulary "
-                f"{classes.name!r} has others in their places: {', '.join(differ[:3])}"
-                + (f" and {len(differ) - 3} more" if len(differ) > 3 else "")
+                f"{classes.name!r} has others in their places: {first_few(differ, 3)}"
             )

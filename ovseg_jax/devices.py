@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.errors import OvsegError, counted
 
 PLATFORMS = "JAX_PLATFORMS"
 """Environment variable that tells JAX which kinds of device it may use."""
@@ -40,7 +40,7 @@ def found() -> list[Any]:
 def described() -> str:
     """Says what was found, such as "1 cpu device"."""
     devices = found()
-    return f"{len(devices)} {devices[0].platform} device{'s' if len(devices) > 1 else ''}"
+    return counted(len(devices), f"{devices[0].platform} device")
 
 
 def announce(work: str) -> None:

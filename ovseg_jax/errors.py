@@ -1,4 +1,4 @@
-"""The family of errors and warnings that users can meet, and text that is safe to print.
+"""The family of errors and warnings that users can meet, and text for messages.
 
 Every error that this package raises on purpose descends from `OvsegError`, so one `except` catches
 them all, and the command line turns them into one line and exit status 2. Each is also the builtin
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+from collections.abc import Iterable
 
 
 class OvsegError(Exception):
@@ -60,6 +61,18 @@ def printable(text: object) -> str:
 def one_line(text: object) -> str:
     """As `printable`, with line breaks written out too: for names that stand in a line."""
     return printable(text).replace("\n", r"\n").replace("\r", r"\r")
+
+
+def first_few(texts: Iterable[object], most: int = 6, mark: str = ", ") -> str:
+    """Joins the first of some texts and says how many more there are: "a, b and 3 more"."""
+    known = list(map(str, texts))
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return mark.join(known[:most]) + more
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """Says how many there are: "1 class", "2 classes"."""
+    return f"{number} {noun}{'' if number == 1 else ending}"
 
 
 def _visible(character: str) -> str:

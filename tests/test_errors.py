@@ -16,6 +16,17 @@ def test_control_characters_in_messages_are_written_out():
     assert str(error) == "tensor \\x1b[2Jname\\r\nsecond line\\tend \\u202e"
 
 
+def test_long_lists_are_cut_and_counted():
+    assert errors.first_few(["a", "b"]) == "a, b"
+    assert errors.first_few(range(12), 10).endswith("8, 9 and 2 more")
+    assert errors.first_few("abc", 2, "; ") == "a; b and 1 more"
+    assert [errors.counted(n, "class", "es") for n in (0, 1, 2)] == [
+        "0 classes",
+        "1 class",
+        "2 classes",
+    ]
+
+
 @pytest.mark.parametrize("text", ["Straße", "猫\u3000犬", "a\u00a0b", "two\nlines", "naïve 🐈"])
 def test_letters_of_every_script_stay(text):
     assert errors.printable(text) == text

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ovseg_jax.cli.options import add_overwrite, given_path
 from ovseg_jax.convert.published import KINDS
-from ovseg_jax.errors import printable
+from ovseg_jax.errors import first_few, printable
 
 if TYPE_CHECKING:
     from ovseg_jax.convert.conversion import Conversion
@@ -140,8 +140,7 @@ def _beside(conversion: Conversion) -> list[str]:
     lines = [f"weights taken from: {checkpoint.taken}"] if checkpoint.taken else []
     if len(checkpoint.files) > 1:
         lines.append(f"read from {len(checkpoint.files) - 1} shards")
-    for reason, count in Counter(checkpoint.left_out.values()).most_common():
+    for reason, _ in Counter(checkpoint.left_out.values()).most_common():
         names = [name for name, why in checkpoint.left_out.items() if why == reason]
-        more = f" and {count - 3} more" if count > 3 else ""
-        lines.append(f"  beside them: {', '.join(names[:3])}{more} ({reason})")
+        lines.append(f"  beside them: {first_few(names, 3)} ({reason})")
     return lines

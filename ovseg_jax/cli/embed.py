@@ -20,7 +20,7 @@ from ovseg_jax.cli.options import (
     given_path,
     read_vocabulary,
 )
-from ovseg_jax.errors import printable
+from ovseg_jax.errors import counted, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     names, owners = classes.synonym_rows
     rows = np.asarray(text.embeddings)[: len(names)]
     print(
-        f"{_counted(len(classes), 'class', 'es')}, {_counted(len(names), 'name')}, "
-        f"{_counted(rows.shape[1], 'template')} ({prompts}), {rows.shape[2]} numbers each; "
+        f"{counted(len(classes), 'class', 'es')}, {counted(len(names), 'name')}, "
+        f"{counted(rows.shape[1], 'template')} ({prompts}), {rows.shape[2]} numbers each; "
         f"cached in {default_directory()}"
     )
     if keep:
@@ -64,10 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         path = keep(lambda file: np.savez(file, **arrays))
         print(printable(f"written to {path}"))
     return 0
-
-
-def _counted(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def _source(classes: Any) -> str:

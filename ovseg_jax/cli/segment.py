@@ -30,7 +30,7 @@ from ovseg_jax.cli.options import (
     add_vocabulary,
     check_score,
 )
-from ovseg_jax.errors import one_line
+from ovseg_jax.errors import first_few, one_line
 
 TASKS = ("semantic", "panoptic", "instance")
 
@@ -110,5 +110,4 @@ def _summary(names: list[str], limit: int = 6) -> str:
     if not names:
         return "nothing labelled"
     counts = Counter(names).most_common()
-    parts = [name if count == 1 else f"{count} {name}" for name, count in counts[:limit]]
-    return ", ".join(parts) + (f" and {len(counts) - limit} more" if len(counts) > limit else "")
+    return first_few((name if count == 1 else f"{count} {name}" for name, count in counts), limit)

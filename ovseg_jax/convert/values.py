@@ -10,7 +10,8 @@ import numpy as np
 
 from ovseg_jax import trees
 from ovseg_jax.convert.rules import ConversionError, ConversionReport
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow, some
+from ovseg_jax.errors import first_few
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow
 from ovseg_jax.typing import Params
 
 
@@ -54,8 +55,9 @@ def check_values(
         limit = ml_dtypes.finfo(np.dtype(getattr(ml_dtypes, dtype, dtype))).max
         values = (f"{_tensor(path, report)} reaches {value:g}" for path, value in large.items())
         raise ConversionError(
-            f"{where} does not fit {dtype}, which ends at {float(limit):g}: {some(values)}. Store "
-            "it as bfloat16 or float32 (--dtype); --allow-nonfinite makes such values infinite"
+            f"{where} does not fit {dtype}, which ends at {float(limit):g}: "
+            f"{first_few(values, 10)}. Store it as bfloat16 or float32 (--dtype); "
+            "--allow-nonfinite makes such values infinite"
         )
     return {}
 
@@ -67,7 +69,7 @@ def _by_tensor(found: Mapping[str, Nonfinite], report: ConversionReport) -> str:
         both = counts[_tensor(path, report)]
         both[0] += what.nan
         both[1] += what.infinite
-    return some(f"{name} ({Nonfinite(*both)})" for name, both in counts.items())
+    return first_few((f"{name} ({Nonfinite(*both)})" for name, both in counts.items()), 10)
 
 
 def _tensor(path: str, report: ConversionReport) -> str:

@@ -141,10 +141,19 @@ def truth_map(batch: Batch) -> Int[Array, "b H W"]:
 
 
 def class_groups(
-    seen: Bool[np.ndarray, " k"], is_thing: Bool[np.ndarray, " k"]
+    seen: Bool[np.ndarray, " k"] | None, is_thing: Bool[np.ndarray, " k"]
 ) -> dict[str, Bool[np.ndarray, " k"]]:
-    """The groups of classes that every table keeps apart; groups without a class are left out."""
-    seen, is_thing = np.asarray(seen, bool), np.asarray(is_thing, bool)
+    """The groups of classes that every table keeps apart; groups without a class are left out.
+
+    Args:
+        seen: Classes that share a name with the training vocabulary; None where that parts nothing.
+        is_thing: Classes that are things.
+    """
+    is_thing = np.asarray(is_thing, bool)
+    if seen is None:
+        groups = {"things": is_thing, "stuff": ~is_thing}
+        return {name: members for name, members in groups.items() if members.any()}
+    seen = np.asarray(seen, bool)
     groups = {
         "seen": seen,
         "unseen": ~seen,
@@ -164,8 +173,3 @@ def _limit(batch: Pictures, most: int | None) -> tuple[Pictures, int]:
         valid = valid & (np.cumsum(valid) <= most)
         batch = batch.replace(valid=jnp.asarray(valid))
     return batch, int(valid.sum())
-
-
-def parts_seen(score: str) -> bool:
-    """Whether a score is that of a group which parts seen from unseen classes."""
-    return score.rpartition("/")[2].rpartition("_")[2] in ("seen", "unseen")

@@ -132,12 +132,12 @@ class InstanceEvaluator:
     """Mask AP of the instance task over thing classes, at the size of the batch's images.
 
     Attributes:
-        seen: Classes that share a name with the training vocabulary.
+        seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things; without any there is nothing to score.
         top: Pairs of mask and class that are considered per image.
     """
 
-    seen: Bool[np.ndarray, " k"]
+    seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
     top: int = 100
 
@@ -156,7 +156,7 @@ class InstanceEvaluator:
         """AP, AP50 and AP75 over all things, and AP per group of classes."""
         things = np.flatnonzero(self.is_thing)
         scores = encoded_ap(state, things.tolist())
-        each = np.full(len(self.seen), np.nan)
+        each = np.full(len(self.is_thing), np.nan)
         each[things] = scores.per_class()
         table = {name: float(scores.stats[place]) for place, name in enumerate(STATS[:3])}
         groups = class_groups(self.seen, self.is_thing)

@@ -23,24 +23,24 @@ class MaskAccuracy:
     """Counts right and judged masks of each class. Void never wins: the best class counts.
 
     Attributes:
-        seen: Classes that share a name with the training vocabulary.
+        seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things.
     """
 
-    seen: Bool[np.ndarray, " k"]
+    seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
 
     def init(self) -> Int[np.ndarray, "2 k"]:
         """Right and judged masks per class, both zero."""
-        return np.zeros((2, len(self.seen)), np.int64)
+        return np.zeros((2, len(self.is_thing)), np.int64)
 
     def update(self, state: Int[np.ndarray, "2 k"], outcome: Outcome) -> Int[np.ndarray, "2 k"]:
         """Adds the labelled masks of one batch."""
-        return state + np.asarray(_count(outcome, len(self.seen)), np.int64)
+        return state + np.asarray(_count(outcome, len(self.is_thing)), np.int64)
 
     def result(self, state: Int[np.ndarray, "2 k"]) -> Table:
         """Accuracy over masks and over classes, overall and per group, and the mask count."""
-        groups = {"": np.ones(len(self.seen), bool), **class_groups(self.seen, self.is_thing)}
+        groups = {"": np.ones(len(self.is_thing), bool), **class_groups(self.seen, self.is_thing)}
         table = {}
         for name, members in groups.items():
             suffix = f"/{name}" if name else ""

@@ -174,18 +174,18 @@ class PanopticEvaluator:
     True stuff segments of one class count as one, as panoptic ground truth defines them.
 
     Attributes:
-        seen: Classes that share a name with the training vocabulary.
+        seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things.
         rules: Thresholds of the task.
     """
 
-    seen: Bool[np.ndarray, " k"]
+    seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
     rules: PanopticRules = PanopticRules()
 
     def init(self) -> PanopticCounts:
         """Counts of nothing."""
-        return PanopticCounts.zeros(len(self.seen))
+        return PanopticCounts.zeros(len(self.is_thing))
 
     def update(self, state: PanopticCounts, outcome: Outcome) -> PanopticCounts:
         """Adds the segments of one batch, image by image."""
@@ -211,7 +211,7 @@ class PanopticEvaluator:
         )
         predicted = {int(number): int(label) for number, _, label in found.info}
         ids = found.segment_ids
-        return count_image(ids, predicted, true_ids, true_classes, len(self.seen))
+        return count_image(ids, predicted, true_ids, true_classes, len(self.is_thing))
 
     def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int]]:
         ids, labels = np.asarray(batch.segment_ids), np.asarray(batch.labels)

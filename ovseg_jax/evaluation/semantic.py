@@ -143,22 +143,22 @@ class SemanticEvaluator:
     """mIoU and friends of the semantic task, at the size of the batch's images.
 
     Attributes:
-        seen: Classes that share a name with the training vocabulary.
+        seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things.
         convention: Which mIoU is called "mIoU"; both are reported.
     """
 
-    seen: Bool[np.ndarray, " k"]
+    seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
     convention: Convention = "absent_dropped"
 
     def init(self) -> Int[np.ndarray, "k1 k1"]:
         """The empty confusion matrix, [predicted, true]."""
-        return np.zeros((len(self.seen) + 1,) * 2, np.int64)
+        return np.zeros((len(self.is_thing) + 1,) * 2, np.int64)
 
     def update(self, state: Int[np.ndarray, "k1 k1"], outcome: Outcome) -> np.ndarray:
         """Adds the pixels of one batch."""
-        return state + np.asarray(_confusion_of(outcome, len(self.seen)), np.int64)
+        return state + np.asarray(_confusion_of(outcome, len(self.is_thing)), np.int64)
 
     def result(self, state: Int[np.ndarray, "k1 k1"]) -> Table:
         """Overall numbers, then mIoU of each group of classes."""

@@ -21,7 +21,6 @@ from ovseg_jax.evaluation.evaluator import (
     Outcome,
     Table,
     evaluate,
-    parts_seen,
     true_segments,
 )
 from ovseg_jax.evaluation.instance import InstanceEvaluator
@@ -89,8 +88,6 @@ class Suite:
             return outcome
 
         table, images = evaluate(self._evaluators(), judge, self._views(), on_batch=on_batch)
-        if not self._config.seen_apart:
-            table = {name: score for name, score in table.items() if not parts_seen(name)}
         seen = int((text.seen & text.valid).sum())
         applied = sorted(rule.describe(seen, len(self.classes) - seen) for rule in rules)
         return table, self._card(images, weights, " or ".join(applied))
@@ -139,7 +136,8 @@ class Suite:
         return photo_views(data, self._model.inference, limit, kept, stride)
 
     def _evaluators(self) -> dict[str, Evaluator]:
-        seen, things = self._seen(), self.classes.thing_mask
+        seen = self._seen() if self._config.seen_apart else None
+        things = self.classes.thing_mask
         inference = self._model.inference
         rules = PanopticRules(
             object_threshold=inference.object_threshold,

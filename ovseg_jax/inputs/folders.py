@@ -10,13 +10,13 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, features
 
 from ovseg_jax.disk.outputs import is_ours, written_names
-from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.errors import ImageError, first_few, warn
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI"),
@@ -138,12 +138,6 @@ class Search:
         return found
 
 
-def some_of(names: Iterable[str]) -> str:
-    """Lists the first names."""
-    names = list(names)
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-
-
 def _place(path: Path) -> str:
     return os.path.join(os.path.realpath(path.parent), path.name)
 
@@ -153,4 +147,4 @@ def _describe(reason: str, names: list[str]) -> str:
     if reason == OTHER:
         endings = Counter(Path(name).suffix.lower() or "without ending" for name in names)
         names = [f"{count} {ending}" for ending, count in endings.most_common()]
-    return f"{count} ({some_of(names)}{HINTS.get(reason, '')})"
+    return f"{count} ({first_few(names, SHOWN)}{HINTS.get(reason, '')})"

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ovseg_jax.errors import ImageError, warn
-from ovseg_jax.inputs.folders import Search, some_of
+from ovseg_jax.errors import ImageError, first_few, warn
+from ovseg_jax.inputs.folders import Search
 from ovseg_jax.inputs.images import address_refused, is_address
 
 
@@ -55,7 +55,7 @@ def list_photos(given: Iterable[str | Path], *, recursive: bool = False) -> List
     if listing.refused and not listing.photos:
         raise listing.refused[0]
     if twice:
-        warn(f"{some_of(map(str, twice))}: given twice; each photo is handled once")
+        warn(f"{first_few(twice, 3)}: given twice; each photo is handled once")
     return listing
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from ovseg_jax.errors import MasksError, warn
+from ovseg_jax.errors import MasksError, first_few, warn
 from ovseg_jax.masks.found import empty_masks
 from ovseg_jax.masks.pictures import StoredPicture
 from ovseg_jax.masks.smooth import distinct, is_soft, refuse_smooth
@@ -82,7 +82,7 @@ def single_mask(picture: StoredPicture, where: str) -> Bool[np.ndarray, "H W"]:
     found = label_map(picture, where)
     if len(found.values) > 1:
         raise MasksError(
-            f"{where}: holds the values {_listed(found.values)}, where every picture is one mask "
+            f"{where}: holds the values {first_few(found.values)}, where every picture is one mask "
             "(0 outside, one value inside)"
         )
     return (found.ids == found.values[0]) if len(found.values) else np.zeros(found.ids.shape, bool)
@@ -129,10 +129,10 @@ def _without_border(values: Int[np.ndarray, " q"], where: str) -> Int[np.ndarray
     if values[-1] != full or others[-1] == full - 1:  # ids that count up to the end
         return values
     if len(values) <= MAX_STRETCHED and _is_stretched(values):
-        warn(f"{where}: {_listed(values)} look stretched for the eye; {full} is a mask too")
+        warn(f"{where}: {first_few(values)} look stretched for the eye; {full} is a mask too")
         return values
     warn(
-        f'{where}: {full} beside the ids {_listed(others)} is read as border or "ignore", and is '
+        f'{where}: {full} beside the ids {first_few(others)} is read as border or "ignore", and is '
         "no mask, as 0 is none; where 0 is a class, store every id plus one"
     )
     return others
@@ -201,8 +201,3 @@ def _nonzero(values: Int[np.ndarray, "H W"]) -> Int[np.ndarray, " q"]:
 
 def _rgb(value: int) -> tuple[int, int, int]:
     return int(value) % 256, int(value) // 256 % 256, int(value) // 65536
-
-
-def _listed(values: Int[np.ndarray, " q"], limit: int = 6) -> str:
-    shown = ", ".join(str(int(value)) for value in values[:limit])
-    return shown + (", ..." if len(values) > limit else "")

@@ -16,8 +16,8 @@ from safetensors.numpy import load_file
 
 from ovseg_jax import trees
 from ovseg_jax.disk.json_text import JsonError, parse_json
-from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.stored.finite import find_nonfinite, some
+from ovseg_jax.errors import OvsegError, first_few, warn
+from ovseg_jax.stored.finite import find_nonfinite
 from ovseg_jax.typing import Params
 
 SAFETENSORS, ORBAX, REPORT = "model.safetensors", "params", "report.json"
@@ -81,7 +81,7 @@ def check_finite(params: Params, folder: Path) -> None:
     if not found:
         return
     accepted = _accepted(folder / REPORT)
-    named = some(f"{path} ({what})" for path, what in found.items())
+    named = first_few((f"{path} ({what})" for path, what in found.items()), 10)
     if found.keys() <= accepted:
         warn(f"{folder} holds values that are not finite, as its report says: {named}")
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import ml_dtypes
 import numpy as np
@@ -54,13 +54,6 @@ def find_overflow(arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str, flo
             for name, extreme in extremes.items()
             if np.isfinite(extreme) and not np.isfinite(np.asarray(extreme).astype(kind))
         }
-
-
-def some(found: Iterable[str], limit: int = 10) -> str:
-    """Joins the first of some texts and says how many more there are."""
-    texts = list(found)
-    more = [f"and {len(texts) - limit} more"] if len(texts) > limit else []
-    return ", ".join([*texts[:limit], *more])
 
 
 def _extreme(array: np.ndarray) -> np.floating:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ovseg_jax.errors import first_few
 from ovseg_jax.vocabulary.class_list import VocabularyError
 from ovseg_jax.vocabulary.class_rows import (
     Reading,
@@ -141,5 +142,4 @@ def _check_count(content: Any, rows: tuple[Row, ...], source: str) -> None:
 
 
 def _listed(found: dict[str, Any], limit: int = 5) -> str:
-    keys = [repr(key) for key in list(found)[:limit]]
-    return ", ".join(keys) + (", ..." if len(found) > limit else "") if keys else "nothing in it"
+    return first_few(map(repr, found), limit) if found else "nothing in it"

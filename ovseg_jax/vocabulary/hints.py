@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovseg_jax.errors import warn
+from ovseg_jax.errors import counted, warn
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import Row
 from ovseg_jax.vocabulary.preset_lists import available_presets
@@ -81,7 +81,7 @@ def describe(classes: ClassList, remarks: Sequence[str] = ()) -> str:
     shown = "; ".join(", ".join(entry.synonyms) for entry in classes.classes[:_SHOWN])
     more = f"; ... {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
     noted = f" ({'; '.join(remarks)})" if remarks else ""
-    return f"{_count(len(classes))}{noted}: {shown}{more}"
+    return f"{counted(len(classes), 'class', 'es')}{noted}: {shown}{more}"
 
 
 def _about_synonyms(names: Sequence[str], source: str) -> str:
@@ -126,10 +126,6 @@ def _names_a_file(text: str) -> bool:
         return Path(name).expanduser().is_file()
     except (OSError, ValueError, RuntimeError):  # too long a name, or no name of a file at all
         return False
-
-
-def _count(number: int) -> str:
-    return "1 class" if number == 1 else f"{number} classes"
 
 
 def _enumerated(names: Sequence[str], mark: str = ", ") -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Int
 
+from ovseg_jax.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList, VocabularyError
 
 SHOWN = 60
@@ -44,9 +45,9 @@ def label_table(own: ClassList, wanted: ClassList) -> Int[np.ndarray, " c"]:
     positions = [_position(entry, find) for entry in own.classes]
     if lost := [name for name, at in zip(own.names, positions, strict=True) if at is None]:
         raise VocabularyError(
-            f"the vocabulary {wanted.name!r} lacks, or has twice, {shown(lost)} of the labels; the "
-            f"data set {own.name!r} has {shown(own.names)}; the vocabulary has "
-            f"{shown(wanted.names)}"
+            f"the vocabulary {wanted.name!r} lacks, or has twice, {first_few(lost, SHOWN)} of the "
+            f"labels; the data set {own.name!r} has {first_few(own.names, SHOWN)}; "
+            f"the vocabulary has {first_few(wanted.names, SHOWN)}"
         )
     return np.asarray(positions, np.int32)
 
@@ -70,12 +71,6 @@ def finder(classes: ClassList) -> Callable[[str], int | None]:
         return next(iter(candidates)) if len(candidates) == 1 else None
 
     return find
-
-
-def shown(names: Sequence[str]) -> str:
-    """Lists names for a message; of long lists the first."""
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if rest > 0 else "")
 
 
 def _share_a_name(one: ClassEntry, other: ClassEntry) -> bool:

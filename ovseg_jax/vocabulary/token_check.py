@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ovseg_jax.errors import warn
+from ovseg_jax.errors import first_few, warn
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import same_to_readers
 from ovseg_jax.vocabulary.text_bank import Tokenizer
@@ -39,7 +39,7 @@ def check_tokens(classes: ClassList, templates: Sequence[str], tokenizer: Tokeni
     if long := _cut_names(classes.synonym_rows[0], templates, tokenizer):
         verb = "does" if len(long) == 1 else "do"
         warn(
-            f"{_listed([_short(name) for name in long])} {verb} not fit into the "
+            f"{first_few(map(_short, long), _SHOWN)} {verb} not fit into the "
             f"{tokenizer.context_length} tokens that the model reads; the end of it is ignored"
         )
     if classes.shares_names:
@@ -53,7 +53,8 @@ def check_tokens(classes: ClassList, templates: Sequence[str], tokenizer: Tokeni
             )
     if equal:
         pairs = [f"{_placed(first)} and {_placed(second)}" for first, second in equal]
-        warn(f"{_listed(pairs, '; ')}: the model reads the same tokens, so their scores are equal")
+        named = first_few(pairs, _SHOWN, "; ")
+        warn(f"{named}: the model reads the same tokens, so their scores are equal")
 
 
 def _cut_names(names: Sequence[str], templates: Sequence[str], tokenizer: Tokenizer) -> list[str]:
@@ -97,11 +98,6 @@ def _same_in_all(first: str, second: str, templates: Sequence[str], tokenizer: T
 
 def _placed(name: Placed) -> str:
     return f"{_short(name[1])} (class {name[0] + 1})"
-
-
-def _listed(texts: Sequence[str], mark: str = ", ") -> str:
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return mark.join(texts[:_SHOWN]) + more
 
 
 def _short(name: str) -> str:

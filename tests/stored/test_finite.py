@@ -8,7 +8,7 @@ from ovseg_jax import trees
 from ovseg_jax.config import InferenceConfig, ModelConfig
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.disk.json_text import JsonError, parse_json
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow, some
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow
 from ovseg_jax.stored.limits import check_limits
 
 
@@ -44,11 +44,6 @@ def test_values_that_another_type_makes_infinite_are_found(value, dtype, overflo
     with np.errstate(over="ignore"):
         stored = arrays["x"].astype(getattr(ml_dtypes, dtype, dtype)).astype(np.float32)
     assert np.isfinite(stored).all() == (not overflows and np.isfinite(value))
-
-
-def test_long_lists_are_cut_with_their_number():
-    assert some(["a", "b"]) == "a, b"
-    assert some(map(str, range(12))).endswith("9, and 2 more")
 
 
 @pytest.mark.parametrize(

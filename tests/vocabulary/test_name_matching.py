@@ -3,7 +3,7 @@
 import pytest
 
 from ovseg_jax.vocabulary.classes import VocabularyError, load_preset, parse_vocabulary
-from ovseg_jax.vocabulary.matching import SHOWN, finder, folded, label_table, shown
+from ovseg_jax.vocabulary.matching import finder, folded, label_table
 
 
 def words(text):
@@ -52,8 +52,3 @@ def test_a_name_of_two_classes_stands_for_neither():
 
 def test_the_way_of_writing_does_not_count():
     assert folded(" Traffic__Light-\u00e9") == folded("traffic light e\u0301")
-
-
-def test_long_lists_are_cut_and_counted():
-    assert shown(["a", "b"]) == "a, b"
-    assert shown(["x"] * (SHOWN + 1)).endswith(f"... ({SHOWN + 1} in all)")

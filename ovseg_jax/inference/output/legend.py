@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ovseg_jax.errors import warn
+from ovseg_jax.errors import first_few, warn
 from ovseg_jax.inference.output.fonts import find_font, in_writing_order, missing_letters
 from ovseg_jax.inference.results import Answer
 
@@ -194,9 +194,8 @@ def drawable(name: str, slot: int) -> str:
 def _warn_once(names: tuple[str, ...]) -> None:
     """Says which names of a vocabulary no font can draw."""
     if undrawn := [name for name in names if missing_letters(name)]:
-        more = f" and {len(undrawn) - 5} more" if len(undrawn) > 5 else ""
         warn(
-            f"the legend cannot draw {', '.join(undrawn[:5])}{more}: no font here has the letters; "
+            f"the legend cannot draw {first_few(undrawn, 5)}: no font here has the letters; "
             "it shows the numbers of these classes, and the JSON file their names"
         )
 
