@@ -66,14 +66,7 @@ def read_conversion(  # noqa: PLR0913 - what is read and how, all by keyword pas
         ConversionError: No such kind or variant, the file does not fit, or its values are not
             finite.
     """
-    if kind not in KINDS:
-        raise ConversionError(f"no converter {kind!r}; known: {', '.join(KINDS)}")
-    if tokenizer and not KINDS[kind].has_tokenizer:
-        raise ConversionError(f"files of the kind {kind} bring no SentencePiece text")
-    if tokenizer and not Path(tokenizer).is_file():
-        raise ConversionError(f"the tokenizer {tokenizer} is not a file")
-    if clip and not KINDS[kind].needs_clip:
-        raise ConversionError(f"files of the kind {kind} hold their CLIP model; leave out --clip")
+    _check_options(kind, tokenizer, clip)
     checkpoint = read_checkpoint(source, which)
     _say_which(checkpoint, source, which)
     extra: dict[str, Any] = {"base": read_checkpoint(clip).tensors} if clip else {}
@@ -87,13 +80,10 @@ def read_conversion(  # noqa: PLR0913 - what is read and how, all by keyword pas
     if tokenizer:
         towers = dataclasses.replace(config.clip, tokenizer_file=str(tokenizer))
         config = dataclasses.replace(config, clip=towers)
-    first, *shards = checkpoint.files
     origin = {
         "kind": kind,
         "variant": config.clip.variant,
-        "source": first.name,
-        "sha256": file_hash(first),
-        **({"shards": {file.name: file_hash(file) for file in shards}} if shards else {}),
+        **_files(checkpoint, clip),
         "licence": licence or f"{KINDS[kind].licence}, as its publisher states; check your copy",
         "stored_dtypes": checkpoint.dtypes,
         "taken": checkpoint.taken,
@@ -101,12 +91,34 @@ def read_conversion(  # noqa: PLR0913 - what is read and how, all by keyword pas
         "wrappers": checkpoint.wrappers,
         "left_out": checkpoint.left_out,
         weights.NONFINITE: nonfinite,
-        **({"clip_file": Path(clip).name, "clip_sha256": file_hash(clip)} if clip else {}),
         "used": report.used,
         "skipped": report.skipped,
         "filled": report.filled,
     }
     return Conversion(config, params, report, checkpoint, origin)
+
+
+def _check_options(kind: str, tokenizer: str, clip: str) -> None:
+    """Refuses options that a kind of file has no use for."""
+    if kind not in KINDS:
+        raise ConversionError(f"no converter {kind!r}; known: {', '.join(KINDS)}")
+    if tokenizer and not KINDS[kind].has_tokenizer:
+        raise ConversionError(f"files of the kind {kind} bring no SentencePiece text")
+    if tokenizer and not Path(tokenizer).is_file():
+        raise ConversionError(f"the tokenizer {tokenizer} is not a file")
+    if clip and not KINDS[kind].needs_clip:
+        raise ConversionError(f"files of the kind {kind} hold their CLIP model; leave out --clip")
+
+
+def _files(checkpoint: Checkpoint, clip: str) -> dict[str, Any]:
+    """Names and hashes of all files that were read."""
+    first, *shards = checkpoint.files
+    found: dict[str, Any] = {"source": first.name, "sha256": file_hash(first)}
+    if shards:
+        found["shards"] = {file.name: file_hash(file) for file in shards}
+    if clip:
+        found |= {"clip_file": Path(clip).name, "clip_sha256": file_hash(clip)}
+    return found
 
 
 def _say_which(checkpoint: Checkpoint, source: Path | str, which: str) -> None:

@@ -94,19 +94,31 @@ def train(
         keeper.start(current, mesh, stop)
 
         if stream is not None:
-            update = None
-            for number in steps:
-                batch = next(stream)
-                if update is None:
-                    raw = step.make_step(method, source, tx, config.seed)
-                    update = step.compile_step(raw, current, batch, text)
-                current, metrics = update(current, batch, text)
-                keeper.step_done(number, current, metrics, stream.position)
+            raw = step.make_step(method, source, tx, config.seed)
+            current = _take_steps(steps, raw, stream, current, text, keeper)
         run.wait()
         # After the last step is on disk: a run that was killed here finds its way back here.
         _save_weights(workdir, config, current)
         keeper.score_final(current)
         return current
+
+
+def _take_steps(
+    steps: range,
+    raw: Any,
+    stream: Stream,
+    current: state.TrainState,
+    text: Text,
+    keeper: Keeper,
+) -> state.TrainState:
+    """Trains through the steps; the first batch says what the step is compiled for."""
+    update = None
+    for number in steps:
+        batch = next(stream)
+        update = update or step.compile_step(raw, current, batch, text)
+        current, metrics = update(current, batch, text)
+        keeper.step_done(number, current, metrics, stream.position)
+    return current
 
 
 class _Accepted(NamedTuple):
