@@ -15,7 +15,7 @@ DEMO ?= demo
 WORKERS ?= auto
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-TESTS := $(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile
+TESTS := $(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALL := $(PIP) install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # Training on a CPU allocates large buffers each step; huge pages save a third of its time.

@@ -22,10 +22,10 @@ from data.manual_files import ManualFileError
 from ovseg_jax import shipped
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.errors import printable
+from ovseg_jax.errors import first_few, printable
 from ovseg_jax.places import local
 from ovseg_jax.vocabulary.classes import ClassList
-from ovseg_jax.vocabulary.matching import shown
+from ovseg_jax.vocabulary.matching import SHOWN
 
 NAMES = shipped.data_sets()
 FILE_FORMAT = "array_record"
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
     for name, split in builder.info.splits.items():
         print(f"{name}: {split.num_examples} examples")
     print(f"in {builder.data_path}")
-    print(printable(f"{len(classes)} classes: {shown(classes.names)}"))
+    print(printable(f"{len(classes)} classes: {first_few(classes.names, SHOWN)}"))
     if hasattr(_module(options.name), "config_of_folder"):
         _tell_own_classes(builder, classes)
 

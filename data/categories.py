@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from data.manual_files import ManualFileError
+from ovseg_jax.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
-from ovseg_jax.vocabulary.matching import finder, folded, shown
+from ovseg_jax.vocabulary.matching import SHOWN, finder, folded
 from ovseg_jax.vocabulary.palette import palette_color
 
 ENDINGS = ("stuff", "merged", "other")
@@ -92,8 +93,9 @@ def class_indices(
     found = {number: _index(names[number], find) for number in sorted(set(used))}
     if lost := [names[number] for number, index in found.items() if index is None]:
         raise ManualFileError(
-            f"{source}: {shown(lost)} of its categories ({shown(list(names.values()))}) are not "
-            f"among the {len(classes)} classes of {classes.name!r} ({shown(classes.names)})"
+            f"{source}: {first_few(lost, SHOWN)} of its categories "
+            f"({first_few(names.values(), SHOWN)}) are not among the {len(classes)} classes of "
+            f"{classes.name!r} ({first_few(classes.names, SHOWN)})"
         )
     return {number: index for number, index in found.items() if index is not None}
 

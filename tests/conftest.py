@@ -15,6 +15,9 @@ UNOPTIMIZED = (
     "--xla_cpu_use_fusion_emitters=false",
 )
 
+LONG = ("training", "mining", "evaluation", "methods", "data", "inference", "cli", "convert")
+"""Folders of tests whose files take longest."""
+
 
 def pytest_addoption(parser):
     text = "compile without optimising: most tests wait for the compiler, not for its programs"
@@ -42,6 +45,11 @@ def understood(option: str) -> bool:
     command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
     environment = os.environ | {"XLA_FLAGS": option}
     return not subprocess.run(command, env=environment, capture_output=True).returncode
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the rooms first whose files take minutes, or one worker ends long after the others."""
+    items.sort(key=lambda item: not set(LONG) & set(item.path.parts))
 
 
 @pytest.fixture(scope="session", autouse=True)
