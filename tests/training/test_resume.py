@@ -83,6 +83,7 @@ def test_a_killed_run_ends_with_the_same_bits(uninterrupted, prepared, tmp_path)
         np.testing.assert_array_equal(value, uninterrupted[path], err_msg=path)
 
 
+@pytest.mark.slow
 def test_a_run_saved_on_one_device_goes_on_with_eight(uninterrupted, prepared, tmp_path):
     workdir = tmp_path / "run"
     process = start(workdir, prepared)
