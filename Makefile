@@ -48,7 +48,7 @@ sizes: $(VENV)/bin/python
 
 # The pages are built from copies: see tools/site_pages.py.
 docs: $(VENV)/.docs
-	$(VENV)/bin/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
 
 commands: $(VENV)/.train
 	$(VENV)/bin/python -m tools.record_commands docs/commands.md

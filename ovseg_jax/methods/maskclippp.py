@@ -1,7 +1,7 @@
 """MaskCLIP++ (arXiv 2412.11464): CLIP tuned on ground-truth masks, in whatever way its tower pools.
 
 Convolutional towers average under the soft mask, OpenAI's ResNets attend under a biased attention
-pool, transformers read mask tokens through their last blocks. See `models.similarity` for how
+pool, transformers read mask tokens through their last blocks. See `models.psm` for how
 masks and words are compared. Every function matches HVision-NKU/MaskCLIPpp (docs/reference 2).
 """
 
@@ -21,7 +21,7 @@ from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token, transfor
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_class_tokens import read_mask_tokens
-from ovseg_jax.models.similarity import Similarity, build_similarity
+from ovseg_jax.models.psm import Similarity, build_similarity
 from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.attention.mask_bias import soft_mask_bias
 from ovseg_jax.ops.chunks import map_chunks

@@ -25,7 +25,7 @@ from ovseg_jax.config import MaskClipPlusPlusConfig
 from ovseg_jax.losses.reweighted import mask_weights, reweighted_loss
 from ovseg_jax.methods.maskclippp import one_name_per_class
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
-from ovseg_jax.models.similarity import LinearSimilarity
+from ovseg_jax.models.psm import LinearSimilarity
 from ovseg_jax.ops.attention.mask_bias import OUTSIDE, soft_mask_bias
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
 from ovseg_jax.ops.vectors import unit

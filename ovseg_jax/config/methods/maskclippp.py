@@ -16,7 +16,7 @@ class MaskClipPlusPlusConfig(LabelledConfig):
         depth: Transformers: how many of the last blocks mask tokens pass through.
         strength: Factor of the mask in the attention's logits; 0 learns one per head (and block),
             starting at exp(-5).
-        psm: How masks and words are compared; see `ovseg_jax.models.similarity`.
+        psm: How masks and words are compared; see `ovseg_jax.models.psm`.
         keep_psm: Whether the PSM is used when answering; without it cosines times temperature.
         condition: What pseudo text looks at: every cell, or the embedding of the whole image.
         num_templates: Prompt templates per name; the linear PSM needs those of the model.

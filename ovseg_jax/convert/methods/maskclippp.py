@@ -38,7 +38,7 @@ from ovseg_jax.convert.rules import (
 )
 from ovseg_jax.convert.towers import clip, clip_text
 from ovseg_jax.models.clip.variants import build_clip
-from ovseg_jax.models.similarity import build_similarity
+from ovseg_jax.models.psm import build_similarity
 from ovseg_jax.typing import Params
 
 IMAGE, TEXT = "visual_encoder.proxy.", "text_encoder."
