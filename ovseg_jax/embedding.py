@@ -1,4 +1,4 @@
-"""A vocabulary through the text tower of a model in training or under test."""
+"""A model around parameters at hand, and a vocabulary through its text tower."""
 
 from __future__ import annotations
 
@@ -20,6 +20,23 @@ from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 
+def assemble(config: ModelConfig, method: Method, params: Params) -> Model:
+    """Puts a model together with its tokenizer and its training vocabulary.
+
+    Args:
+        config: Its description.
+        method: The module, built from it.
+        params: All its parameters.
+    """
+    return Model(
+        config=config,
+        method=method,
+        params=params,
+        tokenizer=build.tokenizer(config),
+        train_classes=named_classes(config.train_vocabulary) if config.train_vocabulary else None,
+    )
+
+
 def embed_vocabulary(
     config: ModelConfig,
     method: Method,
@@ -37,9 +54,7 @@ def embed_vocabulary(
         classes: What to embed.
         keep_tokens: Keep token ids for methods that train the text tower.
     """
-    train = named_classes(config.train_vocabulary) if config.train_vocabulary else None
-    parts = {"tokenizer": build.tokenizer(config), "train_classes": train}
-    model = Model(config=config, method=method, params=params, **parts)
+    model = assemble(config, method, params)
     tower = _text_tower(method)
     encoder = TextEncoder(model, lambda ids: np.asarray(tower(params, ids)))
     return encoder.embed(classes, keep_tokens=keep_tokens)

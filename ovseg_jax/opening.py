@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ovseg_jax import build
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
+from ovseg_jax.embedding import assemble
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
@@ -14,7 +15,6 @@ from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.text_encoder import TextEncoder
-from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.sam.sam import build_sam
 from ovseg_jax.places import TOY
@@ -40,7 +40,7 @@ def open_model(place: str | Path) -> Model:
         raise SegmenterError(
             f"{place} makes masks but names nothing: give it as the generator of a model with CLIP"
         )
-    return assemble(place, config, params)
+    return _named(place, config, params)
 
 
 def open_towers(place: str | Path, readout: Readout) -> Model:
@@ -59,7 +59,7 @@ def open_towers(place: str | Path, readout: Readout) -> Model:
         raise SegmenterError(f"{place} has no CLIP towers, so it cannot name pixels (--dense)")
     config = towers_only(config, readout)
     try:
-        return assemble(place, config, {"clip": params["clip"]})
+        return _named(place, config, {"clip": params["clip"]})
     except ValueError as error:
         raise SegmenterError(f"{place} cannot name pixels so (--dense): {error}") from error
 
@@ -90,7 +90,7 @@ def open_mask_maker(
         return AutomaticMaskGenerator(sam, params["generator"], config.generator, most=most)
     if isinstance(config.generator, NoGeneratorConfig):
         raise SegmenterError(f"{place} has no mask generator")
-    engine = Engine(assemble(place, config, params))
+    engine = Engine(_named(place, config, params))
     return GeneratorMaskMaker(engine, TextEncoder(engine.model, engine.embed, cache_directory))
 
 
@@ -104,20 +104,10 @@ def resolve(place: str | Path) -> Path:
     return next((path for path in found if path.name.startswith(PREFERRED_TOY)), found[0])
 
 
-def assemble(place: str | Path, config: ModelConfig, params: Params) -> Model:
-    """Puts a model together around its parameters.
-
-    Args:
-        place: What reports call it.
-        config: Its description.
-        params: All its parameters.
-    """
-    return Model(
-        config=config,
-        method=build.method(config),
-        params=params,
-        tokenizer=build.tokenizer(config),
-        train_classes=named_classes(config.train_vocabulary) if config.train_vocabulary else None,
+def _named(place: str | Path, config: ModelConfig, params: Params) -> Model:
+    """Puts a model together, with what reports and the cache of texts call it."""
+    return dataclasses.replace(
+        assemble(config, build.method(config), params),
         weights_key=_weights_key(config, params),
         name=f"{place} ({config.method.kind}, {config.clip.variant or 'no words'})",
     )

@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.errors import OperandError
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
@@ -120,20 +119,9 @@ def valid_images(batch: Batch | View) -> Bool[Array, " b"]:
     return jnp.ones(batch.images.shape[0], bool)
 
 
-def true_segments(batch: Batch) -> tuple[Int[Array, "b H W"], Int[Array, "b n"]]:
-    """The ids and labels of the ground truth.
-
-    Raises:
-        OperandError: The batch has none.
-    """
-    if batch.segment_ids is None or batch.labels is None:
-        raise OperandError("batches to be scored need the ground truth: segment_ids and labels")
-    return batch.segment_ids, batch.labels
-
-
 def truth_map(batch: Batch) -> Int[Array, "b H W"]:
     """Class of every pixel of the ground truth; -1 for void, padding and invalid images."""
-    ids, labels = true_segments(batch)
+    ids, labels = batch.truth
     slots = jnp.pad(labels, ((0, 0), (1, 0)), constant_values=-1)  # id 0 is void
     flat = ids.reshape(slots.shape[0], -1)
     labels = jnp.take_along_axis(slots, flat, axis=1).reshape(ids.shape)

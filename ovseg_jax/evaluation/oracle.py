@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.methods.mixed_masks import pairwise_ious, truth_at
 from ovseg_jax.ops.matching.assignment import assign
+from ovseg_jax.ops.sizes import mask_size
 from ovseg_jax.typing import Batch, Proposals
 
 Rule = Literal["matched", "nearest"]
@@ -61,8 +62,7 @@ def true_labels(batch: Batch, proposals: Proposals, rule: Rule) -> Int[Array, "b
             "nearest" gives each mask the class of the true mask with the largest IoU. Where the
             IoU is zero there is no class.
     """
-    height, width = proposals.masks.shape[-2:]
-    truth = truth_at(batch, (height, width))
+    truth = truth_at(batch, mask_size(proposals.masks))
     real = proposals.valid[:, :, None] & (truth.labels >= 0)[:, None]
     ious = jnp.where(real, pairwise_ious(proposals, truth, 0.5), 0.0)
     if rule == "matched":

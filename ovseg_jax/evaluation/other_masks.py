@@ -60,8 +60,6 @@ class OtherMasks:
 
     def _made(self, pixels: UInt8[np.ndarray, "H W 3"]) -> SoftMasks | HardMasks:
         made = self._maker.make(self._maker.look(pixels))
-        if isinstance(made, HardMasks):
-            return made
         slots = bucket(len(self._classes))
         return made.adopted(self._classes, slots, names_count=self._names_count)
 

@@ -21,7 +21,6 @@ from ovseg_jax.evaluation.evaluator import (
     Outcome,
     Table,
     evaluate,
-    true_segments,
 )
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
@@ -110,7 +109,7 @@ class Suite:
         else:
             small = self._source.propose(network, key)
             large = self._source.propose(view.truth, key)
-            labels = jnp.tile(true_segments(network)[1], (1, self._copies))
+            labels = jnp.tile(network.truth[1], (1, self._copies))
         ensemble = self._model.inference.ensemble
         found = answering.answer(method, params, features, small, text, ensemble)
         if self._source is None and found.masks is not None:

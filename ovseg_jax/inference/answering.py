@@ -18,6 +18,8 @@ from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.inference.ensemble import Rule, choose_rule
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.models.unbound import call
+from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.typing import (
     Batch,
     Features,
@@ -59,7 +61,7 @@ def apply(
         function: The name of the module's function, or one that takes the module first.
         *inputs: What the function takes.
     """
-    return module.apply({"params": params}, *inputs, method=function)
+    return call(module, {"params": params}, *inputs, method=function)
 
 
 def encode(method: Method, params: Params, batch: Batch) -> Features:
@@ -129,8 +131,8 @@ def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinion
         scores: Scores = apply(method, params, "score", features, proposals, text)
     else:
         scores = apply(method, params, "score_regions", features, regions, text)
-    height, width = features.dense.shape[1:3]
-    rule = choose_rule(proposals, ensemble, (height, width), repeats=method.repeats_names)
+    grid = map_size(features.dense)
+    rule = choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)
     return ScoredMasks(
         log_probs=rule.join(proposals, scores.logits, text),
         masks=scores.masks,

@@ -12,7 +12,6 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array, Float
 
 from ovseg_jax.config import EnsembleConfig
-from ovseg_jax.errors import OperandError
 from ovseg_jax.inference.mixtures import (
     carried_logits,
     class_probabilities,
@@ -23,7 +22,7 @@ from ovseg_jax.inference.mixtures import (
     with_void_of,
 )
 from ovseg_jax.methods.mask_pooling import pooling_weights
-from ovseg_jax.typing import Opinion, Proposals, Text
+from ovseg_jax.typing import Opinion, Proposals, Text, needed
 
 __all__ = [
     "MethodAlone",
@@ -187,9 +186,7 @@ def choose_rule(
 
 def _said(proposals: Proposals) -> Logits:
     """The logits of the masks' source, which whatever has an `Opinion` brings."""
-    if proposals.class_logits is None:
-        raise OperandError("the source of the masks has an opinion on classes, but no logits")
-    return proposals.class_logits
+    return needed(proposals.class_logits, "Proposals.class_logits")
 
 
 def _exponents(weights: EnsembleConfig, seen: int, unseen: int) -> list[str]:

@@ -262,12 +262,9 @@ class Segmenter:
                 raise SegmenterError("this model has no mask generator of its own; give masks")
             return SoftMasks(self.engine.propose(encoded, painter.text), encoded.frame)
         looked = encoded.once(("looked", id(maker)), lambda: maker.look(encoded.pixels))
-        made = maker.make(looked)
-        if isinstance(made, HardMasks):
-            return made
         names_count = self.model.inference.ensemble.with_others
         slots = len(painter.text.valid)
-        return made.adopted(painter.words.all, slots, names_count=names_count)
+        return maker.make(looked).adopted(painter.words.all, slots, names_count=names_count)
 
     def _encode(self, photo: LoadedImage | EncodedImage) -> EncodedImage:
         if isinstance(photo, EncodedImage):

@@ -9,7 +9,7 @@ soft or hard decides how an answer is painted from them, and nothing else.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -63,8 +63,6 @@ class HardMasks:
         masks: May overlap, best first if they were ranked.
     """
 
-    is_soft: ClassVar[bool] = False
-
     masks: HardArray
 
     def __len__(self) -> int:
@@ -82,6 +80,10 @@ class HardMasks:
         """Returns the masks."""
         return self.masks
 
+    def adopted(self, words: ClassList, slots: int, *, names_count: bool) -> HardMasks:
+        """Takes them over as they are: they have no names."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
 class SoftMasks:
@@ -92,8 +94,6 @@ class SoftMasks:
         frame: What they cover.
         own_list: The fixed list that its names are of; None for the words that it was told.
     """
-
-    is_soft: ClassVar[bool] = True
 
     proposals: Proposals
     frame: Frame
