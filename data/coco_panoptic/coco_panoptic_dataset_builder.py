@@ -1,7 +1,8 @@
 """TFDS builder of COCO panoptic 2017 from the publisher's files.
 
-A segment is one thing or one stuff region of the panoptic annotation. Crowd segments become void,
-as in the training mapper of Mask2Former and FC-CLIP. Categories are positions in the preset
+A segment is one thing or one stuff region of the panoptic annotation. Crowds are kept as such:
+scores excuse what lies on them, and training takes them for void, as the mapper of Mask2Former
+and FC-CLIP does. Categories are positions in the preset
 `coco_panoptic133` (80 things, then 53 stuff, in the order of their ids), found by the names that
 the file's `categories` give to its ids.
 """
@@ -25,6 +26,7 @@ from data.manual_files import (
     require_file,
     require_folder,
 )
+from data.segments import Segments
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -39,8 +41,8 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """COCO 2017 photos with panoptic segments of 133 classes."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "2.0.0": "Crowds are kept."}
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name="full", description="train2017 and val2017."),
         tfds.core.BuilderConfig(name="validation", description="val2017 only."),
@@ -69,13 +71,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for annotation in annotations:
             name = annotation["file_name"]
             colors = read_png(maps / name, "RGB", "the panoptic map")
-            segment_ids, categories = decode_segments(
+            segments = decode_segments(
                 colors, annotation["segments_info"], class_index, str(maps / name)
             )
             photo = epath.Path(name).with_suffix(".jpg").name
-            content = read_picture(pictures / photo, segment_ids.shape)
+            content = read_picture(pictures / photo, segments.ids.shape)
             key = epath.Path(name).stem
-            yield key, segmentation_example(content, segment_ids, categories, (), photo)
+            yield key, segmentation_example(content, segments, (), photo)
 
 
 def category_to_index() -> dict[int, int]:
@@ -92,8 +94,8 @@ def decode_segments(
     segments_info: list[Mapping[str, Any]],
     class_index: Mapping[int, int],
     source: str,
-) -> tuple[np.ndarray, list[int]]:
-    """Turns a panoptic PNG and its list of segments into an id map.
+) -> Segments:
+    """Finds the segments that a panoptic PNG holds in their list.
 
     Args:
         colors: uint8 [H, W, 3]; a segment's id is R + 256 G + 65536 B, 0 is void.
@@ -102,8 +104,7 @@ def decode_segments(
         source: Name of the PNG, for messages.
 
     Returns:
-        int32 [H, W] with 0 for void and crowds and i for segment i, and the class index of each
-        segment; in the order of the list, without segments that have no pixel.
+        The segments in the order of the list, without those that have no pixel.
 
     Raises:
         ManualFileError: If the PNG holds an id that is not listed, or a category is unknown.
@@ -116,17 +117,19 @@ def decode_segments(
         raise ManualFileError(f"{source}: segment {unlisted[0]} is not listed in the annotations")
     numbers = np.zeros(len(present), np.int32)
     categories: list[int] = []
+    crowds: list[bool] = []
     for segment, info in listed.items():
         position = int(np.searchsorted(present, segment))
-        if info.get("iscrowd") or position == len(present) or present[position] != segment:
+        if position == len(present) or present[position] != segment:
             continue
         if info["category_id"] not in class_index:
             raise ManualFileError(
                 f"{source}: category {info['category_id']} is not one of the 133 panoptic classes"
             )
         categories.append(class_index[info["category_id"]])
+        crowds.append(bool(info.get("iscrowd")))
         numbers[position] = len(categories)
-    return numbers[np.searchsorted(present, raw)], categories
+    return Segments(numbers[np.searchsorted(present, raw)], categories, crowds)
 
 
 def _annotations(path: epath.Path) -> tuple[list[dict[str, Any]], dict[int, int]]:

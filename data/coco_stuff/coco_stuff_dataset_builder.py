@@ -17,10 +17,10 @@ from etils import epath
 
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture, read_png, require_folder
+from data.segments import VOID, decode_regions
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
-VOID = -1
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -32,8 +32,8 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """COCO 2017 photos with class regions of 171 things and stuff."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "The fields that all sets share."}
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name="full", description="train2017 and val2017."),
         tfds.core.BuilderConfig(name="validation", description="val2017 only."),
@@ -62,11 +62,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             raise ManualFileError(f"no pixel map found; expected files {maps}/*.png")
         table = raw_to_index()
         for path in paths:
-            segment_ids, categories = decode_regions(read_png(path, "L", "the pixel map"), table)
-            if categories:
+            segments = decode_regions(read_png(path, "L", "the pixel map"), table)
+            if segments.categories:
                 photo = f"{path.stem}.jpg"
-                content = read_picture(pictures / photo, segment_ids.shape)
-                yield path.stem, segmentation_example(content, segment_ids, categories, (), photo)
+                content = read_picture(pictures / photo, segments.ids.shape)
+                yield path.stem, segmentation_example(content, segments, (), photo)
 
 
 def raw_to_index() -> np.ndarray:
@@ -76,22 +76,3 @@ def raw_to_index() -> np.ndarray:
         if entry.original_id is not None:
             table[entry.original_id - 1] = index
     return table
-
-
-def decode_regions(raw: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Turns a pixel map into an id map.
-
-    Args:
-        raw: uint8 [H, W], category id minus one, 255 for unlabelled.
-        table: See `raw_to_index`.
-
-    Returns:
-        int32 [H, W] with 0 for void and i for the region of the i-th class that is present, and the
-        class indices, ascending.
-    """
-    classes = table[raw]
-    present = np.unique(classes)
-    present = present[present != VOID]
-    numbers = np.zeros(table.max() + 2, np.int32)
-    numbers[present] = np.arange(1, len(present) + 1)
-    return numbers[classes], present.tolist()

@@ -18,6 +18,7 @@ from etils import epath
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_upright, require_file
 from data.mined_pairs.layers import disjoint_layers, id_map
+from data.segments import Segments
 from ovseg_jax.masks.rle import decode_rle
 from ovseg_jax.mining.pairs import PAIRS, SOURCES, VOCABULARY, PairsError, read_pairs
 from ovseg_jax.vocabulary.classes import ClassList, VocabularyError, load_class_file
@@ -67,8 +68,8 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Photos with masks whose categories are positions in the folder's `vocabulary.json`."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "The fields that all sets share."}
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="pairs", description="Mined pairs.")]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder that `ovseg mine` wrote as manual_dir. See data/mined_pairs/README.md."
@@ -136,8 +137,10 @@ def _examples(
         captions = dict.fromkeys(pairs[n]["caption"] for n in layer if pairs[n].get("caption"))
         yield segmentation_example(
             picture,
-            id_map([masks[n] for n in layer]),
-            [numbers[pairs[n]["noun"]] for n in layer],
+            Segments(
+                id_map([masks[n] for n in layer]),
+                [numbers[pairs[n]["noun"]] for n in layer],
+            ),
             list(captions),
             name,
         )

@@ -10,10 +10,9 @@ import numpy as np
 from etils import epath
 
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index, decode_segments
-from data.coco_stuff.coco_stuff_dataset_builder import VOID, decode_regions
+from data.instances import InstanceDecoder, own_classes
 from data.manual_files import ManualFileError, read_png, require_file
-from data.photo_set.instances import InstanceDecoder, own_classes
-from data.photo_set.masks import Decoded
+from data.segments import VOID, Segments, decode_regions
 from ovseg_jax.vocabulary.classes import (
     ClassList,
     VocabularyError,
@@ -62,7 +61,7 @@ def classes_of_set(
 
 def decoder(
     set_name: str, classes: ClassList
-) -> Callable[[epath.Path, Mapping[str, Any]], Decoded]:
+) -> Callable[[epath.Path, Mapping[str, Any]], Segments]:
     """Returns the function from folder and manifest entry to a photo's segments.
 
     Args:
@@ -79,7 +78,9 @@ def decoder(
     }[set_name]
 
 
-def decode_label_png(root: epath.Path, entry: Mapping[str, Any], first: int, count: int) -> Decoded:
+def decode_label_png(
+    root: epath.Path, entry: Mapping[str, Any], first: int, count: int
+) -> Segments:
     """Reads an 8-bit label PNG; everything of one class is one segment.
 
     Args:
@@ -103,7 +104,7 @@ def decode_label_png(root: epath.Path, entry: Mapping[str, Any], first: int, cou
     return decode_regions(labels, table)
 
 
-def decode_panoptic_png(root: epath.Path, entry: Mapping[str, Any]) -> Decoded:
+def decode_panoptic_png(root: epath.Path, entry: Mapping[str, Any]) -> Segments:
     """Reads a panoptic PNG, whose segments the entry lists as "segments_info"."""
     path = root / entry["gt"]
     if "segments_info" not in entry:

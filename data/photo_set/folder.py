@@ -6,8 +6,8 @@ from typing import Any
 
 from etils import epath
 
+from data.instances import InstancesFile, plain_name
 from data.manual_files import ManualFileError, displayed_size
-from data.photo_set.instances import InstancesFile, plain_name
 
 FOLDER_SET = "instances"
 """The set that such a folder is."""

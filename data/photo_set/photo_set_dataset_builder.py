@@ -72,11 +72,12 @@ def _chosen(root: str, set_name: str) -> tuple[epath.Path, str]:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """A folder's photos with segments, in the order of its manifest."""
 
-    VERSION = tfds.core.Version("1.2.0")
+    VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
         "1.1.0": "Classes of COCO files by the names in 'categories', not by ids.",
         "1.2.0": "Photos as displayed, after any EXIF rotation.",
+        "2.0.0": "Crowds and what lies hidden are kept.",
     }
     BUILDER_CONFIGS = [
         PhotoSetConfig(
@@ -104,11 +105,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         decode = decoder(set_name, classes_of_set(root, set_name, entries))
         for number, entry in enumerate(entries):
             content = read_upright(root / entry["image"], (entry["height"], entry["width"]))
-            segment_ids, categories = decode(root, entry)
-            if segment_ids.shape != (entry["height"], entry["width"]):
+            segments = decode(root, entry)
+            height, width = segments.ids.shape
+            if (height, width) != (entry["height"], entry["width"]):
                 raise ManualFileError(
-                    f"{root / entry['gt']}: the annotation has {segment_ids.shape[0]} x "
-                    f"{segment_ids.shape[1]} pixels, its photo {entry['height']} x {entry['width']}"
+                    f"{root / entry['gt']}: the annotation has {height} x {width} pixels, its "
+                    f"photo {entry['height']} x {entry['width']}"
                 )
             name = entry["image"]
-            yield number, segmentation_example(content, segment_ids, categories, (), name)
+            yield number, segmentation_example(content, segments, (), name)

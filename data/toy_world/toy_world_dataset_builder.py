@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data.features import segmentation_example, segmentation_features
+from data.segments import Segments
 from data.toy_world.splits import FULL_COUNTS, draw_example
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -40,8 +41,8 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Scenes of coloured shapes on patterned regions, with exact masks and captions."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "The fields that all sets share."}
     BUILDER_CONFIGS = [
         ToyWorldConfig(name="full", description="All splits."),
         ToyWorldConfig(name="scenes", description="Without the web split.", counts=_SCENE_COUNTS),
@@ -64,6 +65,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield (
                 key,
                 segmentation_example(
-                    scene.image, scene.segment_ids, scene.categories, scene.captions, key
+                    scene.image, Segments(scene.segment_ids, scene.categories), scene.captions, key
                 ),
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs.builders import DataError, load_builder
@@ -18,7 +18,8 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
 
     Returns:
         A sequence of examples: "image" and "segment_ids" as encoded bytes, "categories" int32
-        [segments] as positions in `data.vocabulary`, "captions" [texts] as bytes, "file_name"
+        [segments] as positions in `data.vocabulary`, "crowds" boolean [segments], "whole" bytes
+        [segments], see `decode`, "captions" [texts] as bytes, "file_name"
         bytes.
 
     Raises:
@@ -80,11 +81,16 @@ class Subset(Sequence):
 
 
 class Decoded(TypedDict):
-    """One record on the host: `categories` are of the segments 1, 2, ... in turn."""
+    """One record on the host: `categories` are of the segments 1, 2, ... in turn.
+
+    So are `crowds`, and `whole`: run lengths of segments that others hide, b"" for the rest.
+    """
 
     image: UInt8[np.ndarray, "H W 3"]
     segment_ids: Int[np.ndarray, "H W"]
     categories: Int[np.ndarray, " n"]
+    crowds: Bool[np.ndarray, " n"]
+    whole: list[bytes]
     file_name: str
 
 
@@ -102,5 +108,7 @@ def decode(example: dict[str, Any]) -> Decoded:
         "image": pixels("image", "RGB"),
         "segment_ids": pixels("segment_ids").astype(np.int32),
         "categories": np.asarray(example["categories"], np.int32),
+        "crowds": np.asarray(example["crowds"], np.bool_),
+        "whole": [bytes(runs) for runs in example["whole"]],
         "file_name": bytes(example["file_name"]).decode(),
     }

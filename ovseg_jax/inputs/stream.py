@@ -163,8 +163,9 @@ def _examples(
         choose = tf.random.stateless_uniform(
             [], _seed(seed, number, 0), maxval=2**30, dtype=tf.int32
         )
-        image, ids, categories, tokens = tf.numpy_function(
-            read, [record, choose], [tf.string, tf.string, tf.int32, tf.int32], stateful=False
+        kinds = [tf.string, tf.string, tf.int32, tf.bool, tf.int32]
+        image, ids, categories, counted, tokens = tf.numpy_function(
+            read, [record, choose], kinds, stateful=False
         )
         example = {
             "image": tf.ensure_shape(
@@ -172,6 +173,7 @@ def _examples(
             ),
             "segment_ids": _decode_ids(ids),
             "categories": tf.ensure_shape(categories, [None]),
+            "counted": tf.ensure_shape(counted, [None]),
         }
         example["kept"] = _kept(example, data, keep)
         example = augment(example, _seed(seed, number, 1), data)
@@ -215,7 +217,7 @@ def _caption_tokenizer(data: DataConfig, tokenizer: Tokenizer | None) -> Tokeniz
 
 
 def _reader(source: Sequence, data: DataConfig, tokenizer: Tokenizer | None) -> Callable:
-    """Returns a function from record number to encoded image, ids, classes and tokens.
+    """Returns a function from record number to encoded image, ids, classes, non-crowds and tokens.
 
     Without a tokenizer there are no tokens.
     """
@@ -231,7 +233,8 @@ def _reader(source: Sequence, data: DataConfig, tokenizer: Tokenizer | None) -> 
             text = bytes(captions[int(choose) % len(captions)]).decode()
             tokens = np.asarray(tokenizer([text])[0], np.int32)
         categories = np.asarray(example["categories"], np.int32)
-        return example["image"], example["segment_ids"], categories, tokens
+        counted = ~np.asarray(example["crowds"], np.bool_)
+        return example["image"], example["segment_ids"], categories, counted, tokens
 
     return read
 
@@ -250,12 +253,12 @@ def _decode_ids(encoded: Any) -> Any:
 def _kept(example: dict, data: DataConfig, keep: Any) -> Any:
     """Tells which segments are worth training on, from the picture before augmentation.
 
-    Boolean [segments]: large enough, and of a class inside the filter.
+    Boolean [segments]: no crowd, large enough, and of a class inside the filter.
     """
     import tensorflow as tf
 
     ids, categories = example["segment_ids"], example["categories"]
-    kept = tf.ones_like(categories, tf.bool)
+    kept = example["counted"]
     if data.min_area:
         least = data.min_area * tf.cast(tf.size(ids), tf.float32)
         kept &= tf.cast(_areas(ids, tf.size(categories)), tf.float32) >= least

@@ -47,7 +47,7 @@ def test_ids_become_133_contiguous_classes_with_things_first():
     assert 12 not in table and 91 not in table
 
 
-def test_a_map_decodes_to_segments_without_crowds():
+def test_a_map_decodes_to_segments_and_crowds():
     colors = np.zeros((2, 3, 3), np.uint8)
     colors[0, 0] = (5, 0, 0)
     colors[0, 1] = (1, 2, 3)
@@ -58,9 +58,9 @@ def test_a_map_decodes_to_segments_without_crowds():
         {"id": 99, "category_id": 2, "iscrowd": 0},
         {"id": 1 + 2 * 256 + 3 * 65536, "category_id": 92, "iscrowd": 0},
     ]
-    ids, categories = panoptic.decode_segments(colors, info, panoptic.category_to_index(), "x.png")
-    assert categories == [132, 80]
-    np.testing.assert_array_equal(ids, [[0, 2, 0], [0, 0, 1]])
+    found = panoptic.decode_segments(colors, info, panoptic.category_to_index(), "x.png")
+    assert found.categories == [132, 0, 80] and found.crowds == [False, True, False]
+    np.testing.assert_array_equal(found.ids, [[2, 3, 0], [0, 0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,11 @@ def test_built_examples_agree_with_the_publishers_files(tmp_path):
     assert sum(info["iscrowd"] for infos in listed.values() for info in infos) == 1
     for example in tfds.as_numpy(builder.as_dataset(split="train")):
         name = example["file_name"].decode().replace(".jpg", ".png")
-        kept = [info for info in listed[name] if not info["iscrowd"]]
-        assert example["categories"].tolist() == [table[info["category_id"]] for info in kept]
-        areas = np.bincount(example["segment_ids"].ravel(), minlength=len(kept) + 1)
-        assert areas[1:].tolist() == [info["area"] for info in kept]
+        infos = listed[name]
+        assert example["categories"].tolist() == [table[info["category_id"]] for info in infos]
+        assert example["crowds"].tolist() == [bool(info["iscrowd"]) for info in infos]
+        areas = np.bincount(example["segment_ids"].ravel(), minlength=len(infos) + 1)
+        assert areas[1:].tolist() == [info["area"] for info in infos]
         assert example["image"].shape[:2] == example["segment_ids"].shape[:2]
         assert len(example["captions"]) == 0
 

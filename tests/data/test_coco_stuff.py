@@ -43,9 +43,9 @@ def test_182_raw_values_become_171_contiguous_classes():
 
 def test_a_map_decodes_to_one_region_per_class():
     raw = np.asarray([[0, 181, 255], [11, 0, 89]], np.uint8)
-    ids, categories = stuff.decode_regions(raw, stuff.raw_to_index())
-    assert categories == [0, 79, 170]
-    np.testing.assert_array_equal(ids, [[1, 3, 0], [0, 1, 2]])
+    found = stuff.decode_regions(raw, stuff.raw_to_index())
+    assert found.categories == [0, 79, 170]
+    np.testing.assert_array_equal(found.ids, [[1, 3, 0], [0, 1, 2]])
 
 
 def test_built_examples_agree_with_the_publishers_files(tmp_path):
@@ -66,7 +66,7 @@ def test_built_examples_agree_with_the_publishers_files(tmp_path):
 def test_the_map_without_labels_is_left_out():
     raw = np.asarray(Image.open(DUMMY / "stuffthingmaps/train2017/000000000006.png"))
     assert (raw == 255).all()
-    assert stuff.decode_regions(raw, stuff.raw_to_index())[1] == []
+    assert stuff.decode_regions(raw, stuff.raw_to_index()).categories == []
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,14 @@ from PIL import Image
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from data.photo_set.masks import stack_masks  # noqa: E402
+from data.segments import stack_masks  # noqa: E402
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig  # noqa: E402
 from ovseg_jax.config.experiment import located_evaluations  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 from ovseg_jax.inputs.labels import class_filter, named_classes  # noqa: E402
 from ovseg_jax.inputs.stream import train_stream  # noqa: E402
+from ovseg_jax.masks.rle import decode_rle  # noqa: E402
 from ovseg_jax.training import sharding  # noqa: E402
 from tests.data.photo_folder import (  # noqa: E402
     DOG,
@@ -101,7 +102,7 @@ def test_pixels_polygons_and_class_indices_are_those_of_the_files(folder):
     assert example["categories"].tolist() == [TOOTHBRUSH[0], DOG[0]]
 
 
-def test_the_smaller_of_overlapping_objects_lies_on_top_and_crowds_are_left_out(folder):
+def test_the_smaller_of_overlapping_objects_lies_on_top_and_what_it_hides_is_kept(folder):
     folder.instances(
         "a.png",
         [
@@ -112,9 +113,12 @@ def test_the_smaller_of_overlapping_objects_lies_on_top_and_crowds_are_left_out(
         ],
     )
     example = read(folder.write())[0]
-    assert example["categories"].tolist() == [PERSON[0], TOOTHBRUSH[0]]  # the first dog is hidden
-    assert (example["segment_ids"] == 2).sum() == 25
-    assert (example["segment_ids"] == 1).sum() == 600 - 25
+    assert example["categories"].tolist() == [DOG[0], PERSON[0], PERSON[0], TOOTHBRUSH[0]]
+    assert example["crowds"].tolist() == [False, True, False, False]
+    areas = np.bincount(example["segment_ids"].ravel(), minlength=5)
+    assert areas.tolist() == [0, 0, 40 * 60 - 600, 600 - 25, 25]  # the dog lies under the brush
+    whole = [decode_rle({"size": SIZE, "counts": x}).sum() if x else 0 for x in example["whole"]]
+    assert whole == [25, 40 * 60, 600, 0]
 
 
 def test_objects_of_many_parts_and_run_lengths_are_drawn(folder):
@@ -131,8 +135,8 @@ def test_a_photo_without_objects_is_kept(folder):
     folder.instances("a.png", [])
     example = read(folder.write())[0]
     assert len(example["categories"]) == 0 and not example["segment_ids"].any()
-    ids, categories = stack_masks([], [], SIZE)
-    assert ids.shape == SIZE and categories == []
+    found = stack_masks([], [], SIZE)
+    assert found.ids.shape == SIZE and found.categories == []
 
 
 def test_label_maps_become_one_segment_per_class(folder):

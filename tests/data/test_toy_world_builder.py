@@ -9,6 +9,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from data import features  # noqa: E402
 from data.build import make_builder  # noqa: E402
+from data.segments import Segments  # noqa: E402
 from data.toy_world import toy_world_dataset_builder  # noqa: E402
 from data.toy_world.splits import draw_example  # noqa: E402
 
@@ -54,4 +55,4 @@ def test_an_unknown_data_set_is_named_with_the_known_ones():
 
 def test_an_id_without_category_is_an_error():
     with pytest.raises(ValueError, match="a.png: segment id 3 has no category"):
-        features.segmentation_example(b"", np.full((2, 2), 3), [1, 2], (), "a.png")
+        features.segmentation_example(b"", Segments(np.full((2, 2), 3), [1, 2]), (), "a.png")

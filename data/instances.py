@@ -12,7 +12,7 @@ from etils import epath
 
 from data.categories import class_indices, classes_of, read_categories
 from data.manual_files import ManualFileError, require_file
-from data.photo_set.masks import Decoded, draw_object, stack_masks
+from data.segments import Segments, draw_object, stack_masks
 from ovseg_jax.errors import warn
 from ovseg_jax.masks.coco import tell_strays
 from ovseg_jax.vocabulary.classes import ClassList
@@ -75,8 +75,8 @@ class InstancesFile:
         return found
 
     def objects(self, image_id: Any) -> list[dict[str, Any]]:
-        """Returns the objects of a photo, without crowds."""
-        return [item for item in self._objects[image_id] if not item["iscrowd"]]
+        """Returns the objects of a photo, crowds included."""
+        return self._objects[image_id]
 
     def _category(self, item: Mapping[str, Any]) -> int:
         number = item.get("category_id")
@@ -122,8 +122,8 @@ class InstanceDecoder:
         self._classes = classes
         self._files: dict[epath.Path, tuple[InstancesFile, dict[int, int]]] = {}
 
-    def __call__(self, root: epath.Path, entry: Mapping[str, Any]) -> Decoded:
-        """Decodes one photo: crowds are left out, of overlapping objects the smaller is on top.
+    def __call__(self, root: epath.Path, entry: Mapping[str, Any]) -> Segments:
+        """Decodes one photo: of overlapping objects the smaller is on top, crowds are lowest.
 
         Raises:
             ManualFileError: The file is missing or damaged, does not know the photo, or disagrees
@@ -136,9 +136,10 @@ class InstanceDecoder:
         file, index = self._files[path]
         image = file.image(entry["image"])
         _check_size(image, size, path)
-        kept = file.objects(image["id"])
-        masks = [draw_object(item, size, path) for item in kept]
-        return stack_masks(masks, [index[item["category_id"]] for item in kept], size)
+        items = file.objects(image["id"])
+        masks = [draw_object(item, size, path) for item in items]
+        crowds = [bool(item["iscrowd"]) for item in items]
+        return stack_masks(masks, [index[item["category_id"]] for item in items], size, crowds)
 
 
 def own_classes(root: epath.Path, entries: Sequence[Mapping[str, Any]]) -> ClassList:
