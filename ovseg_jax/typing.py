@@ -21,6 +21,7 @@ import enum
 from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
@@ -72,6 +73,7 @@ class Batch(Struct):
         sizes: Height and width of the part of each image that is picture, not padding, in pixels.
         segment_ids: 0 for void, i for the i-th segment of the image.
         labels: Class of each segment (entry i - 1 for id i); -1 fills unused slots.
+        crowds: Whether a segment is a crowd of uncounted objects; None for none.
         captions: Token ids of one caption per image.
         valid: False for images that only fill up a batch.
     """
@@ -80,17 +82,22 @@ class Batch(Struct):
     sizes: Int[Array, "b 2"]
     segment_ids: Int[Array, "b H W"] | None = None
     labels: Int[Array, "b n"] | None = None
+    crowds: Bool[Array, "b n"] | None = None
     captions: Int[Array, "b l"] | None = None
     valid: Bool[Array, " b"] | None = None
 
     @property
     def truth(self) -> tuple[Int[Array, "b H W"], Int[Array, "b n"]]:
-        """The `segment_ids` and `labels` that training reads.
+        """The `segment_ids` and `labels` that masks are taken from; crowds are void.
 
         Raises:
             ModelError: One of them is missing.
         """
-        return needed(self.segment_ids, "Batch.segment_ids"), needed(self.labels, "Batch.labels")
+        ids, labels = (
+            needed(self.segment_ids, "Batch.segment_ids"),
+            needed(self.labels, "Batch.labels"),
+        )
+        return ids, labels if self.crowds is None else jnp.where(self.crowds, -1, labels)
 
 
 @struct

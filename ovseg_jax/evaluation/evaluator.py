@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.inputs.batches import View
+from ovseg_jax.inference.postprocess.geometry import Frame, Size
+from ovseg_jax.inputs.batches import Overlaps, View
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
@@ -43,6 +44,9 @@ class Outcome(Struct):
         proposals: The masks that were classified, in the frame of the batch's images.
         log_probs: Log probability of each class for each mask, void last.
         mask_labels: True class of each mask; -1 where it has none.
+        overlaps: All of each true segment that others hide; None where nothing overlaps.
+        frame: Sizes by which the masks of one photo are brought to its own size; None where masks
+            and truth share the frame of the batch.
         rule: What made the log probabilities; it describes itself to the protocol card.
     """
 
@@ -50,7 +54,19 @@ class Outcome(Struct):
     proposals: Proposals
     log_probs: Float[Array, "b q k1"]
     mask_labels: Int[Array, "b q"]
+    overlaps: Overlaps | None = None
+    frame: Frame | None = dataclasses.field(default=None, metadata={"static": True})
     rule: NamingRule | None = dataclasses.field(default=None, metadata={"static": True})
+
+
+def at_size_of_score(outcome: Outcome) -> tuple[Frame, Size]:
+    """How masks of one image come to the size of its score, and where its picture ends there.
+
+    Args:
+        outcome: Of one image, without the batch axis.
+    """
+    height, width = map(int, outcome.batch.sizes)
+    return outcome.frame or Frame.plain(*outcome.batch.images.shape[:2]), (height, width)
 
 
 class Evaluator(Protocol):
@@ -120,8 +136,11 @@ def valid_images(batch: Batch | View) -> Bool[Array, " b"]:
 
 
 def truth_map(batch: Batch) -> Int[Array, "b H W"]:
-    """Class of every pixel of the ground truth; -1 for void, padding and invalid images."""
-    ids, labels = batch.truth
+    """Class of every pixel of the ground truth; -1 for void, padding and invalid images.
+
+    Crowds have their class, as in the semantic maps that detectron2 makes of panoptic ones.
+    """
+    ids, labels = batch.replace(crowds=None).truth
     slots = jnp.pad(labels, ((0, 0), (1, 0)), constant_values=-1)  # id 0 is void
     flat = ids.reshape(slots.shape[0], -1)
     labels = jnp.take_along_axis(slots, flat, axis=1).reshape(ids.shape)

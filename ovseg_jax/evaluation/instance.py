@@ -12,8 +12,14 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.evaluation.evaluator import (
+    Outcome,
+    Table,
+    at_size_of_score,
+    class_groups,
+    valid_images,
+)
+from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.instance import instances
 
 if TYPE_CHECKING:
@@ -131,6 +137,8 @@ def encoded_ap(images: Encoded, classes: Sequence[int]) -> MaskAp:
 class InstanceEvaluator:
     """Mask AP of the instance task over thing classes, at the size of the batch's images.
 
+    True objects may overlap; what is found inside a crowd of its class is neither right nor wrong.
+
     Attributes:
         seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things; without any there is nothing to score.
@@ -168,26 +176,37 @@ class InstanceEvaluator:
         }
 
     def _instances(self, outcome: Outcome) -> ImageInstances:
-        ids, labels = np.asarray(outcome.batch.segment_ids), np.asarray(outcome.batch.labels)
-        present = (labels >= 0) & np.isin(np.arange(1, len(labels) + 1), ids)
-        own = np.flatnonzero(present & self.is_thing[np.maximum(labels, 0)])
+        labels, crowds = np.asarray(outcome.batch.labels), outcome.batch.crowds
+        own = np.flatnonzero((labels >= 0) & self.is_thing[np.maximum(labels, 0)])
         slots = outcome.log_probs.shape[-1] - 1
+        frame, (height, width) = at_size_of_score(outcome)
         found = instances(
             outcome.log_probs,
             as_logits(outcome.proposals.masks),
-            Frame.plain(*outcome.batch.images.shape[:2]),
+            frame,
             top=self.top,
             is_thing=np.pad(self.is_thing, (0, slots - len(self.is_thing))),
             valid=np.asarray(outcome.proposals.valid),
         )
         return ImageInstances(
-            true_masks=ids[None] == (own + 1)[:, None, None],
+            true_masks=true_masks(outcome, own + 1)[:, :height, :width],
             true_classes=labels[own],
-            crowds=np.zeros(len(own), bool),
-            masks=found.masks,
+            crowds=np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own],
+            masks=found.masks[:, :height, :width],
             classes=found.classes,
             scores=found.scores,
         )
+
+
+def true_masks(outcome: Outcome, ids: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n H W"]:
+    """All pixels of true segments of one image, what others hide of them included."""
+    masks = np.asarray(outcome.batch.segment_ids)[None] == ids[:, None, None]
+    if outcome.overlaps is not None:
+        known = {number: row for row, number in enumerate(outcome.overlaps.ids.tolist()) if number}
+        for place, number in enumerate(ids.tolist()):
+            if number in known:
+                masks[place] = outcome.overlaps.masks[known[number]]
+    return masks
 
 
 def _indexed(content: dict[str, Any]) -> COCO:

@@ -19,8 +19,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.errors import OperandError
-from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
+from ovseg_jax.evaluation.evaluator import (
+    Outcome,
+    Table,
+    at_size_of_score,
+    class_groups,
+    valid_images,
+)
+from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.typing import Batch
 
@@ -198,29 +204,39 @@ class PanopticEvaluator:
         return summarise(state, class_groups(self.seen, self.is_thing))
 
     def _count(self, outcome: Outcome) -> PanopticCounts:
-        true_ids, true_classes = self._truth(outcome.batch)
+        frame, (height, width) = at_size_of_score(outcome)
+        true_ids, true_classes, crowds = self._truth(outcome.batch)
         slots = outcome.log_probs.shape[-1] - 1
         is_thing = np.pad(self.is_thing, (0, slots - len(self.is_thing)))
         found = panoptic_segments(
             outcome.log_probs,
             as_logits(outcome.proposals.masks),
-            Frame.plain(*outcome.batch.images.shape[:2]),
+            frame,
             is_thing,
             self.rules,
             valid=np.asarray(outcome.proposals.valid),
         )
         predicted = {int(number): int(label) for number, _, label in found.info}
-        ids = found.segment_ids
-        return count_image(ids, predicted, true_ids, true_classes, len(self.is_thing))
+        return count_image(
+            found.segment_ids[:height, :width],
+            predicted,
+            true_ids[:height, :width],
+            true_classes,
+            len(self.is_thing),
+            crowds,
+        )
 
-    def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int]]:
+    def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int], frozenset[int]]:
+        """Ids, the class of each, and which are crowds; stuff of one class has one id."""
         ids, labels = np.asarray(batch.segment_ids), np.asarray(batch.labels)
+        crowd = np.zeros(len(labels), bool) if batch.crowds is None else np.asarray(batch.crowds)
         numbers = np.zeros(len(labels) + 1, np.int64)
         first: dict[int, int] = {}  # the segment that gathers a stuff class
         for slot, label in enumerate(labels.tolist(), start=1):
             if label >= 0:
-                alone = self.is_thing[label]
+                alone = self.is_thing[label] or crowd[slot - 1]
                 numbers[slot] = slot if alone else first.setdefault(label, slot)
         merged = numbers[ids]
         present = [number for number in np.unique(merged).tolist() if number != VOID]
-        return merged, {number: int(labels[number - 1]) for number in present}
+        classes = {number: int(labels[number - 1]) for number in present}
+        return merged, classes, frozenset(number for number in present if crowd[number - 1])

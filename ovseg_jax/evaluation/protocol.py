@@ -15,6 +15,12 @@ from typing import Any
 from ovseg_jax.config import InferenceConfig
 from ovseg_jax.ops.images.network_input import frame_multiple
 
+TRUTH = (
+    "objects whole, also where others hide them (AP); crowds are excused (PQ), ignored (AP), "
+    "of their class (mIoU), never masks to name (accuracy)"
+)
+"""How evaluators take annotations, as pycocotools, panopticapi and detectron2 do."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProtocolCard:
@@ -38,6 +44,7 @@ class ProtocolCard:
         train_vocabulary: The class list that decides "seen".
         miou: Convention of the number called mIoU.
         thresholds: Object and overlap threshold of the panoptic task.
+        truth: What counts as true where objects are crowds or overlap; `TRUTH`.
         weights: Key of the weights.
         dtype: Type of activations.
         version: Version of this package.
@@ -62,6 +69,7 @@ class ProtocolCard:
     weights: str
     dtype: str
     version: str
+    truth: str = TRUTH
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns (field, value) in reading order."""

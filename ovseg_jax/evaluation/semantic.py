@@ -158,7 +158,9 @@ class SemanticEvaluator:
 
     def update(self, state: Int[np.ndarray, "k1 k1"], outcome: Outcome) -> np.ndarray:
         """Adds the pixels of one batch."""
-        return state + np.asarray(_confusion_of(outcome, len(self.is_thing)), np.int64)
+        return state + np.asarray(
+            _confusion_of(outcome.replace(overlaps=None), len(self.is_thing)), np.int64
+        )
 
     def result(self, state: Int[np.ndarray, "k1 k1"]) -> Table:
         """Overall numbers, then mIoU of each group of classes."""
@@ -168,8 +170,8 @@ class SemanticEvaluator:
 
 @functools.partial(jax.jit, static_argnums=1)
 def _confusion_of(outcome: Outcome, num_classes: int) -> Int[Array, "k1 k1"]:
-    frame = Frame.plain(*outcome.batch.images.shape[1:3])
-    truth = truth_map(outcome.batch)
+    frame = outcome.frame or Frame.plain(*outcome.batch.images.shape[1:3])
+    truth = truth_map(outcome.batch)[:, : frame.output[0], : frame.output[1]]
 
     def label(item: tuple[Array, Array, Array]) -> Array:
         log_probs, masks, valid = item

@@ -29,11 +29,12 @@ from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference import answering
+from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
 from ovseg_jax.opening import open_mask_maker
-from ovseg_jax.typing import Params, Text
+from ovseg_jax.typing import Batch, Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
@@ -82,9 +83,10 @@ class Suite:
         rules: set[NamingRule] = set()
 
         def judge(view: View) -> Outcome:
-            outcome = self._judge(params, view, text, self._given(view))
+            given = self._given(view)
+            outcome = self._judge(params, view.replace(overlaps=None), text, given)
             rules.add(outcome.rule)
-            return outcome
+            return outcome.replace(overlaps=view.overlaps, frame=self._frame(view, given))
 
         table, images = evaluate(self._evaluators(), judge, self._views(), on_batch=on_batch)
         seen = int((text.seen & text.valid).sum())
@@ -93,6 +95,15 @@ class Suite:
 
     def _given(self, view: View) -> Given | None:
         return None if self._others is None else self._others.propose(view)
+
+    def _frame(self, view: View, given: Given | None) -> Frame | None:
+        """The sizes of one photo; None where all pictures of a batch are scored in one frame."""
+        if self._config.protocol == "frame":
+            return None
+        over_truth = self._source is not None if given is None else given.truth is not given.network
+        seen = view.truth if over_truth else view.network
+        height, width = seen.images.shape[1:3]
+        return Frame((height, width), _size(seen), _size(view.truth))
 
     def _judged(self, params: Params, view: View, text: Text, given: Given | None) -> Outcome:
         """Proposes masks unless they are given, classifies them and ensembles, for one batch."""
@@ -193,3 +204,9 @@ class Suite:
             dtype=model.clip.compute_dtype,
             version=ovseg_jax.__version__,
         )
+
+
+def _size(batch: Batch) -> Size:
+    """Height and width of the picture of a batch of one."""
+    height, width = np.asarray(batch.sizes)[0].tolist()
+    return height, width

@@ -11,14 +11,28 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Array, Bool, Int, UInt8
+from pycocotools import mask as run_lengths
 
 from ovseg_jax.config import DataConfig, InferenceConfig
-from ovseg_jax.inputs.datasets import DataError, decode, open_split
+from ovseg_jax.inputs.datasets import decode, open_split
 from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
 from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.typing import Batch, Struct, struct
 
 Example = dict[str, Any]
+
+
+@struct
+class Overlaps(Struct):
+    """All of each true segment that others hide in part, at the size of the score; on the host.
+
+    Attributes:
+        ids: Which segments; 0 fills unused slots.
+        masks: Their pixels.
+    """
+
+    ids: Int[np.ndarray, "b m"]
+    masks: Bool[np.ndarray, "b m H W"]
 
 
 @struct
@@ -28,10 +42,12 @@ class View(Struct):
     Attributes:
         network: Pictures at network size; ids resized along.
         truth: Pictures and ids at the size at which scores are taken.
+        overlaps: What the ids of the truth cannot show; None where nothing overlaps.
     """
 
     network: Batch
     truth: Batch
+    overlaps: Overlaps | None = None
 
     @property
     def images(self) -> UInt8[Array, "b H W 3"]:
@@ -61,7 +77,7 @@ def frame_views(
         examples = [_read(source[n], data, class_filter) for n in numbers]
         examples = [_fit(example, data.image_size, data.image_size) for example in examples]
         batch = _stack(examples, data.batch_size, data.max_segments)
-        yield View(network=batch, truth=batch)
+        yield View(network=batch, truth=batch, overlaps=_overlaps(examples, data.batch_size))
 
 
 def photo_views(
@@ -94,21 +110,32 @@ def photo_views(
         yield View(
             network=_stack([network], 1, data.max_segments),
             truth=_stack([truth], 1, data.max_segments),
+            overlaps=_overlaps([truth], 1),
         )
 
 
 def _read(record: Example, data: DataConfig, class_filter: Sequence[int] | None) -> Example:
-    """Decodes a record and makes the segments that do not count void, as the stream does."""
+    """Decodes a record and makes the segments that do not count void, as the stream does.
+
+    Run lengths become "hidden": by segment id, all of each segment that others hide.
+    """
     example: Example = dict(decode(record))
     ids, categories = example["segment_ids"], example["categories"]
+    runs = {number: packed for number, packed in enumerate(example.pop("whole"), start=1) if packed}
+    hidden = {number: _unpacked(packed, ids.shape) for number, packed in runs.items()}
     if class_filter is None and not data.min_area:
-        return example
+        return example | {"hidden": hidden}
     areas = np.bincount(ids.ravel(), minlength=len(categories) + 1)[1:]
     kept = areas.astype(np.float32) >= np.float32(data.min_area) * np.float32(ids.size)
     if class_filter is not None:
         kept &= np.isin(categories, class_filter)
     slots = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)
-    return example | {"segment_ids": slots[ids], "categories": categories[kept]}
+    return example | {
+        "segment_ids": slots[ids],
+        "categories": categories[kept],
+        "crowds": example["crowds"][kept],
+        "hidden": {int(slots[n]): mask for n, mask in hidden.items() if slots[n]},
+    }
 
 
 def _fit(example: Example, frame: Sequence[int], limit: Sequence[int]) -> Example:
@@ -116,12 +143,14 @@ def _fit(example: Example, frame: Sequence[int], limit: Sequence[int]) -> Exampl
     height, width = example["image"].shape[:2]
     scale = min(limit[0] / height, limit[1] / width)
     size = (min(round(height * scale), limit[0]), min(round(width * scale), limit[1]))
-    image, ids = example["image"], example["segment_ids"]
+    image, ids, hidden = example["image"], example["segment_ids"], example["hidden"]
     if size != (height, width):
         image, ids = resize_image(image, size), _nearest(ids, size)
+        hidden = {number: _nearest(mask, size) for number, mask in hidden.items()}
     return example | {
         "image": _padded(image, frame),
         "segment_ids": _padded(ids, frame),
+        "hidden": {number: _padded(mask, frame) for number, mask in hidden.items()},
         "size": np.asarray(size, np.int32),
     }
 
@@ -142,24 +171,45 @@ def _nearest(ids: Int[np.ndarray, "H W"], size: Sequence[int]) -> Int[np.ndarray
 
 
 def _stack(examples: Sequence[Example], batch_size: int, max_segments: int) -> Batch:
-    """Stacks examples and fills the batch up with copies that are marked invalid."""
-    labels = np.full((batch_size, max_segments), -1, np.int32)
+    """Stacks examples and fills the batch up with copies that are marked invalid.
+
+    There is room for all segments: `max_segments` of them, or so many times more.
+    """
+    most = max(len(example["categories"]) for example in examples)
+    slots = max_segments * max(-(-most // max_segments), 1)
+    labels = np.full((batch_size, slots), -1, np.int32)
+    crowds = np.zeros((batch_size, slots), bool)
     for row, example in enumerate(examples):
         count = len(example["categories"])
-        if count > max_segments:
-            raise DataError(
-                f"data.max_segments: {example['file_name']} has {count} segments, room is for "
-                f"{max_segments}; raise it"
-            )
         labels[row, :count] = example["categories"]
+        crowds[row, :count] = example["crowds"]
     filled = [*examples, *[examples[0]] * (batch_size - len(examples))]
     return Batch(
         images=_on_host(np.stack([example["image"] for example in filled])),
         sizes=_on_host(np.stack([example["size"] for example in filled])),
         segment_ids=_on_host(np.stack([example["segment_ids"] for example in filled])),
         labels=_on_host(labels),
+        crowds=_on_host(crowds),
         valid=_on_host(np.arange(batch_size) < len(examples)),
     )
+
+
+def _unpacked(packed: bytes, size: Sequence[int]) -> Bool[np.ndarray, "H W"]:
+    """Decodes run lengths as COCO packs them."""
+    return run_lengths.decode({"size": list(size), "counts": packed}).astype(bool)
+
+
+def _overlaps(examples: Sequence[Example], batch_size: int) -> Overlaps | None:
+    """Stacks the masks of segments that others hide."""
+    most = max(len(example["hidden"]) for example in examples)
+    if not most:
+        return None
+    ids = np.zeros((batch_size, most), np.int32)
+    masks = np.zeros((batch_size, most, *examples[0]["segment_ids"].shape), bool)
+    for row, example in enumerate(examples):
+        for slot, (number, mask) in enumerate(example["hidden"].items()):
+            ids[row, slot], masks[row, slot] = number, mask
+    return Overlaps(ids=ids, masks=masks)
 
 
 def _on_host(array: np.ndarray) -> Array:

@@ -15,6 +15,8 @@ def test_the_network_sees_detectron2s_test_size_to_the_pixel(monkeypatch, height
         "image": rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
         "segment_ids": rng.integers(0, 3, (height, width)).astype(np.int32),
         "categories": np.array([4, 2], np.int32),
+        "crowds": np.array([False, False]),
+        "whole": [b"", b""],
         "file_name": "photo.jpg",
     }
     monkeypatch.setattr(batches, "open_split", lambda data: [example])
