@@ -9,6 +9,7 @@ heavy in `update` is jitted; the sums themselves are kept in NumPy with 64 bits.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -172,6 +173,15 @@ def class_groups(
         "stuff_unseen": ~is_thing & ~seen,
     }
     return {name: members for name, members in groups.items() if members.any()}
+
+
+def harmonic_mean(table: Table, metric: str) -> Table:
+    """The harmonic mean of a metric of seen and of unseen classes, where both are there."""
+    seen, unseen = (table.get(f"{metric}/{name}", math.nan) for name in ("seen", "unseen"))
+    if math.isnan(seen + unseen):
+        return {}
+    total = seen + unseen
+    return {f"{metric}/harmonic": 2 * seen * unseen / total if total else 0.0}
 
 
 def _limit(batch: Pictures, most: int | None) -> tuple[Pictures, int]:

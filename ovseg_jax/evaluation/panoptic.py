@@ -1,6 +1,7 @@
 """Panoptic quality (arXiv 1801.00868), with the crowd and void rules of panopticapi.
 
-Plain numpy per image, with additive counts per class. The rules, in the order they apply:
+Plain numpy per image, with counts per class that can be added in any order, to the last digit the
+same. The rules, in the order they apply:
 
 1. A predicted and a true segment of one class match when their IoU exceeds 0.5. Predicted pixels
    on void ground truth do not enlarge the union. Crowds never match.
@@ -12,6 +13,7 @@ Plain numpy per image, with additive counts per class. The rules, in the order t
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import jax
@@ -39,26 +41,42 @@ class PanopticCounts:
     """Additive per-class counts.
 
     Attributes:
-        iou: Sum of the IoU of matched pairs.
-        matched: Matched pairs.
+        pair_classes: Class of each matched pair.
+        pair_ious: IoU of each matched pair; kept one by one, so that their sum can be exact.
         false_alarms: Predicted segments without a match.
         misses: True segments without a match.
     """
 
-    iou: Float[np.ndarray, " k"]
-    matched: Int[np.ndarray, " k"]
+    pair_classes: Int[np.ndarray, " p"]
+    pair_ious: Float[np.ndarray, " p"]
     false_alarms: Int[np.ndarray, " k"]
     misses: Int[np.ndarray, " k"]
 
     @classmethod
     def zeros(cls, num_classes: int) -> PanopticCounts:
         """Counts of nothing."""
-        return cls(np.zeros(num_classes), *np.zeros((3, num_classes), np.int64))
+        return cls(np.zeros(0, np.int64), np.zeros(0), *np.zeros((2, num_classes), np.int64))
 
     def __add__(self, other: PanopticCounts) -> PanopticCounts:
         """Adds counts of other images or other hosts."""
-        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
-        return PanopticCounts(*(a + b for a, b in pairs))
+        return PanopticCounts(
+            np.concatenate([self.pair_classes, other.pair_classes]),
+            np.concatenate([self.pair_ious, other.pair_ious]),
+            self.false_alarms + other.false_alarms,
+            self.misses + other.misses,
+        )
+
+    @property
+    def matched(self) -> Int[np.ndarray, " k"]:
+        """Matched pairs of each class."""
+        return np.bincount(self.pair_classes, minlength=len(self.misses))
+
+    @property
+    def iou(self) -> Float[np.ndarray, " k"]:
+        """Sum of the IoU of the matched pairs of each class, rounded once."""
+        order = np.argsort(self.pair_classes, kind="stable")
+        parts = np.split(self.pair_ious[order], np.cumsum(self.matched)[:-1])
+        return np.array([math.fsum(part) for part in parts])
 
 
 def count_image(
@@ -87,8 +105,9 @@ def count_image(
     true_areas = dict(zip(*_unique(true_ids), strict=True))
     if unknown := sorted(areas.keys() - predicted_classes.keys() - {VOID}):
         raise OperandError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
-    counts = PanopticCounts.zeros(num_classes)
-    pairs = {}
+    false_alarms, misses = np.zeros((2, num_classes), np.int64)
+    pairs: dict[int, int] = {}
+    ious: list[float] = []
     for (true, predicted), pixels in overlap.items():
         if not _may_match(true, predicted, true_classes, predicted_classes, crowds):
             continue
@@ -96,17 +115,17 @@ def count_image(
         iou = pixels / (areas[predicted] + true_areas[true] - pixels - on_void)
         if iou > 0.5:
             pairs[true] = predicted
-            counts.iou[true_classes[true]] += iou
-            counts.matched[true_classes[true]] += 1
+            ious.append(iou)
     for true, label in true_classes.items():
         if true not in pairs and true not in crowds:
-            counts.misses[label] += 1
+            misses[label] += 1
     last_crowd = {true_classes[c]: c for c in true_classes if c in crowds}
     for predicted in set(predicted_classes) & set(areas) - set(pairs.values()):
         label = predicted_classes[predicted]
         excused = _excused(overlap, predicted, last_crowd.get(label))
-        counts.false_alarms[label] += excused / areas[predicted] <= 0.5
-    return counts
+        false_alarms[label] += excused / areas[predicted] <= 0.5
+    matched = np.array([true_classes[true] for true in pairs], np.int64)
+    return PanopticCounts(matched, np.array(ious), false_alarms, misses)
 
 
 def _excused(overlap: Mapping[tuple[int, int], int], predicted: int, crowd: int | None) -> int:

@@ -20,7 +20,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, truth_map
+from ovseg_jax.evaluation.evaluator import (
+    Outcome,
+    Table,
+    class_groups,
+    harmonic_mean,
+    truth_map,
+)
 from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
 from ovseg_jax.inference.postprocess.semantic import semantic_labels
 
@@ -135,7 +141,8 @@ def summarise(
         "mACC": scores.mean_accuracy(),
         "pACC": scores.pixel_accuracy(),
     }
-    return table | {f"mIoU/{name}": scores.mean_iou(convention, g) for name, g in groups.items()}
+    table |= {f"mIoU/{name}": scores.mean_iou(convention, g) for name, g in groups.items()}
+    return table | harmonic_mean(table, "mIoU")
 
 
 @dataclasses.dataclass(frozen=True)
