@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ from etils import epath
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index, decode_segments
 from data.instances import InstanceDecoder, own_classes
 from data.manual_files import ManualFileError, read_png, require_file
-from data.segments import VOID, Segments, decode_regions
+from data.segments import VOID, Segments, decode_regions, stack_masks
+from ovseg_jax.errors import MasksError
+from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.vocabulary.classes import (
     ClassList,
     VocabularyError,
     load_class_file,
     load_preset,
 )
+from ovseg_jax.vocabulary.matching import finder
 
 VOCABULARIES = {
     "coco128_instances": "coco_things80",
@@ -27,11 +31,13 @@ VOCABULARIES = {
     "ade150": "ade150",
     "instances": "",
     "labels": "",
+    "masks": "",
+    "panoptic": "",
 }
 """The sets that can be decoded, and the preset whose positions are the categories of each; empty
 where the annotations bring classes of their own."""
 CLASSES = "classes.txt"
-"""The class list of the set "labels", beside the manifest: line n names label n - 1."""
+"""Where classes are numbered, beside the manifest: line n names class n - 1."""
 IGNORED = 255
 """The label of pixels that no class is asked of."""
 
@@ -70,8 +76,11 @@ def decoder(
     """
     if set_name in ("instances", "coco128_instances"):
         return InstanceDecoder(classes)
+    own_ids = {number: number for number in range(len(classes))}
     return {
-        "coco_panoptic": decode_panoptic_png,
+        "coco_panoptic": functools.partial(decode_panoptic_png, classes=category_to_index()),
+        "panoptic": functools.partial(decode_panoptic_png, classes=own_ids),
+        "masks": functools.partial(decode_mask_file, find=finder(classes)),
         "labels": functools.partial(decode_label_png, first=0, count=len(classes)),
         "voc": functools.partial(decode_label_png, first=0, count=21),
         "ade150": functools.partial(decode_label_png, first=1, count=150),
@@ -104,10 +113,44 @@ def decode_label_png(
     return decode_regions(labels, table)
 
 
-def decode_panoptic_png(root: epath.Path, entry: Mapping[str, Any]) -> Segments:
-    """Reads a panoptic PNG, whose segments the entry lists as "segments_info"."""
+def decode_panoptic_png(
+    root: epath.Path, entry: Mapping[str, Any], classes: Mapping[int, int]
+) -> Segments:
+    """Reads a panoptic PNG, whose segments the entry lists as "segments_info".
+
+    Args:
+        root: Folder of the photos.
+        entry: The photo's entry in the manifest.
+        classes: Class index of each category id.
+    """
     path = root / entry["gt"]
     if "segments_info" not in entry:
         raise ManualFileError(f"{root / 'manifest.json'}: {entry['image']} has no 'segments_info'")
     colors = read_png(path, "RGB", "the panoptic map")
-    return decode_segments(colors, entry["segments_info"], category_to_index(), str(path))
+    return decode_segments(colors, entry["segments_info"], classes, str(path))
+
+
+def decode_mask_file(
+    root: epath.Path, entry: Mapping[str, Any], find: Callable[[str], int | None]
+) -> Segments:
+    """Reads a file of named masks, of any form that `ovseg segment --masks` reads.
+
+    Args:
+        root: Folder of the photos.
+        entry: The photo's entry in the manifest.
+        find: Returns the class index of a name.
+
+    Raises:
+        ManualFileError: It cannot be read, a mask has no name, or its name is no class.
+    """
+    path, size = root / entry["gt"], (entry["height"], entry["width"])
+    try:
+        found = MaskFiles(Path(path)).read(Path(root / entry["image"]), *size)
+    except MasksError as error:
+        raise ManualFileError(str(error)) from error
+    names = found.names or ("",) * len(found.masks)
+    indices = [find(name) for name in names]
+    if None in indices:
+        lost = names[indices.index(None)]
+        raise ManualFileError(f"{path}: {lost!r} is not among the classes in {root / CLASSES}")
+    return stack_masks(list(found.masks), [i for i in indices if i is not None], size)

@@ -15,7 +15,8 @@ from data.photo_set.folder import FOLDER_SET, list_photos
 
 MANIFEST = "manifest.json"
 FIELDS = {"set": str, "image": str, "gt": str, "width": int, "height": int}
-"""What every entry holds; "segments_info" besides, where the annotation needs it."""
+"""What every entry holds; "segments_info" besides, where the annotation needs it, and "split"."""
+SPLITS = ("train", "validation")
 
 
 def read_manifest(root: epath.Path, set_name: str) -> list[dict[str, Any]]:
@@ -35,6 +36,11 @@ def read_manifest(root: epath.Path, set_name: str) -> list[dict[str, Any]]:
         found = ", ".join(sorted({entry["set"] for entry in entries})) or "none"
         raise ManualFileError(f"{path}: no photo of the set {set_name!r}; it has {found}")
     return chosen
+
+
+def split_of(entry: dict[str, Any]) -> str:
+    """Returns the split of an entry; one that does not say is trained on."""
+    return entry.get("split", SPLITS[0])
 
 
 def only_set(root: epath.Path) -> str:
@@ -106,3 +112,7 @@ def _check(entry: Any, source: str) -> None:
             raise ManualFileError(
                 f"{source}: {field!r} should be of type {kind.__name__}, found {found}"
             )
+    if split_of(entry) not in SPLITS:
+        raise ManualFileError(
+            f"{source}: 'split' should be one of {', '.join(SPLITS)}, found {entry['split']!r}"
+        )

@@ -2,9 +2,9 @@
 
 A folder with one COCO instances file needs no manifest; its classes are those that the file names.
 
-One split, `train`, holds the photos of one set in the order of the manifest, so that
-`train[:64]` are its first 64. The folder is the user's: `config_of_folder` gives each state of each
-folder records of its own.
+The split `train` holds the photos of one set in the order of the manifest, so that `train[:64]`
+are its first 64; those that it puts apart are in `validation`. The folder is the user's:
+`config_of_folder` gives each state of each folder records of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from etils import epath
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_upright
 from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
-from data.photo_set.manifest import fingerprint, only_set, read_manifest
+from data.photo_set.manifest import SPLITS, fingerprint, only_set, read_manifest, split_of
 from ovseg_jax.vocabulary.classes import ClassList
 
 
@@ -97,13 +97,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return {"train": self._generate_examples(epath.Path(dl_manager.manual_dir))}
+        root = epath.Path(dl_manager.manual_dir)
+        entries = read_manifest(root, self.builder_config.set_name)
+        present = {split_of(entry) for entry in entries}
+        return {
+            split: self._generate_examples(root, entries, split)
+            for split in SPLITS
+            if split in present
+        }
 
-    def _generate_examples(self, root: epath.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(
+        self, root: epath.Path, entries: list[dict[str, Any]], split: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         set_name = self.builder_config.set_name
-        entries = read_manifest(root, set_name)
         decode = decoder(set_name, classes_of_set(root, set_name, entries))
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(e for e in entries if split_of(e) == split):
             content = read_upright(root / entry["image"], (entry["height"], entry["width"]))
             segments = decode(root, entry)
             height, width = segments.ids.shape

@@ -5,8 +5,11 @@
   ovseg evaluate runs/a --generator weights/sam_vit_h
   ovseg evaluate runs/a --dense values
   ovseg evaluate runs/a --evaluations.0.names nearest    # what perfect names would give
+  ovseg evaluate weights/fcclip --suite open_vocabulary --roots roots.yaml    # the papers' sets
 
-What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
+What is evaluated stands in the run's own config, or in --config, or is a suite of the papers' sets
+(open_vocabulary, panoptic, mask_accuracy, mess), whose results also stand in one table beside the
+papers' rows. Scores and protocol are also
 written as JSON. Every field of the config is an option, for example --model.templates vild14.
 """
 
@@ -14,6 +17,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +31,7 @@ from ovseg_jax.errors import printable
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
 if TYPE_CHECKING:
+    from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.models.clip.readout import Readout
 
 PASSES_ON = True
@@ -36,7 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     parser.add_argument("model", nargs="?", help="run, weights directory, or 'toy'")
     parser.add_argument("--config", type=given_path, help="config file whose evaluations are run")
-    parser.add_argument("--suite", help="run only the evaluation of this name")
+    parser.add_argument(
+        "--suite", help="a suite of the papers' sets, or only the evaluation of this name"
+    )
+    parser.add_argument(
+        "--roots",
+        type=given_path,
+        metavar="FILE_OR_FOLDER",
+        help="where the sets of a suite lie: YAML or JSON with one line per data set, or the "
+        "folder that holds them all",
+    )
     parser.add_argument(
         "--generator",
         metavar="RUN_OR_WEIGHTS",
@@ -66,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
     from ovseg_jax import devices
+    from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.disk.outputs import OutputFolder
@@ -78,9 +94,10 @@ def run(arguments: argparse.Namespace) -> int:
     place = resolve(arguments.model)
     devices.found()
     model, params = load_weights(place)
-    config = dataclasses.replace(_experiment(place, arguments.config), model=model)
+    config = dataclasses.replace(_experiment(place, arguments), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))
-    chosen = _chosen(config, arguments.suite)
+    whole_suite = arguments.suite in suites.names()
+    chosen = _chosen(config, None if whole_suite else arguments.suite)
     folder = arguments.out or place / EVALUATIONS
     if arguments.generator and arguments.dense:
         raise UsageError("--dense needs no masks: leave out --generator, or --dense")
@@ -90,15 +107,20 @@ def run(arguments: argparse.Namespace) -> int:
         config, chosen = _densely(config, chosen, arguments.dense)
     inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
-    results.claim([f"{item.name}.json" for item in chosen], place)
+    names = [item.name for item in chosen] + ([arguments.suite] if whole_suite else [])
+    results.claim([f"{name}.json" for name in names], place)
     preflight.check_evaluations(chosen, config.model)
     devices.announce("scoring")
+    scores: dict[str, dict[str, float | None]] = {}
     for item in chosen:
         text = _evaluate(item, config.model, params, str(arguments.model))
+        scores[item.name] = json.loads(text)["scores"]
         path = results.write(
             f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
         )
         print(printable(f"written to {path}"))
+    if whole_suite:
+        _summarise(arguments, config.model.method.kind, scores, results, place)
     return 0
 
 
@@ -107,29 +129,64 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(run_program(__doc__, add_arguments, run, argv))
 
 
-def _experiment(place: Path, file: Path | None) -> Any:
+def _experiment(place: Path, arguments: argparse.Namespace) -> Any:
     """Returns the config that says what to evaluate."""
+    from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import load_config
     from ovseg_jax.training.record import read_config
 
-    if file is not None:
-        return load_config(file)
+    if arguments.config is not None:
+        return suites.place(load_config(arguments.config), arguments.roots)
+    if arguments.suite in suites.names():
+        return suites.place(suites.load(arguments.suite), arguments.roots)
     stored = place / RECORD
     if not (place / WEIGHTS).is_dir() or not stored.exists():
         raise UsageError(
             f"{place} is not a run, so nothing says what to evaluate; add --config FILE with "
-            "evaluations"
+            f"evaluations, or --suite with one of {', '.join(suites.names())}"
         )
     return read_config(place)
 
 
 def _chosen(config: Any, suite: str | None) -> list[Any]:
+    from ovseg_jax.cli import suites
+
     names = [item.name for item in config.evaluations]
     if not names:
         raise UsageError("the config has no evaluations; give --config FILE with some")
     if suite is not None and suite not in names:
-        raise UsageError(f"there is no evaluation {suite!r}; the config has {', '.join(names)}")
+        known = f"the config has {', '.join(names)}; suites are {', '.join(suites.names())}"
+        raise UsageError(f"there is no evaluation {suite!r}; {known}")
     return [item for item in located_evaluations(config) if suite in (None, item.name)]
+
+
+def _summarise(
+    arguments: argparse.Namespace,
+    method: str,
+    scores: dict[str, dict[str, float | None]],
+    results: OutputFolder,
+    place: Path,
+) -> None:
+    """Prints one table of a suite, the papers' rows below, and writes it in four formats."""
+    from ovseg_jax.evaluation.published import METRIC, rows_for
+    from ovseg_jax.evaluation.summary import Summary
+
+    metric = METRIC.get(arguments.suite, "mask_accuracy/accuracy")
+    found = {name: table.get(metric) for name, table in scores.items()}
+    percent = {name: math.nan if v is None else 100 * v for name, v in found.items()}
+    published = rows_for(arguments.suite, method)
+    summary = Summary(arguments.suite, metric, Path(arguments.model).name, percent, published)
+    print(printable(f"\n{summary.text()}\n"))
+    forms = {
+        "json": summary.json(),
+        "csv": summary.csv(),
+        "md": summary.markdown(),
+        "txt": summary.text() + "\n",
+    }
+    for ending, content in forms.items():
+        name = f"{arguments.suite}.{ending}"
+        path = results.write(name, lambda file, text=content: file.write(text.encode()), place)
+        print(printable(f"written to {path}"))
 
 
 def _on_masks_of(generator: str, item: Any) -> Any:

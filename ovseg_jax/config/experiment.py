@@ -99,7 +99,7 @@ def located_evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
     """Returns the evaluations, with the place of their data.
 
     One that reads the training's data set and does not say where it lies finds it where the
-    training does, so that `--data.root` and `--data.prepared` are given once.
+    training does, so that `--data.root`, `--data.prepared` and `--data.config` are given once.
     """
 
     def located(data: DataConfig) -> DataConfig:
@@ -107,6 +107,7 @@ def located_evaluations(config: Config) -> tuple[EvaluationConfig, ...]:
             return data
         return dataclasses.replace(
             data,
+            config=data.config or config.data.config,
             root=data.root or config.data.root,
             prepared=data.prepared or config.data.prepared,
         )

@@ -1,7 +1,8 @@
 """YOLO's text files: one per photo, a normalised polygon a line.
 
 `class x1 y1 x2 y2 ...`, x as a share of the width and y of the height, and a score at the end where
-a model wrote it. `classes.txt` or `data.yaml` beside it or one folder above names the classes.
+a model wrote it. `classes.txt` or `data.yaml` names the classes, beside it or up to two folders
+above.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ovseg_jax.errors import MasksError
 from ovseg_jax.masks.found import MaskEntry, Size
 from ovseg_jax.masks.shapes import draw_polygons
 
+NEAR = 3
+"""So many folders above a file may hold the names: its own, `labels/` and that of the set."""
 SLACK = 0.01
 """So far outside 0 to 1 coordinates may lie, as those of augmented photos do."""
 
@@ -81,7 +84,7 @@ def _draw(values: list[float], size: Size) -> Bool[np.ndarray, "H W"]:
 
 def _class_names(path: Path) -> dict[int, str]:
     """Reads the classes that lie beside a file; empty if there are none that can be read."""
-    for folder in (path.parent, path.parent.parent):
+    for folder in path.absolute().parents[:NEAR]:
         for name, read in (("classes.txt", _from_lines), ("data.yaml", _from_yaml)):
             file = folder / name
             if file.is_file() and file != path:

@@ -1,0 +1,107 @@
+"""Understands a folder of photos and annotations of your own, and says how to train with it.
+
+  ovseg data prepare PHOTOS
+
+Known are COCO instances and COCO panoptic files (one, or a pair for training and validation),
+LabelMe's files, YOLO's polygons, and label maps with a file of names. Writes `manifest.json`, and
+`classes.txt` where the annotations do not name their classes. Photos whose files or folders are
+called val, valid, validation or test are held out; where none are, every fifth is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from etils import epath
+
+from data.manual_files import ManualFileError
+from data.own.layouts import Found, find
+from data.own.photos import splits_of
+from data.photo_set.annotations import CLASSES, classes_of_set
+from data.photo_set.manifest import MANIFEST
+from ovseg_jax.disk.atomic import write_atomically
+from ovseg_jax.errors import OvsegError, first_few, printable
+from ovseg_jax.vocabulary.matching import SHOWN
+
+
+def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
+    """Parses the command line, writes what is needed and prints what to type next.
+
+    Args:
+        argv: The arguments; those of the process when None.
+        program: What usage messages call the program.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, help="photos and annotations")
+    parser.add_argument("--overwrite", action="store_true", help="replace another manifest.json")
+    options = parser.parse_args(argv)
+    try:
+        print(printable(prepare(options.folder, overwrite=options.overwrite)))
+    except OvsegError as error:
+        parser.exit(2, printable(f"ovseg: error: {error}\n"))
+
+
+def prepare(root: Path, *, overwrite: bool = False) -> str:
+    """Writes the list of a folder's photos and, where it is needed, of its classes.
+
+    Args:
+        root: The folder.
+        overwrite: Whether a list that says something else is replaced.
+
+    Returns:
+        What was found, and what to type to train with it.
+
+    Raises:
+        ManualFileError: There is no such folder, nothing is known in there, or it has another list.
+    """
+    if not root.is_dir():
+        raise ManualFileError(f"{root}: there is no such folder")
+    found = find(root)
+    splits = splits_of(found.held_out)
+    pairs = zip(found.entries, splits, strict=True)
+    entries = [entry | {"split": split} for entry, split in pairs]
+    _write(root / MANIFEST, json.dumps(entries, indent=1, ensure_ascii=False), overwrite)
+    if found.names and not (root / CLASSES).is_file():
+        _write(root / CLASSES, "\n".join(found.names), overwrite=False)
+    return _report(root, found, splits)
+
+
+def _write(path: Path, text: str, overwrite: bool) -> None:
+    """Writes a file, unless there is one that says something else."""
+    if path.is_file() and path.read_text(encoding="utf-8").strip() == text.strip():
+        return
+    if path.exists() and not overwrite:
+        raise ManualFileError(
+            f"{path}: is there already and says something else; keep it and train with it, or "
+            "replace it with --overwrite"
+        )
+    write_atomically(path.absolute(), lambda file: file.write(f"{text}\n".encode()))
+
+
+def _report(root: Path, found: Found, splits: Sequence[str]) -> str:
+    """What was found and the options to train with."""
+    count = collections.Counter(splits)
+    entries = [entry for entry in found.entries if entry["set"] == found.set_name]
+    classes = classes_of_set(epath.Path(root), found.set_name, entries)
+    return f"""{found.kind}: {len(splits)} photos, {count["train"]} to train on, \
+{count["validation"]} held out
+{len(classes)} classes: {first_few(classes.names, SHOWN)}
+written to {root / MANIFEST}
+
+train and score with
+  --data.root {root}
+  --data.config {found.set_name}
+  --data.split train
+  --evaluations.0.data.split validation
+
+for example
+  ovseg train configs/own_photos.py --workdir runs/mine --data.root {root} \
+--data.config {found.set_name} --data.split train --evaluations.0.data.split validation"""

@@ -1,0 +1,84 @@
+"""The table of a suite, and where its sets lie."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from ovseg_jax.cli import suites
+from ovseg_jax.cli.errors import UsageError
+from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.evaluation.published import FIVE, ROWS, rows_for
+from ovseg_jax.evaluation.summary import Summary
+
+
+@pytest.fixture
+def summary():
+    scores = {"a150": 31.26, "pas21": 80.0, "pc59": math.nan}
+    published = rows_for("open_vocabulary", "fisa")
+    return Summary("open_vocabulary", "semantic/mIoU", "a|b", scores, published)
+
+
+def test_every_suite_loads_and_its_sets_have_readers():
+    from ovseg_jax import shipped
+
+    assert {"open_vocabulary", "panoptic", "mask_accuracy"} <= set(suites.names())
+    for name in suites.names():
+        config = suites.load(name)
+        assert {item.data.name for item in config.evaluations} <= set(shipped.data_sets())
+
+
+def test_published_rows_are_of_sets_in_their_suite():
+    for (suite, _), rows in ROWS.items():
+        known = {item.name for item in suites.load(suite).evaluations}
+        assert all(set(row.scores) <= known for row in rows)
+    assert set(FIVE) <= {item.name for item in suites.load("open_vocabulary").evaluations}
+
+
+def test_our_row_stands_above_the_papers(summary):
+    heading, ours, theirs = summary.rows()
+    assert heading == ["system", "source", "a150", "pas21", "pc59"]
+    assert ours == ["a|b", "ours", "31.3", "80.0", "-"]
+    assert theirs[1:] == ["FISA Tab. 1", "36.8", "-", "62.4"]
+    lines = summary.text().splitlines()
+    assert lines[0] == "open_vocabulary: semantic/mIoU, percent" and len(lines) == 4
+    assert len({line.index("31.3") for line in lines if "31.3" in line}) == 1
+
+
+def test_all_formats_say_the_same(summary):
+    assert list(csv.reader(io.StringIO(summary.csv()))) == summary.rows()
+    assert r"| a\|b | ours | 31.3 | 80.0 | - |" in summary.markdown()
+    content = json.loads(summary.json())
+    assert content["scores"] == {"a150": 31.26, "pas21": 80.0, "pc59": None}
+    assert content["published"][0]["scores"]["a150"] == 36.8
+
+
+def test_roots_say_where_sets_lie_and_the_others_are_left_out(tmp_path):
+    (tmp_path / "ade").mkdir()
+    roots = tmp_path / "roots.yaml"
+    roots.write_text("ade20k: ade\n")
+    with pytest.warns(OvsegWarning, match=r"not scored.*pc59 \(pascal_context\)"):
+        config = suites.place(suites.load("open_vocabulary"), roots)
+    assert [item.name for item in config.evaluations] == ["a150"]
+    assert config.evaluations[0].data.root == str(tmp_path / "ade")
+    whole = suites.place(suites.load("open_vocabulary"), tmp_path)
+    assert {item.data.root for item in whole.evaluations} == {str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("- ade20k", "one line per data set"),
+        ("ade20l: .", "no data set 'ade20l'; perhaps 'ade20k'"),
+        ("ade20k: nowhere", "ade20k: there is no folder"),
+        ("ade20k: [", "cannot be read"),
+        ("toy_world: .", "names none of the suite's sets: a847"),
+    ],
+)
+def test_roots_that_cannot_be_meant_are_refused(tmp_path, text, message):
+    roots = tmp_path / "roots.yaml"
+    roots.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        suites.place(suites.load("open_vocabulary"), roots)
