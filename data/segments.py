@@ -83,8 +83,8 @@ def decode_regions(labels: np.ndarray, table: np.ndarray) -> Segments:
     """
     classes = table[labels]
     present = np.unique(classes)
-    present = present[present != VOID]
-    numbers = np.zeros(table.max() + 2, np.int32)
+    present = present[present >= 0]
+    numbers = np.zeros(table.max() + 3, np.int32)  # void and unknown labels index from the end
     numbers[present] = np.arange(1, len(present) + 1)
     return Segments(numbers[classes], present.tolist())
 

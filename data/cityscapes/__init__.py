@@ -1,0 +1,1 @@
+"""Cityscapes: 19 classes of streets, semantic and panoptic."""
