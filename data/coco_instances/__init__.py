@@ -1,0 +1,1 @@
+"""COCO instances 2017."""

@@ -1,0 +1,69 @@
+"""TFDS builder of COCO instances 2017 from the publisher's files.
+
+Objects keep all of their pixels, also where others lie over them, and crowds are kept as such.
+Photos without annotations stay, as COCO's own evaluation counts what is found in them. Annotations
+are of photos as stored, so these are kept byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data.features import segmentation_example, segmentation_features
+from data.instances import InstanceDecoder, InstancesFile
+from data.label_maps import tell_count
+from data.manual_files import read_picture, require_folder
+from ovseg_jax.vocabulary.classes import ClassList, load_preset
+
+SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
+COUNTS = {"train": 118_287, "validation": 5_000}
+
+
+def class_list(root: str, config: str) -> ClassList:
+    """Returns the classes whose positions are the categories; the same for all folders."""
+    del root, config
+    return load_preset("coco_things80")
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """COCO 2017 photos with objects of 80 classes."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name="full", description="train2017 and val2017."),
+        tfds.core.BuilderConfig(name="validation", description="val2017 only."),
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Give the COCO folder as manual_dir. It should hold train2017/ and val2017/ (photos) and "
+        "annotations/instances_train2017.json and instances_val2017.json. "
+        "See data/coco_instances/README.md."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(features=segmentation_features())
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        root = epath.Path(dl_manager.manual_dir)
+        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
+        return {split: self._generate_examples(root, split) for split in wanted}
+
+    def _generate_examples(
+        self, root: epath.Path, split: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        folder = SPLIT_FOLDERS[split]
+        pictures = require_folder(root / folder, "the photos")
+        listed = f"annotations/instances_{folder}.json"
+        images = InstancesFile(root / listed).images
+        tell_count(len(images), COUNTS[split], f"{self.name} {split}")
+        decode = InstanceDecoder(class_list("", ""))
+        for image in images:
+            name = image["file_name"]
+            entry = {"gt": listed, "image": name, "height": image["height"]}
+            segments = decode(root, entry | {"width": image["width"]})
+            content = read_picture(pictures / name, segments.ids.shape)
+            yield epath.Path(name).stem, segmentation_example(content, segments, (), name)
