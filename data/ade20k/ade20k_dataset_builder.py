@@ -1,0 +1,198 @@
+"""TFDS builder of ADE20K with 150 classes: semantic regions, panoptic segments, or instances.
+
+Read are the publisher's maps (`annotations/`: 0 other, k is class k - 1; `annotations_instance/`:
+red is the category of a thing, green its number), and what detectron2's scripts make of them. A
+panoptic photo is its stuff, from the semantic map, under its things, from the instance map; pixels
+of things that no instance covers are void, as in those scripts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
+from data.features import segmentation_example
+from data.label_maps import (
+    Files,
+    LabelMapBuilder,
+    configs,
+    first_folder,
+    label_table,
+    maps_in,
+    photos_of,
+    read_map,
+    tell_count,
+)
+from data.manual_files import ManualFileError, read_png, read_upright, require_file
+from data.segments import Segments
+from ovseg_jax.vocabulary.classes import ClassList, load_preset
+
+FOLDERS = {"train": "training", "validation": "validation"}
+SHORT = {"train": "train", "validation": "val"}
+PREPARED = "annotations_detectron2"
+CLASSES = 150
+MAPPING = "ade20k_instance_catid_mapping.txt"
+
+
+def class_list(root: str, config: str) -> ClassList:
+    """Returns the classes whose positions are the categories; the same for all folders."""
+    del root, config
+    return load_preset("ade150")
+
+
+class Builder(LabelMapBuilder):
+    """Photos of scenes, every pixel labelled."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = configs("semantic", "panoptic", "instance")
+    COUNTS = {"train": 20_210, "validation": 2_000}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Give the folder ADEChallengeData2016 (or one that holds it) with images/ and annotations/ "
+        "as manual_dir; config panoptic also reads annotations_instance/ or ade20k_panoptic_val/. "
+        "See data/ade20k/README.md."
+    )
+
+    def find(self, root: epath.Path, split: str) -> Files:
+        """Finds photos and semantic maps, the publisher's first."""
+        return find_semantic(find_root(root), split)
+
+    def _generate_examples(
+        self, root: epath.Path, split: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        kind = self.builder_config.name.removesuffix("_train")
+        if kind == "semantic":
+            yield from super()._generate_examples(root, split)
+            return
+        place = find_root(root)
+        things_only = kind == "instance"
+        made = place / f"ade20k_panoptic_{SHORT[split]}"
+        read = read_made if made.is_dir() and not things_only else read_published
+        count = 0
+        for name, segments in read(place, split, things_only):
+            photo = photos_of([name], place / "images" / FOLDERS[split])[name]
+            content = read_upright(photo, segments.ids.shape)
+            count += 1
+            yield name, segmentation_example(content, segments, (), photo.name)
+        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
+
+
+def find_root(root: epath.Path) -> epath.Path:
+    """Returns the folder that holds `images`, also where it lies one level off."""
+    choices = [root / "ADEChallengeData2016", root, root / "ade" / "ADEChallengeData2016"]
+    return first_folder([place / "images" for place in choices], "ADE20K's photos").parent
+
+
+def find_semantic(place: epath.Path, split: str) -> Files:
+    """Finds photos and semantic maps of a split: the publisher's, else detectron2's.
+
+    Raises:
+        ManualFileError: There are none, or photos are missing.
+    """
+    published = place / "annotations" / FOLDERS[split]
+    folder = first_folder([published, place / PREPARED / FOLDERS[split]], "ADE20K's label maps")
+    maps = maps_in(folder, ".png")
+    if folder == published:
+        table = label_table(1, CLASSES, [0])
+        hint = f"maps of {PREPARED}/ have 255 for none and count from 0; these count from 1"
+    else:
+        table = label_table(0, CLASSES, [255])
+        hint = "the publisher's maps reach 150; those of this folder are one less, and 255 for none"
+    photos = photos_of(maps, place / "images" / FOLDERS[split])
+    return Files(photos, maps, table, hint=hint)
+
+
+def read_made(place: epath.Path, split: str, things_only: bool) -> Iterator[tuple[str, Segments]]:
+    """Reads panoptic maps that `prepare_ade20k_pan_seg.py` has made.
+
+    Raises:
+        ManualFileError: The list is missing or damaged, or contradicts a map.
+    """
+    del things_only
+    maps = place / f"ade20k_panoptic_{SHORT[split]}"
+    path = require_file(maps.with_suffix(".json"), "the panoptic annotations")
+    try:
+        items = json.loads(path.read_text())["annotations"]
+        listed = [(x["file_name"], x["segments_info"]) for x in items]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManualFileError(f"{path}: is no panoptic file of ADE20K: {error}") from error
+    index = {number: number for number in range(CLASSES)}
+    for name, infos in listed:
+        colors = read_png(maps / name, "RGB", "the panoptic map")
+        yield epath.Path(name).stem, decode_segments(colors, infos, index, str(maps / name))
+
+
+def read_published(
+    place: epath.Path, split: str, things_only: bool
+) -> Iterator[tuple[str, Segments]]:
+    """Lays the things of the instance maps over the stuff of the semantic ones.
+
+    Raises:
+        ManualFileError: A map is missing, or two maps of a photo differ in size.
+    """
+    files, things = find_semantic(place, split), thing_table(place)
+    folder = first_folder([place / "annotations_instance" / FOLDERS[split]], "the instance maps")
+    is_stuff = np.append(~load_preset("ade150").thing_mask, False)  # void indexes the end
+    for name, path in files.maps.items():
+        colors = read_png(folder / f"{name}.png", "RGB", "the instance map").astype(np.int32)
+        labels = read_map(path, 8)
+        if colors.shape[:2] != labels.shape:
+            raise ManualFileError(f"{folder / path.name}: is of another size than {path}")
+        classes = files.table[labels]
+        stuff = np.where(is_stuff[classes] & (not things_only), classes, -1)
+        yield name, panoptic(stuff, colors, things, folder / path.name)
+
+
+def panoptic(
+    stuff: np.ndarray, colors: np.ndarray, things: dict[int, int], path: epath.Path
+) -> Segments:
+    """Numbers regions of stuff and instances of things.
+
+    Args:
+        stuff: Class of each pixel of stuff, -1 elsewhere.
+        colors: The instance map; red is the category, green the number of the instance.
+        things: Class index of each category.
+        path: The instance map, for messages.
+    """
+    category, number = colors[..., 0], colors[..., 1]
+    ids = np.zeros(stuff.shape, np.int32)
+    classes: list[int] = []
+    for label in np.unique(stuff[stuff >= 0]).tolist():
+        classes.append(label)
+        ids[stuff == label] = len(classes)
+    for instance in np.unique(number[number > 0]).tolist():
+        mask = number == instance
+        found = np.unique(category[mask]).tolist()
+        if len(found) != 1 or found[0] not in things:
+            raise ManualFileError(
+                f"{path}: instance {instance} has the categories {found}; expected one of 1 to "
+                f"{len(things)}"
+            )
+        classes.append(things[found[0]])
+        ids[mask] = len(classes)
+    present = np.unique(ids[ids > 0])  # stuff may be hidden as a whole
+    order = np.zeros(len(classes) + 1, np.int32)
+    order[present] = np.arange(1, len(present) + 1)
+    return Segments(order[ids], [classes[i - 1] for i in present.tolist()])
+
+
+def thing_table(place: epath.Path) -> dict[int, int]:
+    """Returns the class index of each instance category: by the scripts' own list if it is there.
+
+    Without it they are the 100 things in the order of their ids.
+    """
+    path = place / MAPPING
+    if not path.is_file():
+        things = np.flatnonzero(load_preset("ade150").thing_mask).tolist()
+        return {number: index for number, index in enumerate(things, start=1)}
+    rows = [line.split("\t") for line in path.read_text().splitlines()[1:] if line.strip()]
+    try:
+        return {int(row[0]): int(row[1]) - 1 for row in rows}
+    except (ValueError, IndexError) as error:
+        raise ManualFileError(f"{path}: has a row that is not numbers: {error}") from error
