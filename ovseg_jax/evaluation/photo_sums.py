@@ -105,8 +105,7 @@ class PhotoSums:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            if arrays.pop("format") != FORMAT:
-                raise KeyError("format")
+            written = int(arrays.pop("format"))
             joined = bytes(arrays.pop("names")).decode("utf-8", "surrogateescape")
             num_classes = int(arrays.pop("num_classes"))
             owners = sorted({name.split("/")[0] for name in arrays})
@@ -119,7 +118,10 @@ class PhotoSums:
                 f"{path} holds no sums of photos as this version writes them ({error}); "
                 "run `ovseg evaluate` again"
             ) from None
-        found = cls(tuple(joined.split("\0")), num_classes, sums)
+        if written != FORMAT:
+            raise OperandError(f"{path} has format {written}, not {FORMAT}; evaluate again")
+        names = tuple(joined.split("\0")) if joined else ()
+        found = cls(names, num_classes, sums)
         found._check(path)
         return found
 
