@@ -6,8 +6,10 @@
   ovseg evaluate runs/a --dense values
   ovseg evaluate runs/a --evaluations.0.names nearest    # what perfect names would give
 
-What is evaluated stands in the run's own config, or in --config. Scores and protocol are also
-written as JSON. Every field of the config is an option, for example --model.templates vild14.
+What is evaluated stands in the run's own config, or in --config. Files are written beside: JSON
+with scores, protocol and the numbers of each class; those as CSV; scores and protocol as Markdown;
+a report for the browser, with the worst photos; and .photos.npz, by which `ovseg compare` tells
+chance from progress. Every field of the config is an option, for example --model.templates vild14.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=given_path,
-        help="folder for the JSON files (default: evaluations/ beside the run)",
+        help="folder for the files (default: evaluations/ beside the run)",
     )
     add_overwrite(parser)
     parser.add_argument(
@@ -69,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.disk.outputs import OutputFolder
+    from ovseg_jax.evaluation.report.files import ENDINGS
     from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
@@ -90,15 +93,15 @@ def run(arguments: argparse.Namespace) -> int:
         config, chosen = _densely(config, chosen, arguments.dense)
     inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
-    results.claim([f"{item.name}.json" for item in chosen], place)
+    results.claim([f"{item.name}{end}" for item in chosen for end in ENDINGS], place)
     preflight.check_evaluations(chosen, config.model)
     devices.announce("scoring")
     for item in chosen:
-        text = _evaluate(item, config.model, params, str(arguments.model))
-        path = results.write(
-            f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
-        )
-        print(printable(f"written to {path}"))
+        files = _evaluate(item, config.model, params, str(arguments.model))
+        for ending, content in files.items():
+            name, write = f"{item.name}{ending}", lambda file, content=content: file.write(content)
+            results.write(name, write, place)
+        print(printable(f"written to {folder / item.name}.json, report in {item.name}.html"))
     return 0
 
 
@@ -154,16 +157,19 @@ def _densely(config: Any, items: list[Any], readout: Readout) -> tuple[Any, list
     return dataclasses.replace(config, model=towers_only(config.model, readout)), items
 
 
-def _evaluate(item: Any, model: Any, params: Any, name: str) -> str:
-    """Prints scores and protocol; returns them as JSON."""
+def _evaluate(item: Any, model: Any, params: Any, name: str) -> dict[str, bytes]:
+    """Prints scores and protocol; returns what to write, by the ending of its file."""
     from ovseg_jax import build
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.evaluation import protocol
+    from ovseg_jax.evaluation.report.files import contents
     from ovseg_jax.evaluation.suite import Suite
 
     with Progress() as progress:
         advance = progress.task(item.name)
         suite = Suite(item, model, build.method(model))
-        table, card = suite.run(params, name, on_batch=lambda seen: advance(seen, item.max_images))
-    print(f"{item.name}\n{protocol.report(card, table)}\n")
-    return protocol.to_json(card, table)
+        result = suite.score(
+            params, name, lambda seen: advance(seen, item.max_images), by_photo=True
+        )
+    print(f"{item.name}\n{protocol.report(result.card, result.table)}\n")
+    return contents(result, item.name)
