@@ -16,6 +16,7 @@ from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, InferenceConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.evaluation.report.files import ENDINGS
 from ovseg_jax.inference.image_classifier import Guess
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.inference.postprocess.from_hard_masks import predict
@@ -174,7 +175,7 @@ WRITERS = {
     "mine": Writer(command(*MINE, *WHERE), (*PAIRS, "shards/00001-of-00001.jsonl")),
     "evaluate": Writer(
         command("evaluate", "toy", "--config", "configs/toy/mask_adapter.py", *WHERE),
-        ("test.json",),
+        tuple(f"test{ending}" for ending in ENDINGS),
     ),
     "convert": Writer(command(*CONVERT, "--layout", "safetensors"), WEIGHTS, whole=True),
     "Segmentation.save": Writer(save_answer, ANSWER),

@@ -8,9 +8,11 @@
   ovseg evaluate weights/fcclip --suite open_vocabulary --roots roots.yaml    # the papers' sets
 
 What is evaluated stands in the run's own config, or in --config, or is a suite of the papers' sets
-(open_vocabulary, panoptic, mask_accuracy, mess), whose results also stand in one table beside the
-papers' rows. Scores and protocol are also
-written as JSON. Every field of the config is an option, for example --model.templates vild14.
+(open_vocabulary, panoptic, mask_accuracy), whose results also stand in one table with the papers'
+rows below. Files are written beside: JSON with scores, protocol and the numbers of each class;
+those as CSV; scores and protocol as Markdown; a report for the browser, with the worst photos; and
+.photos.npz, by which `ovseg compare` tells chance from progress. Every field of the config is an
+option, for example --model.templates vild14.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,6 @@ from ovseg_jax.errors import printable
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
 if TYPE_CHECKING:
-    from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.models.clip.readout import Readout
 
 PASSES_ON = True
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=given_path,
-        help="folder for the JSON files (default: evaluations/ beside the run)",
+        help="folder for the files (default: evaluations/ beside the run)",
     )
     add_overwrite(parser)
     parser.add_argument(
@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.disk.outputs import OutputFolder
+    from ovseg_jax.evaluation.report.files import ENDINGS
     from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
@@ -96,31 +97,25 @@ def run(arguments: argparse.Namespace) -> int:
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))
-    whole_suite = arguments.suite in suites.names()
-    chosen = _chosen(config, None if whole_suite else arguments.suite)
+    config, chosen = _with_other_masks(config, _chosen(config, arguments.suite), arguments)
     folder = arguments.out or place / EVALUATIONS
-    if arguments.generator and arguments.dense:
-        raise UsageError("--dense needs no masks: leave out --generator, or --dense")
-    if arguments.generator:
-        chosen = [_on_masks_of(arguments.generator, item) for item in chosen]
-    if arguments.dense:
-        config, chosen = _densely(config, chosen, arguments.dense)
     inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
-    names = [item.name for item in chosen] + ([arguments.suite] if whole_suite else [])
-    results.claim([f"{name}.json" for name in names], place)
+    names = [f"{item.name}{end}" for item in chosen for end in ENDINGS]
+    results.claim(names + suites.files_of(arguments.suite), place)
     preflight.check_evaluations(chosen, config.model)
     devices.announce("scoring")
     scores: dict[str, dict[str, float | None]] = {}
     for item in chosen:
-        text = _evaluate(item, config.model, params, str(arguments.model))
-        scores[item.name] = json.loads(text)["scores"]
-        path = results.write(
-            f"{item.name}.json", lambda file, text=text: file.write(text.encode()), place
-        )
-        print(printable(f"written to {path}"))
-    if whole_suite:
-        _summarise(arguments, config.model.method.kind, scores, results, place)
+        files = _evaluate(item, config.model, params, str(arguments.model))
+        scores[item.name] = json.loads(files[".json"])["scores"]
+        for ending, content in files.items():
+            name, write = f"{item.name}{ending}", lambda file, content=content: file.write(content)
+            results.write(name, write, place)
+        print(printable(f"written to {folder / item.name}.json, report in {item.name}.html"))
+    if suites.files_of(arguments.suite):
+        summary = suites.summarise(arguments, config.model.method.kind, scores)
+        suites.write(summary, results, place)
     return 0
 
 
@@ -154,39 +149,25 @@ def _chosen(config: Any, suite: str | None) -> list[Any]:
     names = [item.name for item in config.evaluations]
     if not names:
         raise UsageError("the config has no evaluations; give --config FILE with some")
+    if suite in suites.names() and suite not in names:
+        suite = None
     if suite is not None and suite not in names:
         known = f"the config has {', '.join(names)}; suites are {', '.join(suites.names())}"
         raise UsageError(f"there is no evaluation {suite!r}; {known}")
     return [item for item in located_evaluations(config) if suite in (None, item.name)]
 
 
-def _summarise(
-    arguments: argparse.Namespace,
-    method: str,
-    scores: dict[str, dict[str, float | None]],
-    results: OutputFolder,
-    place: Path,
-) -> None:
-    """Prints one table of a suite, the papers' rows below, and writes it in four formats."""
-    from ovseg_jax.evaluation.published import METRIC, rows_for
-    from ovseg_jax.evaluation.summary import Summary
-
-    metric = METRIC.get(arguments.suite, "mask_accuracy/accuracy")
-    found = {name: table.get(metric) for name, table in scores.items()}
-    percent = {name: math.nan if v is None else 100 * v for name, v in found.items()}
-    published = rows_for(arguments.suite, method)
-    summary = Summary(arguments.suite, metric, Path(arguments.model).name, percent, published)
-    print(printable(f"\n{summary.text()}\n"))
-    forms = {
-        "json": summary.json(),
-        "csv": summary.csv(),
-        "md": summary.markdown(),
-        "txt": summary.text() + "\n",
-    }
-    for ending, content in forms.items():
-        name = f"{arguments.suite}.{ending}"
-        path = results.write(name, lambda file, text=content: file.write(text.encode()), place)
-        print(printable(f"written to {path}"))
+def _with_other_masks(
+    config: Any, chosen: list[Any], arguments: argparse.Namespace
+) -> tuple[Any, list[Any]]:
+    """The config and its evaluations on masks of another model, or on none."""
+    if arguments.generator and arguments.dense:
+        raise UsageError("--dense needs no masks: leave out --generator, or --dense")
+    if arguments.generator:
+        return config, [_on_masks_of(arguments.generator, item) for item in chosen]
+    if arguments.dense:
+        return _densely(config, chosen, arguments.dense)
+    return config, chosen
 
 
 def _on_masks_of(generator: str, item: Any) -> Any:
@@ -211,16 +192,19 @@ def _densely(config: Any, items: list[Any], readout: Readout) -> tuple[Any, list
     return dataclasses.replace(config, model=towers_only(config.model, readout)), items
 
 
-def _evaluate(item: Any, model: Any, params: Any, name: str) -> str:
-    """Prints scores and protocol; returns them as JSON."""
+def _evaluate(item: Any, model: Any, params: Any, name: str) -> dict[str, bytes]:
+    """Prints scores and protocol; returns what to write, by the ending of its file."""
     from ovseg_jax import build
     from ovseg_jax.cli.progress import Progress
     from ovseg_jax.evaluation import protocol
+    from ovseg_jax.evaluation.report.files import contents
     from ovseg_jax.evaluation.suite import Suite
 
     with Progress() as progress:
         advance = progress.task(item.name)
         suite = Suite(item, model, build.method(model))
-        table, card = suite.run(params, name, on_batch=lambda seen: advance(seen, item.max_images))
-    print(f"{item.name}\n{protocol.report(card, table)}\n")
-    return protocol.to_json(card, table)
+        result = suite.score(
+            params, name, lambda seen: advance(seen, item.max_images), by_photo=True
+        )
+    print(f"{item.name}\n{protocol.report(result.card, result.table)}\n")
+    return contents(result, item.name)

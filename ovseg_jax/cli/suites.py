@@ -6,24 +6,37 @@ its place is the folder that holds all of them, such as `$DETECTRON2_DATASETS`.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.errors import printable, warn
 
+if TYPE_CHECKING:
+    from ovseg_jax.disk.outputs import OutputFolder
+    from ovseg_jax.evaluation.summary import Summary
+
 FOLDER = shipped.CONFIGS / "suites"
 SHARED = "common"
 """The module of that folder that is no suite."""
+FORMS = ("json", "csv", "md", "txt")
+"""Forms in which the table of a suite is written."""
 
 
 def names() -> tuple[str, ...]:
     """Returns the names of all suites, sorted."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != SHARED))
+
+
+def files_of(suite: str | None) -> list[str]:
+    """Returns the names of the files of a suite's table; none for an evaluation alone."""
+    return [f"{suite}.{form}" for form in FORMS] if suite in names() else []
 
 
 def load(name: str) -> Any:
@@ -58,6 +71,35 @@ def place(config: Any, roots: Path | None) -> Any:
         if not Path(folder).is_dir():
             raise UsageError(f"{roots}: {name}: there is no folder {folder}")
     return _located(config, known)
+
+
+def summarise(
+    arguments: argparse.Namespace, method: str, scores: Mapping[str, Mapping[str, float | None]]
+) -> Summary:
+    """Returns the table of a suite.
+
+    Args:
+        arguments: Of the command; its suite and model.
+        method: Kind of the model's method, whose published rows stand below.
+        scores: Scores of each evaluation, as fractions.
+    """
+    from ovseg_jax.evaluation.published import METRIC, rows_for
+    from ovseg_jax.evaluation.summary import Summary
+
+    metric = METRIC.get(arguments.suite, "mask_accuracy/accuracy")
+    found = {name: table.get(metric) for name, table in scores.items()}
+    percent = {name: math.nan if v is None else 100 * v for name, v in found.items()}
+    published = rows_for(arguments.suite, method)
+    return Summary(arguments.suite, metric, Path(arguments.model).name, percent, published)
+
+
+def write(summary: Summary, results: OutputFolder, source: Path) -> None:
+    """Prints a suite's table and writes it in all forms."""
+    print(printable(f"\n{summary.text()}\n"))
+    texts = (summary.json(), summary.csv(), summary.markdown(), summary.text() + "\n")
+    for name, text in zip(files_of(summary.suite), texts, strict=True):
+        path = results.write(name, lambda file, text=text: file.write(text.encode()), source)
+        print(printable(f"written to {path}"))
 
 
 def _located(config: Any, roots: Mapping[str, str]) -> Any:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.evaluation.counted import ByClass, ByPhoto, Counted
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import Overlaps, View
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
@@ -84,6 +85,36 @@ class Evaluator(Protocol):
         ...
 
 
+OnPhotos = Callable[[Any, Outcome, Mapping[str, Counted[Any]]], None]
+"""Takes a batch, what was made of it, and what evaluators counted in it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """What a pass over a split leaves.
+
+    Attributes:
+        evaluators: Those that ran, by the prefix of their scores.
+        states: Their states, which are sums over images.
+        images: How many were seen.
+    """
+
+    evaluators: Mapping[str, Evaluator]
+    states: Mapping[str, State]
+    images: int
+
+    def table(self) -> Table:
+        """The scores of all evaluators as "prefix/name"."""
+        found = {name: one.result(self.states[name]) for name, one in self.evaluators.items()}
+        return {_named(name, key): v for name, scores in found.items() for key, v in scores.items()}
+
+    def classes(self) -> dict[str, Float[np.ndarray, " k"]]:
+        """The numbers of each class as "prefix/name", from evaluators that have some."""
+        own = {name: one for name, one in self.evaluators.items() if isinstance(one, ByClass)}
+        found = {name: one.per_class(self.states[name]) for name, one in own.items()}
+        return {_named(name, key): row for name, rows in found.items() for key, row in rows.items()}
+
+
 def evaluate(
     evaluators: Mapping[str, Evaluator],
     judge: Callable[[Pictures], Outcome],
@@ -92,6 +123,24 @@ def evaluate(
     max_images: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> tuple[Table, int]:
+    """Runs all evaluators in one pass; `run_pass` says what is taken.
+
+    Returns:
+        The scores of all evaluators as "prefix/name", and the number of images.
+    """
+    done = run_pass(evaluators, judge, batches, max_images=max_images, on_batch=on_batch)
+    return done.table(), done.images
+
+
+def run_pass(
+    evaluators: Mapping[str, Evaluator],
+    judge: Callable[[Pictures], Outcome],
+    batches: Iterable[Pictures],
+    *,
+    max_images: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+    on_photos: OnPhotos | None = None,
+) -> Pass:
     """Runs all evaluators in one pass.
 
     Args:
@@ -101,27 +150,32 @@ def evaluate(
         max_images: Stop once this many valid images were seen; 0 takes all. The batch in which
             the limit falls is cut to it.
         on_batch: Called with the number of images so far, for progress bars.
-
-    Returns:
-        The scores of all evaluators as "prefix/name", and the number of images.
+        on_photos: Called with each batch, to keep more of photos than sums.
     """
     states = {name: evaluator.init() for name, evaluator in evaluators.items()}
     seen = 0
     for batch in batches:
         batch, count = _limit(batch, max_images - seen if max_images else None)
         outcome = judge(batch)
+        counted = {}
         for name, evaluator in evaluators.items():
-            states[name] = evaluator.update(states[name], outcome)
+            if on_photos is not None and isinstance(evaluator, ByPhoto):
+                counted[name] = evaluator.count(outcome)
+                states[name] = states[name] + counted[name].state
+            else:
+                states[name] = evaluator.update(states[name], outcome)
+        if on_photos is not None:
+            on_photos(batch, outcome, counted)
         seen += count
         if on_batch is not None:
             on_batch(seen)
         if max_images and seen >= max_images:
             break
-    table: Table = {}
-    for name, evaluator in evaluators.items():
-        scores = evaluator.result(states[name])
-        table |= {f"{name}/{key}" if name else key: value for key, value in scores.items()}
-    return table, seen
+    return Pass(evaluators, states, seen)
+
+
+def _named(prefix: str, key: str) -> str:
+    return f"{prefix}/{key}" if prefix else key
 
 
 def add_states(*states: State) -> State:

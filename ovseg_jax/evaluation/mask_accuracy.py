@@ -13,7 +13,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
 
@@ -50,6 +50,12 @@ class MaskAccuracy:
             table[f"accuracy{suffix}"] = _ratio(right.sum(), judged.sum())
             table[f"class_accuracy{suffix}"] = mean_class_accuracy(right, judged)
         return table | {"masks": float(state[1].sum())}
+
+    def per_class(self, state: Int[np.ndarray, "2 k"]) -> dict[str, Float[np.ndarray, " k"]]:
+        """Accuracy and judged masks of each class."""
+        right, judged = state.astype(np.float64)
+        accuracy = np.where(judged > 0, right / np.maximum(judged, 1), np.nan)
+        return {"accuracy": accuracy, "masks": judged}
 
 
 def mean_class_accuracy(right: Int[np.ndarray, " k"], judged: Int[np.ndarray, " k"]) -> float:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.evaluation.counted import Counted, PhotoPart
 from ovseg_jax.evaluation.evaluator import (
     Outcome,
     Table,
@@ -192,6 +193,21 @@ def summarise(
     return table
 
 
+def mean_of_sums(sums: Float[np.ndarray, "*n k 4"]) -> Float[np.ndarray, "*n"]:
+    """PQ of sums of IoU, pairs, false alarms and misses of each class; NaN of nothing."""
+    iou, matched, false_alarms, misses = np.moveaxis(sums, -1, 0)
+    occurs = (matched + false_alarms + misses > 0).sum(-1)
+    quality = iou / np.maximum(matched + 0.5 * (false_alarms + misses), 0.5)
+    return np.where(occurs > 0, quality.sum(-1) / np.maximum(occurs, 1), np.nan)
+
+
+def _part(row: int, counts: PanopticCounts, labels: Callable[[], np.ndarray]) -> PhotoPart:
+    columns = (counts.iou, counts.matched, counts.false_alarms, counts.misses)
+    sums = np.stack(columns, axis=-1).astype(np.float64)
+    present = np.flatnonzero(sums[:, 1:].any(-1))
+    return PhotoPart(row, present, sums[present], float(mean_of_sums(sums)), labels)
+
+
 @dataclasses.dataclass(frozen=True)
 class PanopticEvaluator:
     """PQ of the panoptic task, at the size of the batch's images.
@@ -214,15 +230,29 @@ class PanopticEvaluator:
 
     def update(self, state: PanopticCounts, outcome: Outcome) -> PanopticCounts:
         """Adds the segments of one batch, image by image."""
-        for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
-            state = state + self._count(jax.tree.map(lambda leaf, i=index: leaf[i], outcome))
-        return state
+        return state + self.count(outcome).state
+
+    def count(self, outcome: Outcome) -> Counted[PanopticCounts]:
+        """Counts one batch; of each photo the four counts of the classes that occur."""
+        photos, state = [], self.init()
+        for row in np.flatnonzero(np.asarray(valid_images(outcome.batch))).tolist():
+            counts, labels = self._count(jax.tree.map(lambda leaf, i=row: leaf[i], outcome))
+            state = state + counts
+            photos.append(_part(row, counts, labels))
+        return Counted(state, tuple(photos))
 
     def result(self, state: PanopticCounts) -> Table:
         """PQ, SQ and RQ over all classes and per group."""
         return summarise(state, class_groups(self.seen, self.is_thing))
 
-    def _count(self, outcome: Outcome) -> PanopticCounts:
+    def per_class(self, state: PanopticCounts) -> dict[str, Float[np.ndarray, " k"]]:
+        """PQ, SQ and RQ of each class; NaN for classes that occur nowhere."""
+        occurs = state.matched + state.false_alarms + state.misses > 0
+        rows = np.where(occurs[:, None], per_class(state), np.nan)
+        return dict(zip(("PQ", "SQ", "RQ"), rows.T, strict=True))
+
+    def _count(self, outcome: Outcome) -> tuple[PanopticCounts, Callable[[], np.ndarray]]:
+        """The counts of one photo, and what makes the class of each of its pixels."""
         frame, (height, width) = at_size_of_score(outcome)
         true_ids, true_classes, crowds = self._truth(outcome.batch)
         slots = outcome.log_probs.shape[-1] - 1
@@ -236,7 +266,8 @@ class PanopticEvaluator:
             valid=np.asarray(outcome.proposals.valid),
         )
         predicted = {int(number): int(label) for number, _, label in found.info}
-        return count_image(
+        classes = np.concatenate([[-1], found.info[:, 2]])
+        counts = count_image(
             found.segment_ids[:height, :width],
             predicted,
             true_ids[:height, :width],
@@ -244,6 +275,7 @@ class PanopticEvaluator:
             len(self.is_thing),
             crowds,
         )
+        return counts, lambda: classes[found.segment_ids[:height, :width]]
 
     def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int], frozenset[int]]:
         """Ids, the class of each, and which are crowds; stuff of one class has one id."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ovseg_jax.config import InferenceConfig
+from ovseg_jax.evaluation.score_table import text_table
 from ovseg_jax.ops.images.network_input import frame_multiple
 
 TRUTH = (
@@ -97,26 +98,25 @@ def describe_resize(config: InferenceConfig, stride: int, fixed: Sequence[int] =
     return f"{sides}, Pillow bilinear, {padding}"
 
 
-def score_table(scores: Mapping[str, float]) -> str:
-    """Renders scores as percentages; counts and NaN as they are."""
-    return _align([(name, _number(name, value)) for name, value in scores.items()])
-
-
 def report(card: ProtocolCard, scores: Mapping[str, float]) -> str:
     """Renders scores with their card below, for the terminal."""
-    return f"{score_table(scores)}\n\nprotocol\n{card.table()}"
+    return f"{text_table(scores)}\n\nprotocol\n{card.table()}"
 
 
-def to_json(card: ProtocolCard, scores: Mapping[str, float]) -> str:
-    """Writes scores and card as one JSON object; NaN becomes null."""
-    clean: dict[str, Any] = {n: None if math.isnan(v) else v for n, v in scores.items()}
-    return json.dumps({"scores": clean, "protocol": dataclasses.asdict(card)}, indent=1)
+def to_json(
+    card: ProtocolCard,
+    scores: Mapping[str, float],
+    classes: Mapping[str, Mapping[str, float]] | None = None,
+) -> str:
+    """Writes scores, card and the numbers of each class as one JSON object; NaN becomes null."""
+    content: dict[str, Any] = {"scores": _clean(scores), "protocol": dataclasses.asdict(card)}
+    if classes is not None:
+        content["classes"] = {name: _clean(numbers) for name, numbers in classes.items()}
+    return json.dumps(content, indent=1)
 
 
-def _number(name: str, value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:.0f}" if name.rsplit("/", 1)[-1] == "masks" else f"{100 * value:.2f}"
+def _clean(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in numbers.items()}
 
 
 def _align(rows: Sequence[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -20,12 +21,14 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.evaluation.counted import Counted, PhotoPart
 from ovseg_jax.evaluation.evaluator import (
     Outcome,
     Table,
     class_groups,
     harmonic_mean,
     truth_map,
+    valid_images,
 )
 from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
 from ovseg_jax.inference.postprocess.semantic import semantic_labels
@@ -165,26 +168,73 @@ class SemanticEvaluator:
 
     def update(self, state: Int[np.ndarray, "k1 k1"], outcome: Outcome) -> np.ndarray:
         """Adds the pixels of one batch."""
-        return state + np.asarray(
-            _confusion_of(outcome.replace(overlaps=None), len(self.is_thing)), np.int64
+        matrix, _, _ = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        return state + np.asarray(matrix, np.int64)
+
+    def count(self, outcome: Outcome) -> Counted[np.ndarray]:
+        """Counts one batch; of each photo the intersection, union and true pixels of classes."""
+        matrix, labels, sums = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        rows, sizes = np.asarray(sums, np.int64), np.asarray(outcome.batch.sizes)
+        photos = tuple(
+            _part(row, rows[row], lambda row=row: _cut(labels[row], sizes[row]))
+            for row in np.flatnonzero(np.asarray(valid_images(outcome.batch))).tolist()
         )
+        return Counted(np.asarray(matrix, np.int64), photos)
 
     def result(self, state: Int[np.ndarray, "k1 k1"]) -> Table:
         """Overall numbers, then mIoU of each group of classes."""
         groups = class_groups(self.seen, self.is_thing)
         return summarise(SemanticScores.of(state), groups, self.convention)
 
+    def per_class(self, state: Int[np.ndarray, "k1 k1"]) -> dict[str, Float[np.ndarray, " k"]]:
+        """IoU, accuracy and true pixels of each class."""
+        scores = SemanticScores.of(state)
+        return {"IoU": scores.iou, "accuracy": scores.accuracy, "pixels": scores.true_pixels}
+
+
+def mean_of_sums(
+    sums: Float[np.ndarray, "*n k 3"], convention: Convention = "absent_dropped"
+) -> Float[np.ndarray, "*n"]:
+    """MIoU of the intersection, union and true pixels of each class; NaN without true pixels."""
+    hit, union, truth = np.moveaxis(sums, -1, 0)
+    counted = (union if convention == "absent_counted" else truth) > 0
+    total = np.where(truth > 0, hit / np.maximum(union, 1), 0.0).sum(-1)
+    number = counted.sum(-1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _part(row: int, sums: Int[np.ndarray, "3 k"], labels: Callable[[], np.ndarray]) -> PhotoPart:
+    hit, predicted, truth = sums
+    counts = np.stack([hit, predicted + truth - hit, truth], axis=-1).astype(np.float64)
+    score = float(mean_of_sums(counts)) if truth.any() else float("nan")
+    present = np.flatnonzero(counts[:, 1])
+    return PhotoPart(row, present, counts[present], score, labels)
+
+
+def _cut(labels: Array, size: Int[np.ndarray, " 2"]) -> Int[np.ndarray, "H W"]:
+    """The part that is picture."""
+    return np.asarray(labels)[: size[0], : size[1]]
+
 
 @functools.partial(jax.jit, static_argnums=1)
-def _confusion_of(outcome: Outcome, num_classes: int) -> Int[Array, "k1 k1"]:
+def _confusion_of(
+    outcome: Outcome, num_classes: int
+) -> tuple[Int[Array, "k1 k1"], Int[Array, "b H W"], Int[Array, "b 3 k"]]:
+    """The matrix of a batch; of each photo labels, and hit, predicted and true pixels."""
     frame = outcome.frame or Frame.plain(*outcome.batch.images.shape[1:3])
     truth = truth_map(outcome.batch)[:, : frame.output[0], : frame.output[1]]
 
-    def label(item: tuple[Array, Array, Array]) -> Array:
-        log_probs, masks, valid = item
+    def add(total: Array, item: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
+        log_probs, masks, valid, true = item
         labels, scores = semantic_labels(log_probs, as_logits(masks), frame, valid=valid)
-        return jnp.where(scores > 0, labels, -1)
+        labels = jnp.where(scores > 0, labels, -1)
+        matrix = confusion_on_device(labels, true, num_classes)
+        known = matrix[:, :-1]
+        sums = jnp.stack([jnp.diag(matrix)[:-1], known[:-1].sum(1), known.sum(0)])
+        return total + matrix, (labels, sums)
 
     proposals = outcome.proposals
-    items = (outcome.log_probs, proposals.masks, proposals.valid)
-    return confusion_on_device(lax.map(label, items), truth, num_classes)
+    items = (outcome.log_probs, proposals.masks, proposals.valid, truth)
+    empty = jnp.zeros((num_classes + 1,) * 2, jnp.int32)
+    matrix, (labels, sums) = lax.scan(add, empty, items)
+    return matrix, labels, sums

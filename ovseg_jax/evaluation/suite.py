@@ -20,13 +20,14 @@ from ovseg_jax.evaluation.evaluator import (
     NamingRule,
     Outcome,
     Table,
-    evaluate,
+    run_pass,
 )
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
+from ovseg_jax.evaluation.result import PhotoRecord, Result, put_together
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
@@ -69,29 +70,50 @@ class Suite:
     def run(
         self, params: Params, weights: str, on_batch: Callable[[int], None] | None = None
     ) -> tuple[Table, protocol.ProtocolCard]:
+        """Scores the split; as `score`, without what is kept of photos.
+
+        Returns:
+            Scores as fractions by "metric/name", and the protocol behind them.
+        """
+        result = self.score(params, weights, on_batch)
+        return result.table, result.card
+
+    def score(
+        self,
+        params: Params,
+        weights: str,
+        on_batch: Callable[[int], None] | None = None,
+        *,
+        by_photo: bool = False,
+    ) -> Result:
         """Scores the split.
 
         Args:
             params: All parameters of the method.
             weights: What the card calls them.
             on_batch: Called with the number of images so far.
+            by_photo: Also keep the sums of each photo, and the worst photos.
 
         Returns:
-            Scores as fractions by "metric/name", and the protocol behind them.
+            Scores, the numbers of each class, and the protocol behind them.
         """
         text = embed_vocabulary(self._model, self._method, params, self.classes)
         rules: set[NamingRule] = set()
 
         def judge(view: View) -> Outcome:
             given = self._given(view)
-            outcome = self._judge(params, view.replace(overlaps=None), text, given)
+            outcome = self._judge(params, view.replace(overlaps=None, names=None), text, given)
             rules.add(outcome.rule)
             return outcome.replace(overlaps=view.overlaps, frame=self._frame(view, given))
 
-        table, images = evaluate(self._evaluators(), judge, self._views(), on_batch=on_batch)
+        record = PhotoRecord() if by_photo else None
+        keep = record.add if record else None
+        evaluators, views = self._evaluators(), self._views()
+        done = run_pass(evaluators, judge, views, on_batch=on_batch, on_photos=keep)
         seen = int((text.seen & text.valid).sum())
         applied = sorted(rule.describe(seen, len(self.classes) - seen) for rule in rules)
-        return table, self._card(images, weights, " or ".join(applied))
+        card = self._card(done.images, weights, " or ".join(applied))
+        return put_together(done, card, self.classes, record)
 
     def _given(self, view: View) -> Given | None:
         return None if self._others is None else self._others.propose(view)

@@ -6,6 +6,7 @@ each picture to the test size as detectron2 does and scores at the photo's own s
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -43,11 +44,14 @@ class View(Struct):
         network: Pictures at network size; ids resized along.
         truth: Pictures and ids at the size at which scores are taken.
         overlaps: What the ids of the truth cannot show; None where nothing overlaps.
+        names: File names of the pictures, those that fill up left out; take them off before a
+            program is compiled for the view.
     """
 
     network: Batch
     truth: Batch
     overlaps: Overlaps | None = None
+    names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
 
     @property
     def images(self) -> UInt8[Array, "b H W 3"]:
@@ -77,7 +81,12 @@ def frame_views(
         examples = [_read(source[n], data, class_filter) for n in numbers]
         examples = [_fit(example, data.image_size, data.image_size) for example in examples]
         batch = _stack(examples, data.batch_size, data.max_segments)
-        yield View(network=batch, truth=batch, overlaps=_overlaps(examples, data.batch_size))
+        yield View(
+            network=batch,
+            truth=batch,
+            overlaps=_overlaps(examples, data.batch_size),
+            names=tuple(example["file_name"] for example in examples),
+        )
 
 
 def photo_views(
@@ -111,6 +120,7 @@ def photo_views(
             network=_stack([network], 1, data.max_segments),
             truth=_stack([truth], 1, data.max_segments),
             overlaps=_overlaps([truth], 1),
+            names=(example["file_name"],),
         )
 
 

@@ -47,14 +47,15 @@ class Evaluations:
         for item, suite in self._due(number):
             try:
                 name = f"{self._workdir.name}, step {number}"
-                table, card = suite.run(params, name, on_batch=self._leave_if_asked)
+                result = suite.score(params, name, on_batch=self._leave_if_asked)
             except _Stopped:
                 return False
-            text = protocol.to_json(card, table).encode()
+            text = protocol.to_json(result.card, result.table, result.classes()).encode()
             results = OutputFolder(self._workdir / EVALUATIONS)
             file_name = result_file(self._workdir, item.name, number).name
             results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
-            report.evaluation(number, {f"{item.name}/{key}": v for key, v in table.items()})
+            scores = {f"{item.name}/{key}": v for key, v in result.table.items()}
+            report.evaluation(number, scores)
         return True
 
     def _due(self, number: int) -> Iterator[tuple[EvaluationConfig, Suite]]:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from ovseg_jax import config as schema
@@ -11,6 +12,8 @@ from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.cli.main import main
 from ovseg_jax.configs_io import to_dict
 from ovseg_jax.evaluation import suite
+from ovseg_jax.evaluation.report.files import ENDINGS
+from ovseg_jax.evaluation.result import Result
 from tests.evaluation.test_protocol import CARD
 
 FILE = """
@@ -123,9 +126,10 @@ class FakeSuite:
     def __init__(self, item, model, method):
         self.item = item
 
-    def run(self, params, name, on_batch=None):
+    def score(self, params, name, on_batch=None, *, by_photo=False):
         on_batch(800)
-        return {"semantic/mIoU": 0.5}, CARD
+        rows = {"semantic/IoU": np.array([0.5, np.nan])}
+        return Result(table={"semantic/mIoU": 0.5}, card=CARD, names=("cat", "<dog>"), rows=rows)
 
 
 def test_evaluate_prints_and_stores_scores_with_their_protocol(
@@ -137,7 +141,9 @@ def test_evaluate_prints_and_stores_scores_with_their_protocol(
     assert "50.00" in out and "class file hash" in out
     stored = json.loads((tmp_path / "o" / "second.json").read_text())
     assert stored["scores"] == {"semantic/mIoU": 0.5} and "protocol" in stored
-    assert not (tmp_path / "o" / "first.json").exists()
+    assert stored["classes"] == {"cat": {"semantic/IoU": 0.5}, "<dog>": {"semantic/IoU": None}}
+    names = {path.name for path in (tmp_path / "o").iterdir()} - {".ovseg"}
+    assert names == {f"second{ending}" for ending in ENDINGS}
 
 
 def test_a_run_needs_no_config_file(weights, tmp_path, fake_suite):

@@ -48,10 +48,26 @@ def test_the_report_shows_scores_in_percent_and_every_field_of_the_card():
         assert name.replace("_", " ") in text and str(value) in text
 
 
+def test_groups_stand_in_rows_and_metrics_in_columns():
+    lines = report(CARD, SCORES | {"semantic/pACC": 0.7}).splitlines()
+    assert lines[0].split() == ["semantic", "mIoU", "pACC"]
+    assert lines[1].split() == ["all", "51.23", "70.00"]
+    assert lines[2].split() == ["unseen", "-"]
+    assert lines[4].split() == ["masks", "masks"] and lines[5].split() == ["all", "4321"]
+
+
 def test_the_json_is_valid_and_complete():
     stored = json.loads(to_json(CARD, SCORES))
     assert stored["scores"] == SCORES | {"semantic/mIoU/unseen": None}
-    assert stored["protocol"] == dataclasses.asdict(CARD)
+    assert stored["protocol"] == dataclasses.asdict(CARD) and "classes" not in stored
+
+
+def test_the_json_has_the_numbers_of_each_class():
+    stored = json.loads(
+        to_json(CARD, SCORES, {"dog": {"semantic/IoU": 0.5, "panoptic/PQ": math.nan}})
+    )
+    assert stored["classes"] == {"dog": {"semantic/IoU": 0.5, "panoptic/PQ": None}}
+    assert stored["scores"].keys() == SCORES.keys()
 
 
 def test_the_resize_rule_is_said_in_words():

@@ -1,0 +1,1 @@
+"""Files that say what an evaluation found: for programs, for tables, for people."""
