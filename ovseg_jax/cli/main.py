@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "compare": "say how two results differ, and whether by chance",
     "data": "prepare data sets, your own too",
     "weights": "write the weights of a run's checkpoint",
     "mine": "mine pairs of a mask and a noun from captions",
