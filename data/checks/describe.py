@@ -79,7 +79,9 @@ def panoptic_part(
     return Part(photos, maps, listed, source, index, expected), problems + wrong
 
 
-def objects_of(source: Path, classes: ClassList) -> tuple[dict[str, Listed], dict, list[Problem]]:
+def read_objects(
+    source: Path, classes: ClassList
+) -> tuple[InstancesFile | None, dict[int, int], list[Problem]]:
     """Reads a COCO instances file.
 
     Args:
@@ -87,23 +89,32 @@ def objects_of(source: Path, classes: ClassList) -> tuple[dict[str, Listed], dic
         classes: Whose positions the categories become, by their names.
 
     Returns:
-        Sizes and objects by `file_name`; the class of each category id; what is wrong.
+        The file, None where it cannot be read; the class of each category id; what is wrong.
     """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
             file = InstancesFile(epath.Path(source))
         except (ManualFileError, OSError) as error:
-            advice = "export the file again; see data/photo_set/README.md for what it should hold"
-            text = str(error).removeprefix(f"{source}: ")
-            return {}, {}, [Problem(DAMAGED, str(source), text, advice=advice)]
+            advice = "export the file again, or get it again; see data/photo_set/README.md"
+            text = _short(error, source)
+            return None, {}, [Problem(DAMAGED, str(source), text, advice=advice)]
         index, wrong = _index_of_file(file, classes, source)
-    wrong += [_remark(source, str(note.message)) for note in told]
-    listed = {
-        plain_name(x["file_name"]): Listed(_size(x), objects=file.objects(x["id"]))
-        for x in file.images
+    return file, index, wrong + [_remark(source, str(note.message)) for note in told]
+
+
+def listed_objects(file: InstancesFile) -> dict[str, Listed]:
+    """Returns size and objects of each photo of an instances file, by its `file_name`."""
+    return {
+        plain_name(image["file_name"]): Listed(size_of(image), objects=file.objects(image["id"]))
+        for image in file.images
     }
-    return listed, index, wrong
+
+
+def size_of(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Returns height and width that an entry says; None where it does not."""
+    height, width = image.get("height"), image.get("width")
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def category_index(
@@ -161,8 +172,3 @@ def _remark(source: Path, text: str) -> Problem:
 
 def _short(error: Exception, source: Path) -> str:
     return str(error).removeprefix(f"{source}: ")
-
-
-def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = image.get("height"), image.get("width")
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None

@@ -54,9 +54,7 @@ def examine(name: str, folder: Path, config: str = "") -> Report:
     layout: Layout = module.layout(str(folder), config)
     facts = read_all(layout)
     found = [problem for check in CHECKS for problem in check.find(layout, facts)]
-    return Report(
-        [*layout.problems, *found, *own], reads_of(layout, facts), layout.classes
-    )
+    return Report([*layout.problems, *found, *own], reads_of(layout, facts), layout.classes)
 
 
 def _own_checks(module: Any, folder: Path, config: str) -> list[Problem]:

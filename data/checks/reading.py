@@ -164,9 +164,7 @@ def _reason(path: Path, error: Exception) -> str:
     return f"cannot be read: {text}"
 
 
-def _try_objects(
-    listed: Listed, photo: Picture | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _try_objects(listed: Listed, photo: Picture | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     size = listed.size or (photo.size if photo else None)
     undrawn, empty = [], []
     for item in listed.objects if size and min(size) > 0 else ():

@@ -61,8 +61,7 @@ def layout(root: str, config: str) -> Layout:
         source = folder / annotations
         parts[split], wrong = panoptic_part(photos, labels, source, classes, COUNTS[split])
         problems += wrong
-    maps = LabelMaps(IDS)
-    return Layout(folder, parts, len(classes), maps, needed, problems=problems)
+    return Layout(folder, parts, len(classes), LabelMaps(IDS), needed, problems=problems)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

@@ -57,8 +57,8 @@ def layout(root: str, config: str) -> Layout:
         photos, labels = files_by_name(folder / name, ".jpg"), files_by_name(folder / maps, ".png")
         parts[split] = Part(photos, labels, expected=COUNTS[split])
     unused = frozenset(np.flatnonzero(table[: HIGHEST + 1] == VOID).tolist())
-    maps = LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
-    return Layout(folder, parts, len(class_list(root, config)), maps, needed)
+    legal = LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
+    return Layout(folder, parts, len(class_list(root, config)), legal, needed)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
