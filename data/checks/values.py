@@ -1,4 +1,4 @@
-"""Check: label maps hold labels of the set and void, and are neither raw nor prepared by mistake."""
+"""Check: label maps hold labels of the set and void, neither raw nor prepared by mistake."""
 
 from __future__ import annotations
 
