@@ -16,8 +16,10 @@ from ovseg_jax.inference.output.legend import Row, draw_rows, drawable, lay_out
 from ovseg_jax.inputs.datasets import Decoded
 from ovseg_jax.vocabulary.classes import ClassList
 
-SIDE = 360
-"""Longer side of a photo, in pixels."""
+HEIGHT, WIDTH = 300, 480
+"""What a photo is made to fit into, in pixels."""
+LEGEND = 400
+"""Height that a legend may have; that of a photo would make for small letters."""
 TITLE, GAP = 18, 8
 """Height of the line above a photo, and free pixels around it."""
 STRIPE = 5
@@ -25,29 +27,43 @@ STRIPE = 5
 
 
 def contact_sheet(records: Sequence[Decoded], classes: ClassList) -> Image.Image:
-    """Draws photos in as many columns as make the sheet about square.
+    """Draws photos in rows that make the sheet about square.
 
     Args:
         records: The photos; categories are positions in `classes`.
         classes: The names.
     """
-    tiles = [_tile(record, classes) for record in records]
-    width, height = (max(getattr(tile, side) for tile in tiles) for side in ("width", "height"))
-    columns = max(1, min(len(tiles), round((len(tiles) * height / width) ** 0.5)))
-    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    rows = _in_rows([_tile(record, classes) for record in records])
     heights = [max(tile.height for tile in row) + GAP for row in rows]
-    sheet = Image.new("RGB", (columns * (width + GAP) + GAP, sum(heights) + GAP), "white")
-    for number, row in enumerate(rows):
-        for column, tile in enumerate(row):
-            sheet.paste(tile, (GAP + column * (width + GAP), GAP + sum(heights[:number])))
+    width = max(sum(tile.width + GAP for tile in row) for row in rows)
+    sheet = Image.new("RGB", (width + GAP, sum(heights) + GAP), "white")
+    top = GAP
+    for row, height in zip(rows, heights, strict=True):
+        left = GAP
+        for tile in row:
+            sheet.paste(tile, (left, top))
+            left += tile.width + GAP
+        top += height
     return sheet
+
+
+def _in_rows(tiles: Sequence[Image.Image]) -> list[list[Image.Image]]:
+    """Fills rows one after the other, each as wide as a square of all tiles would be."""
+    area = sum((tile.width + GAP) * (tile.height + GAP) for tile in tiles)
+    rows: list[list[Image.Image]] = [[]]
+    for tile in tiles:
+        used = sum(other.width + GAP for other in rows[-1])
+        if rows[-1] and used + tile.width > area**0.5 * 1.1:
+            rows.append([])
+        rows[-1].append(tile)
+    return rows
 
 
 def _tile(record: Decoded, classes: ClassList) -> Image.Image:
     """Draws one photo under its name and beside the names of its classes."""
     photo = Image.fromarray(_painted(record, classes))
     rows, notes = _rows(record, classes), _notes(record)
-    legend = draw_rows(lay_out(rows, notes, photo.width, photo.height), photo.height)
+    legend = draw_rows(lay_out(rows, notes, WIDTH, LEGEND), photo.height)
     size = (photo.width + legend.width, max(photo.height, legend.height) + TITLE)
     tile = Image.new("RGB", size, "white")
     name = one_line(PurePosixPath(record["file_name"]).name)
@@ -60,7 +76,7 @@ def _tile(record: Decoded, classes: ClassList) -> Image.Image:
 def _painted(record: Decoded, classes: ClassList) -> np.ndarray:
     """Paints a small photo: labels are made small by taking pixels, never by mixing them."""
     height, width = record["segment_ids"].shape
-    scale = SIDE / max(height, width)
+    scale = min(HEIGHT / height, WIDTH / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     pixels = np.asarray(Image.fromarray(record["image"]).resize(size))
     ids = Image.fromarray(record["segment_ids"].astype(np.int32))

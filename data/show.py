@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _config(options: argparse.Namespace) -> DataConfig:
     if data.split:
         return data
     splits = list(load_builder(data).info.splits)
-    return DataConfig(**(vars(data) | {"split": "train" if "train" in splits else splits[0]}))
+    return dataclasses.replace(data, split="train" if "train" in splits else splits[0])
 
 
 def _counts(source: Sequence[dict[str, Any]], names: Sequence[str], split: str) -> list[str]:

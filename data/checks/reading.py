@@ -165,9 +165,9 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def _try_objects(listed: Listed, photo: Picture | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    size = listed.size or (photo.size if photo else None)
+    size = listed.size or (photo.size if photo else (0, 0))
     undrawn, empty = [], []
-    for item in listed.objects if size and min(size) > 0 else ():
+    for item in listed.objects if min(size) > 0 else ():
         try:
             if not draw_segmentation(item["segmentation"], size).any():
                 empty.append(str(item["id"]))

@@ -66,7 +66,7 @@ def _categories(layout: Layout, index: Mapping[int, int], fact: Facts) -> list[i
     """Returns the class of each segment of a photo; those that mean nothing are left out."""
     maps = layout.maps
     if maps is None:
-        items = [item.get("category_id") for item in fact.listed.objects]
+        items = [item.get("category_id", -1) for item in fact.listed.objects]
     elif maps.bits == IDS:
         items = [x["category_id"] for x in fact.listed.segments if int(x["id"]) in fact.values]
     else:

@@ -36,7 +36,8 @@ def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Probl
 
 def _compared(fact: Facts, photo: Picture, upright: bool) -> Iterator[Problem]:
     """Compares a photo, as the reader takes it, with its label and with what is listed."""
-    turned = photo.size[::-1] if photo.orientation in SIDEWAYS else photo.size
+    height, width = photo.size
+    turned = (width, height) if photo.orientation in SIDEWAYS else photo.size
     used, other = (turned, photo.size) if upright else (photo.size, turned)
     label = fact.label.size if fact.label and not fact.label.damage else None
     differs = False

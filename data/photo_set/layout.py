@@ -12,8 +12,8 @@ from etils import epath
 from data.checks.describe import listed_objects, read_json, read_objects, size_of, told_twice
 from data.checks.layout import IDS, LabelMaps, Layout, Listed, OtherForm, Part
 from data.checks.problem import Problem
-from data.checks.sizes import OTHER_SIZE, SIZE
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index
+from data.instances import InstancesFile
 from data.manual_files import ManualFileError
 from data.photo_set.annotations import IGNORED, classes_of_set
 from data.photo_set.folder import IMAGES, find_annotations
@@ -24,6 +24,7 @@ from ovseg_jax.vocabulary.classes import ClassList
 ENTRIES = "entries of the manifest"
 UNREADABLE = "damaged lists"
 ADVICE = "see data/photo_set/README.md for what the folder should hold"
+MISMATCH = "the manifest and the annotations are of different versions; write both anew"
 FIRST = {"ade150": 1}
 """The label of class 0, where it is not 0."""
 PREPARED_ADE = OtherForm(
@@ -149,21 +150,28 @@ def _with_objects(
         file, found, wrong = read_objects(folder / name, classes)
         index |= found
         problems += wrong
-        for entry in entries if file else ():
-            if entry["gt"] != name:
-                continue
-            try:
-                image = file.image(entry["image"])
-            except ManualFileError as error:
-                text = f"{entry['image']}: {error}"
-                problems.append(Problem(ENTRIES, str(folder / MANIFEST), text, advice=ADVICE))
-                continue
-            size = (entry["height"], entry["width"])
-            if size_of(image) not in (None, size):
-                text = f"{size_of(image)} for {entry['image']}, in the manifest {size}"
-                problems.append(Problem(SIZE, str(file.path), text, advice=OTHER_SIZE))
-            listed[entry["image"]] = Listed(size, objects=file.objects(image["id"]))
+        own = [entry for entry in entries if entry["gt"] == name] if file else []
+        for entry in own:
+            assert file is not None
+            known, text = _objects_of(file, entry)
+            listed |= known
+            problems += [Problem(ENTRIES, str(file.path), text, advice=MISMATCH)] if text else []
     return dataclasses.replace(part, labels={}, listed=listed, class_index=index), problems
+
+
+def _objects_of(file: InstancesFile, entry: Mapping[str, Any]) -> tuple[dict[str, Listed], str]:
+    """Returns the objects of a photo by its name; and what is wrong with its entry, or nothing."""
+    name, size = entry["image"], size_of(entry)
+    try:
+        image = file.image(name)
+    except ManualFileError as error:
+        return {}, f"{name}: {str(error).removeprefix(f'{file.path}: ')}"
+    found = size_of(image)
+    text = f"{name}: {found} pixels there, in the manifest {size}"
+    return (
+        {name: Listed(size, objects=file.objects(image["id"]))},
+        text if found not in (None, size) else "",
+    )
 
 
 def _maps(set_name: str, classes: int) -> LabelMaps | None:
