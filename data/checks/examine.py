@@ -32,6 +32,7 @@ from data.checks.report import Read, Report, reads_of
 from data.manual_files import ManualFileError
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.errors import OvsegError
+from ovseg_jax.inputs.builders import without_notes
 
 CHECKS = (root, names, sizes, formats, values, panoptic, objects, counts, photos)
 REFUSED = "refused by the reader"
@@ -77,7 +78,8 @@ def _by_reading(name: str, module: Any, folder: Path, config: str) -> Report:
         warnings.simplefilter("always")
         with tempfile.TemporaryDirectory() as place:
             try:
-                builder = make_builder(name, config or None, place, folder)
+                with without_notes():
+                    builder = make_builder(name, config or None, place, folder)
                 manager: Any = types.SimpleNamespace(manual_dir=str(folder))
                 splits = builder._split_generators(manager)  # what TFDS calls
                 classes = len(module.class_list(str(folder), config))

@@ -5,8 +5,8 @@
   ovseg data build coco_panoptic --manual-dir COCO --data-dir RECORDS
   ovseg data show photo_set PHOTOS --out sheet.png     draws labels over some photos
 
-`check` reads and writes nothing else; its exit status is 1 where training or scoring would be
-wrong. `ovseg train` and `ovseg evaluate` prepare what is missing by themselves.
+`check` writes nothing, and its exit status is 1 where training or scoring would be wrong.
+`ovseg train` and `ovseg evaluate` prepare what is missing by themselves.
 """
 
 from __future__ import annotations
