@@ -33,6 +33,17 @@ FILE_FORMAT = "array_record"
 CLASSES = "classes.json"
 
 
+def module_of(name: str) -> Any:
+    """Imports the builder module of a data set.
+
+    Raises:
+        ConfigError: There is no such data set.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
+    return importlib.import_module(f"data.{name}.{name}_dataset_builder")
+
+
 def make_builder(
     name: str,
     config: str | None = None,
@@ -51,7 +62,7 @@ def make_builder(
         ConfigError: If there is no such data set.
         ManualFileError: If the folder is not what the data set expects.
     """
-    module = _module(name)
+    module = module_of(name)
     if manual_dir is not None and hasattr(module, "config_of_folder"):
         config = module.config_of_folder(str(manual_dir), config or "")
     place = None if data_dir is None else str(data_dir)
@@ -85,14 +96,8 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
         print(f"{name}: {split.num_examples} examples")
     print(f"in {builder.data_path}")
     print(printable(f"{len(classes)} classes: {first_few(classes.names, SHOWN)}"))
-    if hasattr(_module(options.name), "config_of_folder"):
+    if hasattr(module_of(options.name), "config_of_folder"):
         _tell_own_classes(builder, classes)
-
-
-def _module(name: str) -> Any:
-    if name not in NAMES:
-        raise ConfigError(f"data set: there is no {name!r}; available are {', '.join(NAMES)}")
-    return importlib.import_module(f"data.{name}.{name}_dataset_builder")
 
 
 def _prepare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Any, ClassList]:
@@ -103,7 +108,7 @@ def _prepare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tu
         parser.error(f"--manual-dir: {options.manual_dir} is not a folder. {instructions}")
     manual = str(folder) if folder else None
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
-    return builder, _module(options.name).class_list(manual or "", options.config or "")
+    return builder, module_of(options.name).class_list(manual or "", options.config or "")
 
 
 def _tell_own_classes(builder: Any, classes: ClassList) -> None:

@@ -61,7 +61,7 @@ def displayed_size(path: epath.Path) -> tuple[int, int]:
         ManualFileError: It cannot be read.
     """
     with _opened(path, require_file(path, "the picture").read_bytes()) as image:
-        return image.size[::-1] if _orientation(image) in SIDEWAYS else image.size
+        return image.size[::-1] if orientation(image) in SIDEWAYS else image.size
 
 
 def read_upright(path: epath.Path, size: tuple[int, int]) -> bytes | np.ndarray:
@@ -81,18 +81,18 @@ def read_upright(path: epath.Path, size: tuple[int, int]) -> bytes | np.ndarray:
     """
     content, remark = require_file(path, "the picture").read_bytes(), ""
     with _opened(path, content) as image:
-        orientation = _orientation(image)
+        turned = orientation(image)
         image.load()
         found = (image.height, image.width)
-    if orientation > 1:
+    if turned > 1:
         try:
             content = read_image(path).pixels
         except ImageError as error:
             raise ManualFileError(str(error)) from error
         found = content.shape[:2]
-    if orientation in SIDEWAYS:
+    if turned in SIDEWAYS:
         remark = (
-            f" (it is stored turned, EXIF orientation {orientation}; annotations are those of "
+            f" (it is stored turned, EXIF orientation {turned}; annotations are those of "
             "the photo as displayed)"
         )
     _check_size(path, found, size, remark)
@@ -110,7 +110,7 @@ def _check_size(
         )
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 for upright; damaged EXIF data say nothing."""
     try:
         return image.getexif().get(ORIENTATION, 1)

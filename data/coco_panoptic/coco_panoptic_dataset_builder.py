@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.categories import class_indices, read_categories
+from data.checks.describe import files_by_name, panoptic_part
+from data.checks.layout import IDS, LabelMaps, Layout, Needed
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import (
     ManualFileError,
@@ -30,12 +33,35 @@ from data.segments import Segments
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
+COUNTS = {"train": 118287, "validation": 5000}
+"""Photos of the published set."""
 
 
 def class_list(root: str, config: str) -> ClassList:
     """Returns the classes whose positions are the categories; the same for all folders."""
     del root, config
     return load_preset("coco_panoptic133")
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    folder, classes = Path(root), class_list(root, config)
+    parts, problems, needed = {}, [], []
+    for split in ["validation"] if config == "validation" else SPLIT_FOLDERS:
+        name = SPLIT_FOLDERS[split]
+        places = f"panoptic_{name}", f"annotations/panoptic_{name}"
+        maps = next((folder / x for x in places[::-1] if (folder / x).is_dir()), folder / places[0])
+        annotations = f"annotations/panoptic_{name}.json"
+        needed += [
+            Needed((name,), "the photos", ".jpg"),
+            Needed(places, "the panoptic maps", ".png"),
+            Needed((annotations,), "the panoptic annotations"),
+        ]
+        photos, labels = files_by_name(folder / name, ".jpg"), files_by_name(maps, ".png")
+        source = folder / annotations
+        parts[split], wrong = panoptic_part(photos, labels, source, classes, COUNTS[split])
+        problems += wrong
+    return Layout(folder, parts, len(classes), LabelMaps(IDS), needed, problems=problems)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

@@ -9,24 +9,56 @@ preparation scripts of Mask-Adapter and OVSeg.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.checks.describe import files_by_name
+from data.checks.layout import LabelMaps, Layout, Needed, OtherForm, Part
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture, read_png, require_folder
 from data.segments import VOID, decode_regions
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
+COUNTS = {"train": 118287, "validation": 5000}
+"""Photos of the published set."""
+HIGHEST = 181
+"""The highest raw label: the category id 182."""
+PREPARED = OtherForm(
+    170,
+    "prepared labels where raw ones are expected",
+    "these are maps of 0 to 170, such as stuffthingmaps_detectron2; give the publisher's "
+    "stuffthingmaps, with labels of 0 to 181",
+    ignore=255,
+)
 
 
 def class_list(root: str, config: str) -> ClassList:
     """Returns the classes whose positions are the categories; the same for all folders."""
     del root, config
     return load_preset("coco_stuff171")
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    folder, table = Path(root), raw_to_index()
+    parts, needed = {}, []
+    for split in ["validation"] if config == "validation" else SPLIT_FOLDERS:
+        name = SPLIT_FOLDERS[split]
+        maps = f"stuffthingmaps/{name}"
+        needed += [
+            Needed((name,), "the photos", ".jpg"),
+            Needed((maps,), "the pixel maps", ".png"),
+        ]
+        photos, labels = files_by_name(folder / name, ".jpg"), files_by_name(folder / maps, ".png")
+        parts[split] = Part(photos, labels, expected=COUNTS[split])
+    unused = frozenset(np.flatnonzero(table[: HIGHEST + 1] == VOID).tolist())
+    legal = LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
+    return Layout(folder, parts, len(class_list(root, config)), legal, needed)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

@@ -22,12 +22,17 @@ def list_photos(root: epath.Path) -> list[dict[str, Any]]:
     Raises:
         ManualFileError: The folder has no JSON file or several, or lacks a photo.
     """
-    file = InstancesFile(_annotations(root))
+    file = InstancesFile(find_annotations(root))
     where = file.path.relative_to(root).as_posix()
     return [_entry(root, image, where) for image in file.images]
 
 
-def _annotations(root: epath.Path) -> epath.Path:
+def find_annotations(root: epath.Path) -> epath.Path:
+    """Returns the one COCO instances file of a folder.
+
+    Raises:
+        ManualFileError: There is none, or there are several.
+    """
     files = [path for folder in ANNOTATIONS for path in sorted((root / folder).glob("*.json"))]
     found = [path for path in files if not path.name.startswith(".")]  # macOS's side files
     if len(found) != 1:

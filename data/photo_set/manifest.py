@@ -99,11 +99,16 @@ def _entries(path: epath.Path) -> list[dict[str, Any]]:
     if not isinstance(entries, list):
         raise ManualFileError(f"{path}: expected a list of entries, one per photo")
     for number, entry in enumerate(entries):
-        _check(entry, f"{path}: entry {number}")
+        check_entry(entry, f"{path}: entry {number}")
     return entries
 
 
-def _check(entry: Any, source: str) -> None:
+def check_entry(entry: Any, source: str) -> None:
+    """Refuses an entry without a field, or with one of another type.
+
+    Raises:
+        ManualFileError: The message says which, after `source`.
+    """
     if not isinstance(entry, dict):
         raise ManualFileError(f"{source}: expected an object, found {entry!r}")
     for field, kind in FIELDS.items():

@@ -16,9 +16,11 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.checks.layout import Layout
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_upright
 from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
+from data.photo_set.layout import describe
 from data.photo_set.manifest import SPLITS, fingerprint, only_set, read_manifest, split_of
 from ovseg_jax.vocabulary.classes import ClassList
 
@@ -55,6 +57,11 @@ def class_list(root: str, set_name: str = "") -> ClassList:
     """
     folder, set_name = _chosen(root, set_name)
     return classes_of_set(folder, set_name, read_manifest(folder, set_name))
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return describe(root, config)
 
 
 def _chosen(root: str, set_name: str) -> tuple[epath.Path, str]:

@@ -1,9 +1,12 @@
 """Prepares data sets for training and scoring; see `data/README.md` for which there are.
 
   ovseg data prepare PHOTOS                            a folder of your own: what is in there?
-  ovseg data build photo_set --manual-dir PHOTOS       its records
+  ovseg data check coco_panoptic COCO                  tells everything that is wrong with files
+  ovseg data build photo_set --manual-dir PHOTOS       writes the records
   ovseg data build coco_panoptic --manual-dir COCO --data-dir RECORDS
+  ovseg data show photo_set PHOTOS --out sheet.png     draws labels over some photos
 
+`check` writes nothing, and its exit status is 1 where training or scoring would be wrong.
 `ovseg train` and `ovseg evaluate` prepare what is missing by themselves.
 """
 
@@ -14,8 +17,10 @@ import argparse
 PASSES_ON = True
 """Unknown options are those of the action, `--help` included."""
 ACTIONS = {
-    "build": "write the records of a data set",
     "prepare": "understand a folder of your own photos and annotations",
+    "check": "tell all that is wrong with files",
+    "build": "write the records of a data set",
+    "show": "draw some of its photos with labels",
 }
 """Each is a module of `data/` with a `main`."""
 
@@ -40,5 +45,4 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.inputs.builders import reader
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
-    reader(arguments.action).main(options, f"ovseg data {arguments.action}")
-    return 0
+    return reader(arguments.action).main(options, f"ovseg data {arguments.action}") or 0

@@ -63,7 +63,7 @@ def load_builder(data: DataConfig) -> Any:
         arguments["data_dir"] = data.prepared
     with _naming_the_root(data):
         arguments["config"] = _builder_config(module, data)
-        with _without_notes():
+        with without_notes():
             builder = module.Builder(**arguments)
         download = tfds.download.DownloadConfig(manual_dir=data.root or None)
         builder.download_and_prepare(download_config=download, file_format="array_record")
@@ -136,7 +136,7 @@ def _naming_the_root(data: DataConfig) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
+def without_notes() -> Iterator[None]:
     """Keeps back what TFDS warns of where a config is an object, as those of folders are."""
 
     def is_news(note: logging.LogRecord) -> bool:

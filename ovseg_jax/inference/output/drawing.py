@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw
 
 from ovseg_jax.inference.output.fonts import find_font
@@ -31,11 +31,28 @@ def draw_overlay(result: Answer) -> Image.Image:
 
 
 def _paint(result: Answer) -> UInt8[np.ndarray, "H W 3"]:
-    labels, ids = result.prediction.labels, result.prediction.segment_ids
-    colours = np.concatenate([result.words.classes.colors, np.zeros((1, 3), np.uint8)])
-    mixed = (1 - OPACITY) * result.pixels + OPACITY * colours[labels]  # -1 takes the last row
-    mixed = np.where((labels >= 0)[..., None], mixed, result.pixels * 0.6 + 0.4 * 128)
-    return np.where(_borders(ids)[..., None], 255, np.round(mixed)).astype(np.uint8)
+    found = result.prediction
+    return paint(result.pixels, found.labels, found.segment_ids, result.words.classes.colors)
+
+
+def paint(
+    pixels: UInt8[np.ndarray, "H W 3"],
+    labels: Int[np.ndarray, "H W"],
+    segment_ids: Int[np.ndarray, "H W"],
+    colors: UInt8[np.ndarray, "c 3"],
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Lays the colours of classes over a photo, with white borders between segments.
+
+    Args:
+        pixels: The photo.
+        labels: Class of each pixel, -1 for none, which turns grey.
+        segment_ids: Segment of each pixel.
+        colors: Of the classes.
+    """
+    colours = np.concatenate([colors, np.zeros((1, 3), np.uint8)])
+    mixed = (1 - OPACITY) * pixels + OPACITY * colours[labels]  # -1 takes the last row
+    mixed = np.where((labels >= 0)[..., None], mixed, pixels * 0.6 + 0.4 * 128)
+    return np.where(_borders(segment_ids)[..., None], 255, np.round(mixed)).astype(np.uint8)
 
 
 def _borders(ids: np.ndarray) -> Bool[np.ndarray, "H W"]:

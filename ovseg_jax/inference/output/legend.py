@@ -86,7 +86,11 @@ def draw_legend(result: Answer, width: int, height: int) -> Image.Image:
         width: Of the photo; the legend is no wider, unless the photo is tiny.
         height: Of the photo; the legend is at least as high, and higher beside tiny photos only.
     """
-    layout = lay_out(class_rows(result), remarks(result), width, height)
+    return draw_rows(lay_out(class_rows(result), remarks(result), width, height), height)
+
+
+def draw_rows(layout: Layout, height: int) -> Image.Image:
+    """Draws rows where a layout has them, on a picture of at least this height."""
     canvas = Image.new("RGB", (layout.extent[0], max(height, layout.extent[1])), "white")
     draw, size = ImageDraw.Draw(canvas), layout.size
     for column, rows in enumerate(layout.columns):

@@ -1,0 +1,140 @@
+"""A neutral description of a set's files, as found on disk, for all checks to work on.
+
+A builder module offers it as `layout(root, config) -> Layout`. Describing raises nothing: what is
+missing or damaged stands in the description. A module may also offer
+`own_checks(root, config) -> Iterable[Problem]`, for what only that set can get wrong.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.checks.problem import Problem
+
+IDS = 24
+"""The bits of maps whose colours are segment ids, R + 256 G + 65536 B."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """A folder or file without which a set cannot be read.
+
+    Attributes:
+        places: Where it may lie, seen from the root; the first is the usual place.
+        what: What it holds.
+        ending: Of the files in it, such as ".png"; empty for a file.
+    """
+
+    places: tuple[str, ...]
+    what: str
+    ending: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherForm:
+    """The same labels before or after somebody's script, by which a mix-up is recognised.
+
+    Attributes:
+        highest: The highest value there, apart from `ignore`.
+        kind: What the problem is called, such as "raw labels".
+        advice: Which files these are, and which to give instead.
+        ignore: The value of void there; None for none.
+    """
+
+    highest: int
+    kind: str
+    advice: str
+    ignore: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelMaps:
+    """What the pixels of label files may hold.
+
+    Attributes:
+        bits: 8 or 16 for labels, `IDS` for ids of segments.
+        first: The label of class 0.
+        highest: The highest legal label.
+        ignore: Values of pixels that are no class, all of them legal.
+        unused: Values within the range that no class has; they count as void.
+        others: Forms of the same labels that may have been given instead.
+        may_lack: Whether photos without a label file are in order, as where empty ones are left
+            out.
+        may_hide: Whether listed segments without a pixel are in order.
+    """
+
+    bits: int
+    first: int = 0
+    highest: int = 0
+    ignore: frozenset[int] = frozenset({255})
+    unused: frozenset[int] = frozenset()
+    others: tuple[OtherForm, ...] = ()
+    may_lack: bool = False
+    may_hide: bool = False
+
+    def is_class(self, value: int) -> bool:
+        """Whether a label is one of a class."""
+        known = self.first <= value <= self.highest
+        return known and value not in self.ignore and value not in self.unused
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """What an annotation file or manifest says of one photo.
+
+    Attributes:
+        size: Height and width; None where it does not say.
+        segments: The `segments_info` of a panoptic map.
+        objects: The annotations of an instances file.
+    """
+
+    size: tuple[int, int] | None = None
+    segments: Sequence[Mapping[str, Any]] = ()
+    objects: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One split; names are what photo and label have in common.
+
+    Attributes:
+        photos: The photos on disk, by name.
+        labels: The label files on disk, by name.
+        listed: What a file lists, by name; None where no file lists the photos.
+        source: That file.
+        class_index: Class of each category id of that file.
+        expected: How many photos the publisher's set has; None where nobody knows.
+    """
+
+    photos: Mapping[str, Path]
+    labels: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    listed: Mapping[str, Listed] | None = None
+    source: Path | None = None
+    class_index: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    expected: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """A set of photos with labels.
+
+    Attributes:
+        root: The folder that was given.
+        parts: The splits, by name.
+        classes: How many classes there are.
+        maps: What label files may hold; None for sets without label files.
+        needed: What has to be there.
+        upright: Whether photos are read as displayed, after any EXIF rotation.
+        problems: What was wrong already while describing.
+    """
+
+    root: Path
+    parts: Mapping[str, Part]
+    classes: int
+    maps: LabelMaps | None = None
+    needed: Sequence[Needed] = ()
+    upright: bool = False
+    problems: Sequence[Problem] = ()

@@ -1,0 +1,186 @@
+"""The files of a folder of photos, described for `ovseg data check`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from etils import epath
+
+from data.checks.describe import listed_objects, read_json, read_objects, size_of, told_twice
+from data.checks.layout import IDS, LabelMaps, Layout, Listed, OtherForm, Part
+from data.checks.problem import Problem
+from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index
+from data.instances import InstancesFile
+from data.manual_files import ManualFileError
+from data.photo_set.annotations import IGNORED, classes_of_set
+from data.photo_set.folder import IMAGES, find_annotations
+from data.photo_set.manifest import MANIFEST, check_entry, only_set
+from ovseg_jax.errors import first_few
+from ovseg_jax.vocabulary.classes import ClassList
+
+ENTRIES = "entries of the manifest"
+UNREADABLE = "damaged lists"
+ADVICE = "see data/photo_set/README.md for what the folder should hold"
+MISMATCH = "the manifest and the annotations are of different versions; write both anew"
+FIRST = {"ade150": 1}
+"""The label of class 0, where it is not 0."""
+PREPARED_ADE = OtherForm(
+    149,
+    "prepared labels where raw ones are expected",
+    "they go from 0 to 149, such as annotations_detectron2; the set 'ade150' takes the publisher's "
+    "maps, with 0 for none and labels of 1 to 150",
+    ignore=IGNORED,
+)
+
+
+def describe(root: str, config: str) -> Layout:
+    """Describes one set of a folder; its photos are those that its list names.
+
+    Args:
+        root: The folder.
+        config: One of `VOCABULARIES`; empty for the only set of the folder.
+    """
+    folder = Path(root)
+    try:
+        set_name = config or only_set(epath.Path(root))
+        if (folder / MANIFEST).is_file() or set_name != "instances":
+            return _of_manifest(folder, set_name)
+        return _of_instances(folder)
+    except ManualFileError as error:
+        problem = Problem(UNREADABLE, root, str(error), advice=ADVICE)
+        return Layout(folder, {"train": Part({})}, 0, problems=[problem])
+
+
+def _of_instances(folder: Path) -> Layout:
+    """Describes photos beside one COCO instances file."""
+    source = Path(find_annotations(epath.Path(folder)))
+    entries = [{"gt": source.relative_to(folder).as_posix()}]
+    classes = classes_of_set(epath.Path(folder), "instances", entries)
+    file, index, problems = read_objects(source, classes)
+    listed = listed_objects(file) if file else {}
+    photos = {name: path for name in listed if (path := _find(folder, name))}
+    part = Part(photos, listed=listed, source=source, class_index=index)
+    return Layout(folder, {"train": part}, len(classes), upright=True, problems=problems)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    places = [folder / place / name for place in IMAGES]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _of_manifest(folder: Path, set_name: str) -> Layout:
+    """Describes the photos that a manifest lists for one set."""
+    entries, problems = _entries(folder / MANIFEST, set_name)
+    part, count = _part(folder, entries), 0
+    try:
+        classes = classes_of_set(epath.Path(folder), set_name, entries)
+        count = len(classes)
+        if "instances" in set_name:
+            part, wrong = _with_objects(folder, entries, part, classes)
+            problems += wrong
+    except ManualFileError as error:
+        problems.append(Problem(UNREADABLE, str(folder), str(error), advice=ADVICE))
+    if set_name == "coco_panoptic":
+        part = dataclasses.replace(part, class_index=category_to_index())
+        problems += _without_segments(folder, entries)
+    maps = _maps(set_name, count)
+    return Layout(folder, {"train": part}, count, maps, upright=True, problems=problems)
+
+
+def _entries(path: Path, set_name: str) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Returns the sound entries of a set, and a problem for each that is not."""
+    content, problems = read_json(path)
+    if content is None and not problems:
+        problems = [Problem(UNREADABLE, str(path), "the manifest is missing", advice=ADVICE)]
+    sound = []
+    for number, entry in enumerate(content if isinstance(content, list) else []):
+        try:
+            check_entry(entry, f"entry {number}")
+            sound.append(entry)
+        except ManualFileError as error:
+            problems.append(Problem(ENTRIES, str(path), str(error), advice=ADVICE))
+    chosen = [entry for entry in sound if entry["set"] == set_name]
+    if not chosen and not problems:
+        found = first_few(sorted({entry["set"] for entry in sound})) or "none"
+        text = f"has no photo of the set {set_name!r}; it has {found}"
+        problems.append(Problem(UNREADABLE, str(path), text, advice=ADVICE))
+    problems += told_twice(path, [entry["image"] for entry in chosen])
+    return chosen, problems
+
+
+def _part(folder: Path, entries: Sequence[Mapping[str, Any]]) -> Part:
+    places = {entry["image"]: (folder / entry["image"], folder / entry["gt"]) for entry in entries}
+    listed = {
+        entry["image"]: Listed(size_of(entry), tuple(map(dict, _segments(entry) or ())))
+        for entry in entries
+    }
+    photos = {name: photo for name, (photo, _) in places.items() if photo.is_file()}
+    labels = {name: label for name, (_, label) in places.items() if label.is_file()}
+    return Part(photos, labels, listed, folder / MANIFEST)
+
+
+def _segments(entry: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """Returns the segments of an entry; None where they are missing or malformed."""
+    segments = entry.get("segments_info")
+    whole = isinstance(segments, list) and all(
+        isinstance(x, dict) and all(type(x.get(key)) is int for key in ("id", "category_id"))
+        for x in segments
+    )
+    return segments if whole else None
+
+
+def _without_segments(folder: Path, entries: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    text = "should have 'segments_info', a list of objects with the integers id and category_id"
+    return [
+        Problem(ENTRIES, str(folder / MANIFEST), f"{entry['image']}: {text}", advice=ADVICE)
+        for entry in entries
+        if _segments(entry) is None
+    ]
+
+
+def _with_objects(
+    folder: Path, entries: Sequence[Mapping[str, Any]], part: Part, classes: ClassList
+) -> tuple[Part, list[Problem]]:
+    """Adds the objects that instances files have for the photos."""
+    listed, index, problems = dict(part.listed or {}), {}, []
+    for name in sorted({entry["gt"] for entry in entries}):
+        file, found, wrong = read_objects(folder / name, classes)
+        index |= found
+        problems += wrong
+        own = [entry for entry in entries if entry["gt"] == name] if file else []
+        for entry in own:
+            assert file is not None
+            known, text = _objects_of(file, entry)
+            listed |= known
+            problems += [Problem(ENTRIES, str(file.path), text, advice=MISMATCH)] if text else []
+    return dataclasses.replace(part, labels={}, listed=listed, class_index=index), problems
+
+
+def _objects_of(file: InstancesFile, entry: Mapping[str, Any]) -> tuple[dict[str, Listed], str]:
+    """Returns the objects of a photo by its name; and what is wrong with its entry, or nothing."""
+    name, size = entry["image"], size_of(entry)
+    try:
+        image = file.image(name)
+    except ManualFileError as error:
+        return {}, f"{name}: {str(error).removeprefix(f'{file.path}: ')}"
+    found = size_of(image)
+    text = f"{name}: {found} pixels there, in the manifest {size}"
+    return (
+        {name: Listed(size, objects=file.objects(image["id"]))},
+        text if found not in (None, size) else "",
+    )
+
+
+def _maps(set_name: str, classes: int) -> LabelMaps | None:
+    """Returns what the label files of a set may hold; None where objects are outlines."""
+    if "instances" in set_name:
+        return None
+    if set_name == "coco_panoptic":
+        return LabelMaps(IDS)
+    first = FIRST.get(set_name, 0)
+    ignore = frozenset({IGNORED, *range(first)})
+    others = (PREPARED_ADE,) if set_name == "ade150" else ()
+    return LabelMaps(8, first, first + classes - 1, ignore, others=others)
