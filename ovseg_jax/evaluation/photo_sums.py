@@ -46,7 +46,7 @@ class SparseSums:
 
     def taken(self, order: Int[np.ndarray, " n"]) -> SparseSums:
         """The same photos in another order."""
-        pieces = [np.arange(self.starts[i], self.starts[i + 1]) for i in order]
+        pieces = [np.arange(int(self.starts[i]), int(self.starts[i + 1])) for i in order]
         places = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
         starts = np.concatenate([[0], np.cumsum(list(map(len, pieces)), dtype=np.int64)])
         return SparseSums(starts, self.classes[places], self.counts[places])
