@@ -98,7 +98,7 @@ def _classes(result: Result) -> list[Markup]:
 def _judged(result: Result) -> np.ndarray:
     """Classes that have at least one fraction."""
     shares = [row for name, row in result.rows.items() if name.split("/")[-1] not in COUNTS]
-    return np.isfinite(shares).any(0)
+    return np.asarray(np.isfinite(shares).any(0))
 
 
 def _class_table(result: Result, key: str) -> Markup:
