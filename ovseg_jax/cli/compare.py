@@ -19,9 +19,6 @@ from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import given_path
 from ovseg_jax.errors import first_few, one_line, printable
 
-FAVOURITES = ("semantic/IoU", "panoptic/PQ", "instance/AP", "mask_accuracy/accuracy")
-"""The number of classes that is shown, where --metric does not say: the first that there is."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
@@ -73,10 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _metric(wanted: str | None, known: list[str]) -> str:
     """The number of classes that is compared; empty where there is none."""
+    from ovseg_jax.evaluation.report.page import PLOTTED
+
     if wanted is not None and wanted not in known:
         has = f"they share {first_few(known)}" if known else "they share no numbers of classes"
         raise UsageError(f"--metric {wanted}: not in both results; {has}")
-    favourite = next((name for name in (*FAVOURITES, *known) if name in known), "")
+    favourite = next((name for name in (*PLOTTED, *known) if name in known), "")
     return wanted or favourite
 
 

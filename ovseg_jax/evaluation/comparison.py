@@ -106,34 +106,34 @@ def intervals(first: StoredResult, second: StoredResult) -> dict[str, tuple[floa
     """
     if first.photos is None or second.photos is None:
         return {}
-    shared = [name for name in first.photos.sums if name in second.photos.sums]
     ways = [dict(_ways(first)), dict(_ways(second))]
-    shared = [name for name in shared if name in ways[0]]
+    shared = [name for name in first.photos.sums if all(name in way for way in ways)]
     if not shared:
         return {}
-    sides = (first.photos, _in_order_of(first.photos, second.photos))
-    for one, photos, way in zip((first, second), sides, ways, strict=True):
-        for name in shared:
-            _check_whole(one, photos, name, *way[name])
+    photos = (first.photos, _in_order_of(first.photos, second.photos))
     found = {}
     for name in shared:
-        key, _ = ways[0][name]
+        for one, sums, way in zip((first, second), photos, ways, strict=True):
+            _check_whole(one, sums, name, *way[name])
         drawn = [
-            _resampled(photos.sums[name], photos.num_classes, way[name][1])
-            for photos, way in zip(sides, ways, strict=True)
+            _resampled(sums.sums[name], sums.num_classes, way[name][1])
+            for sums, way in zip(photos, ways, strict=True)
         ]
-        rest = (100 - SURE) / 2
-        low, high = np.nanpercentile(drawn[1] - drawn[0], [rest, 100 - rest]).tolist()
-        found[key] = (low, high)
+        if not np.isnan(change := drawn[1] - drawn[0]).all():
+            rest = (100 - SURE) / 2
+            low, high = np.nanpercentile(change, [rest, 100 - rest]).tolist()
+            found[ways[0][name][0]] = (low, high)
     return found
 
 
 def _ways(one: StoredResult) -> Iterator[tuple[str, tuple[str, Score]]]:
-    """Of each evaluator, the name of its score and how it comes out of sums."""
-    convention = one.protocol.get("miou", semantic.CONVENTIONS[0])
-    if convention in semantic.CONVENTIONS:
+    """Of each evaluator with sums, the name of its score and how it comes out of them."""
+    sums = one.photos.sums if one.photos else {}
+    convention = one.protocol.get("miou")
+    if convention in semantic.CONVENTIONS and "semantic" in sums:
         yield "semantic", ("semantic/mIoU", lambda sums: semantic.mean_of_sums(sums, convention))
-    yield "panoptic", ("panoptic/PQ", panoptic.mean_of_sums)
+    if "panoptic" in sums:
+        yield "panoptic", ("panoptic/PQ", panoptic.mean_of_sums)
 
 
 def _in_order_of(first: PhotoSums, second: PhotoSums) -> PhotoSums:
@@ -161,7 +161,7 @@ def _check_whole(one: StoredResult, photos: PhotoSums, name: str, key: str, scor
     """Refuses sums that do not give the score beside them."""
     all_once = np.ones((1, len(photos.names)))
     whole = float(score(photos.sums[name].total(all_once, photos.num_classes))[0])
-    if not math.isclose(whole, one.scores.get(key, math.nan), abs_tol=1e-6):
+    if not np.isclose(whole, one.scores.get(key, math.nan), rtol=0, atol=1e-6, equal_nan=True):
         raise OperandError(
             f"the sums of photos beside {one.path} give {key} {whole:.4f}, not that of the file; "
             "they are of another run: evaluate again"

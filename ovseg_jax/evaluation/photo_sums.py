@@ -18,6 +18,8 @@ from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.counted import PhotoPart
 
 FORMAT = 1
+WIDTHS = {"semantic": 3, "panoptic": 4}
+"""How many sums a class has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,7 @@ class SparseSums:
 
     def taken(self, order: Int[np.ndarray, " n"]) -> SparseSums:
         """The same photos in another order."""
-        pieces = [np.arange(self.starts[i], self.starts[i + 1]) for i in order]
+        pieces = [np.arange(int(self.starts[i]), int(self.starts[i + 1])) for i in order]
         places = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
         starts = np.concatenate([[0], np.cumsum(list(map(len, pieces)), dtype=np.int64)])
         return SparseSums(starts, self.classes[places], self.counts[places])
@@ -127,6 +129,10 @@ class PhotoSums:
 
     def _check(self, path: Path) -> None:
         for name, one in self.sums.items():
+            kinds = one.starts.dtype.kind + one.classes.dtype.kind + one.counts.dtype.kind
+            shapes = (one.starts.ndim, one.classes.ndim, *one.counts.shape[1:])
+            if kinds != "iif" or shapes != (1, 1, WIDTHS.get(name)):
+                raise OperandError(f"{path}: its sums {name!r} are damaged; evaluate again")
             lengths = np.diff(one.starts)
             fits = len(lengths) == len(self.names) and (lengths >= 0).all() and not one.starts[0]
             fits = fits and one.starts[-1] == len(one.classes) == len(one.counts)

@@ -85,10 +85,19 @@ def test_damaged_sums_are_refused(result, tmp_path):
     (tmp_path / "a.npz").write_bytes(b"no archive")
     with pytest.raises(OperandError, match="no sums of photos"):
         PhotoSums.load(tmp_path / "a.npz")
-    with (tmp_path / "b.npz").open("wb") as file:
-        dataclasses.replace(result.photos, num_classes=2).save(file)
-    with pytest.raises(OperandError, match="damaged"):
-        PhotoSums.load(tmp_path / "b.npz")
+    sums = result.photos.sums["semantic"]
+    for changes in (
+        {"num_classes": 2},
+        {"names": ("a",)},
+        {"sums": {"semantic": dataclasses.replace(sums, counts=sums.counts[:, :2])}},
+        {"sums": {"semantic": dataclasses.replace(sums, classes=sums.classes * 1.0)}},
+        {"sums": {"semantic": dataclasses.replace(sums, starts=sums.starts[1:])}},
+        {"sums": {"other": sums}},
+    ):
+        with (tmp_path / "b.npz").open("wb") as file:
+            dataclasses.replace(result.photos, **changes).save(file)
+        with pytest.raises(OperandError, match="damaged"):
+            PhotoSums.load(tmp_path / "b.npz")
 
 
 def test_the_worst_photos_come_first_with_their_labels(result):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ovseg_jax.errors import counted
 from ovseg_jax.evaluation.report import plots, style
 from ovseg_jax.evaluation.report.confusions import confused_classes, most_confused, shares
 from ovseg_jax.evaluation.report.markup import Markup, element, table
@@ -83,30 +84,49 @@ def _classes(result: Result) -> list[Markup]:
     unseen = result.groups.get("unseen")
     names = [("bar", "seen in training"), ("second", "unseen")]
     legend = [element("span", element("i", "", class_=kind), f"{text}  ") for kind, text in names]
-    order = np.argsort(np.nan_to_num(result.rows[key], nan=math.inf), kind="stable")
-    header = ["class", "kind", *result.rows]
-    metrics = [metric.split("/")[-1] for metric in result.rows]
-    columns = list(zip(metrics, result.rows.values(), strict=True))
-    lines = [
-        element(
-            "tr",
-            element("th", result.names[index], scope="row"),
-            element("td", ", ".join(kinds(result, index))),
-            *(_value(metric, float(row[index])) for metric, row in columns),
-        )
-        for index in order.tolist()
-    ]
-    head = element("tr", *(element("th", text, scope="col") for text in header))
-    body = element("tbody", *lines)
-    listed = element("table", element("thead", head), body, class_="classes")
     note = "The worst come first; a click on a heading sorts by it. A dash: nothing to judge."
     return [
         element("h2", f"Classes by {key.replace('/', ' ')}"),
         element("p", *legend, class_="key") if unseen is not None else Markup(),
         plots.bars(result.names, result.rows[key], unseen),
         element("p", note, class_="note"),
-        element("div", listed, class_="wide"),
+        element("div", _class_table(result, key), class_="wide"),
+        *_absent(result),
     ]
+
+
+def _judged(result: Result) -> np.ndarray:
+    """Classes that have at least one fraction."""
+    shares = [row for name, row in result.rows.items() if name.split("/")[-1] not in COUNTS]
+    return np.asarray(np.isfinite(shares).any(0))
+
+
+def _class_table(result: Result, key: str) -> Markup:
+    """A line for each class that was judged, the worst first."""
+    order = np.argsort(np.nan_to_num(result.rows[key], nan=math.inf), kind="stable")
+    split = [metric.rpartition("/")[::2] for metric in result.rows]
+    named = [(element("small", one.replace("_", " ")), metric) for one, metric in split]
+    columns = list(zip([metric for _, metric in split], result.rows.values(), strict=True))
+    lines = [
+        element(
+            "tr",
+            element("th", result.names[index], scope="row"),
+            element("td", ", ".join(kinds(result, index)), class_="kind"),
+            *(_value(metric, float(row[index])) for metric, row in columns),
+        )
+        for index in order[_judged(result)[order]].tolist()
+    ]
+    header = [("class",), ("kind",), *named]
+    head = element("tr", *(element("th", *content, scope="col") for content in header))
+    return element("table", element("thead", head), element("tbody", *lines), class_="classes")
+
+
+def _absent(result: Result) -> list[Markup]:
+    names = [result.names[index] for index in np.flatnonzero(~_judged(result))]
+    if not names:
+        return []
+    title = element("summary", f"{counted(len(names), 'class', 'es')} without anything to judge")
+    return [element("details", title, element("p", ", ".join(names), class_="note"))]
 
 
 def kinds(result: Result, index: int) -> list[str]:
@@ -140,7 +160,7 @@ def _confusions(result: Result) -> list[Markup]:
         element("h2", "Most confused classes"),
         element("p", note, class_="note"),
         plots.cells(names, shares(result.confusion, chosen)),
-        table(("is", "was called", "share", "pixels"), rows),
+        table(("is", "was called", "share", "pixels"), rows, class_="pairs"),
     ]
 
 

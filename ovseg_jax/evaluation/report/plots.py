@@ -12,8 +12,8 @@ from ovseg_jax.evaluation.report.markup import Markup, element
 WIDTH, HEIGHT, MARGIN = 960, 240, 40
 NAMED_UP_TO = 60
 """With more classes the names under the bars would not be readable."""
-CELL, LABEL = 34, 150
-"""Pixels of a cell and of the names beside the cells."""
+CELL, LETTER = 34, 6.2
+"""Pixels of a cell, and of a letter of the names beside the cells."""
 
 
 def bars(
@@ -29,9 +29,10 @@ def bars(
     known = np.flatnonzero(np.isfinite(values))
     order = known[np.argsort(-values[known], kind="stable")]
     step = (WIDTH - MARGIN) / max(len(order), 1)
-    below = 120 if len(order) <= NAMED_UP_TO else 12
+    shown = [_short(names[index], 20) for index in map(int, order)]
+    below = 24 + _room(shown) if len(order) <= NAMED_UP_TO else 12
     content = [_grid_line(level) for level in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    for place, index in enumerate(order.tolist()):
+    for place, index in enumerate(map(int, order)):
         left, height = MARGIN + place * step, HEIGHT * float(values[index])
         kind = "bar second" if marked is not None and marked[index] else "bar"
         title = element("title", f"{names[index]}: {100 * values[index]:.2f}")
@@ -39,7 +40,7 @@ def bars(
         top = f"{10 + HEIGHT - height:.2f}"
         content.append(element("rect", title, x=f"{left:.2f}", y=top, class_=kind, **size))
         if len(order) <= NAMED_UP_TO:
-            content.append(_below(names[index], left + step * 0.6, 16 + HEIGHT))
+            content.append(_below(shown[place], left + step * 0.6, 16 + HEIGHT))
     box = f"0 0 {WIDTH} {10 + HEIGHT + below}"
     return element("svg", *content, viewBox=box, role="img", class_="plot")
 
@@ -53,7 +54,7 @@ def _grid_line(level: float) -> Markup:
 
 def _below(name: str, left: float, top: float) -> Markup:
     turned = f"translate({left:.1f} {top}) rotate(-60)"
-    return element("text", _short(name, 20), class_="end", transform=turned)
+    return element("text", name, class_="end", transform=turned)
 
 
 def cells(names: Sequence[str], shares: Float[np.ndarray, "n n"]) -> Markup:
@@ -64,14 +65,15 @@ def cells(names: Sequence[str], shares: Float[np.ndarray, "n n"]) -> Markup:
         shares: Of each true class, a row, what got each class.
     """
     content, count = [], len(names)
+    shown = [_short(name, 22) for name in names]
+    edge = 16 + _room(shown)
     for row in range(count):
-        middle = LABEL + row * CELL + CELL / 2
-        label = _short(names[row], 22)
-        content.append(element("text", label, x=LABEL - 6, y=middle, class_="end middle"))
-        turned = f"translate({middle + 4:.1f} {LABEL - 6}) rotate(-60)"
-        content.append(element("text", label, transform=turned))
-        content += [_cell(names, shares, row, column) for column in range(count)]
-    side = LABEL + count * CELL
+        middle = edge + row * CELL + CELL / 2
+        content.append(element("text", shown[row], x=edge - 6, y=middle, class_="end middle"))
+        turned = f"translate({middle + 4:.1f} {edge - 6}) rotate(-60)"
+        content.append(element("text", shown[row], transform=turned))
+        content += [_cell(names, shares, (row, column), edge) for column in range(count)]
+    side = edge + count * CELL
     return element(
         "svg",
         *content,
@@ -82,8 +84,9 @@ def cells(names: Sequence[str], shares: Float[np.ndarray, "n n"]) -> Markup:
     )
 
 
-def _cell(names: Sequence[str], shares: np.ndarray, row: int, column: int) -> Markup:
-    share, left, top = float(shares[row, column]), LABEL + column * CELL, LABEL + row * CELL
+def _cell(names: Sequence[str], shares: np.ndarray, place: tuple[int, int], edge: int) -> Markup:
+    row, column = place
+    share, left, top = float(shares[place]), edge + column * CELL, edge + row * CELL
     title = element("title", f"{names[row]} called {names[column]}: {100 * share:.1f} %")
     kind = "right" if row == column else "wrong"
     box = element(
@@ -98,8 +101,13 @@ def _cell(names: Sequence[str], shares: np.ndarray, row: int, column: int) -> Ma
     )
     if share < 0.005:
         return box
-    place = {"x": left + CELL / 2, "y": top + CELL / 2, "class_": "middle centre"}
-    return element("g", box, element("text", f"{100 * share:.0f}", **place))
+    middle = {"x": left + CELL / 2, "y": top + CELL / 2, "class_": "middle centre"}
+    return element("g", box, element("text", f"{100 * share:.0f}", **middle))
+
+
+def _room(shown: Sequence[str]) -> int:
+    """Pixels that the longest name takes."""
+    return round(LETTER * max(map(len, shown), default=0))
 
 
 def _short(name: str, most: int) -> str:

@@ -16,8 +16,13 @@ p.note, small { color: var(--soft); font-weight: normal; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child { text-align: left; } th[scope=row] { font-weight: normal; }
-table.words td { text-align: left; } table.classes th[scope=col] { cursor: pointer; }
-td .track { display: block; min-width: 6rem; height: 4px; background: var(--line); }
+table.words td, table.words th { text-align: left; } table.words th { white-space: nowrap; }
+table.classes th, table.classes td { padding: .2rem .45rem; vertical-align: bottom; }
+table.classes th[scope=col] { cursor: pointer; } table.classes th small { display: block; }
+td.kind { white-space: nowrap; font-size: 12px; }
+table.classes td.kind, table.classes th:nth-child(2), table.pairs td:nth-child(2),
+table.pairs th:nth-child(2) { text-align: left; }
+td .track { display: block; min-width: 3.5rem; height: 4px; background: var(--line); }
 td .track i { display: block; height: 4px; background: var(--bar); }
 svg.plot { width: 100%; font-size: 11px; } svg text { fill: var(--text); }
 .end { text-anchor: end; } .centre { text-anchor: middle; } .middle { dominant-baseline: middle; }
