@@ -67,11 +67,23 @@ def _advice(layout: Layout, needed: Needed, place: Path, folders: Sequence[Path]
     for found in _alike(place.name, folders):
         if found.resolve() not in taken and _fits(found, needed):
             return f"it seems to lie in another place; ln -s {_quoted(found)} {_quoted(place)}"
-    for folder in folders:
-        packed = [folder / f"{place.name}{ending}" for ending in PACKED]
-        if found := next((path for path in packed if path.is_file()), None):
-            return f"{found} is still packed; unpack it so that {place} is there"
+    if found := _packed(needed, folders):
+        return f"{found} is still packed; unpack it so that {place} is there"
     return "not downloaded, or under another name; get it, or link it there with ln -s"
+
+
+def _packed(needed: Needed, folders: Sequence[Path]) -> Path | None:
+    """Returns an archive that seems to hold what is needed.
+
+    Photos and maps are in folders of one name, so that the name of the outer one must be there too.
+    """
+    outer, name = Path(needed.places[0]).parts[0], Path(needed.places[0]).name
+    for folder in folders:
+        for entry in _entries(folder):
+            stem = next((entry.name.removesuffix(x) for x in PACKED if entry.name.endswith(x)), "")
+            if stem == name and outer in (name, folder.name) or outer != name and outer in stem:
+                return Path(entry.path)
+    return None
 
 
 def _alike(name: str, folders: Sequence[Path]) -> Iterator[Path]:

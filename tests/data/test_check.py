@@ -181,6 +181,9 @@ def test_folders_in_another_place_are_told_with_a_link(tmp_path):
     assert link in told[str(place / "val2017")]
     assert "still packed" in told[str(place / "train2017")]
     assert "get it" in told[str(place / "stuffthingmaps" / "train2017")]
+    (place / "stuffthingmaps_trainval2017.zip").write_bytes(b"")
+    told = {p.file: p.advice for p in examine.examine(STUFF, place).problems if p.fatal}
+    assert "maps_trainval2017.zip is still" in told[str(place / "stuffthingmaps" / "train2017")]
 
 
 def test_prepared_maps_in_place_of_raw_ones_are_recognised(tmp_path):
