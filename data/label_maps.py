@@ -108,6 +108,15 @@ def regions(path: epath.Path, files: Files) -> Segments:
     """Reads a map: everything of one class is one segment.
 
     Raises:
+        ManualFileError: See `read_known`.
+    """
+    return decode_regions(read_known(path, files), files.table)
+
+
+def read_known(path: epath.Path, files: Files) -> np.ndarray:
+    """Reads a map of a set as int32 [H, W].
+
+    Raises:
         ManualFileError: See `read_map`; or a label is none of the set's.
     """
     labels = read_map(path, files.bits)
@@ -115,7 +124,7 @@ def regions(path: epath.Path, files: Files) -> Segments:
     if not (known & (labels < len(files.table))).all():
         label = int(labels[~(known & (labels < len(files.table)))].max())
         raise ManualFileError(f"{path}: label {label} is none of this set; {files.hint}")
-    return decode_regions(labels, files.table)
+    return labels
 
 
 def first_folder(choices: Iterable[epath.Path], what: str) -> epath.Path:

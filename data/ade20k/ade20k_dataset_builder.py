@@ -3,12 +3,12 @@
 Read are the publisher's maps (`annotations/`: 0 other, k is class k - 1; `annotations_instance/`:
 red is the category of a thing, green its number), and what detectron2's scripts make of them. A
 panoptic photo is its stuff, from the semantic map, under its things, from the instance map; pixels
-of things that no instance covers are void, as in those scripts.
+of things that no instance covers are void, as in those scripts. Stuff under things is kept as what
+it is: the area that scripts list for it, and published panoptic quality counts, is all of it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
+from data.ade20k.prepared import read_instances, read_panoptic
 from data.features import segmentation_example
 from data.label_maps import (
     Files,
@@ -26,11 +26,11 @@ from data.label_maps import (
     label_table,
     maps_in,
     photos_of,
-    read_map,
+    read_known,
     tell_count,
 )
-from data.manual_files import ManualFileError, read_png, read_upright, require_file
-from data.segments import Segments
+from data.manual_files import ManualFileError, read_png, read_upright
+from data.segments import Segments, pack
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 FOLDERS = {"train": "training", "validation": "validation"}
@@ -55,8 +55,8 @@ class Builder(LabelMapBuilder):
     COUNTS = {"train": 20_210, "validation": 2_000}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder ADEChallengeData2016 (or one that holds it) with images/ and annotations/ "
-        "as manual_dir; config panoptic also reads annotations_instance/ or ade20k_panoptic_val/. "
-        "See data/ade20k/README.md."
+        "as manual_dir; configs panoptic and instance also read annotations_instance/, or the "
+        "prepared ade20k_panoptic_val/ and ade20k_instance_val.json. See data/ade20k/README.md."
     )
 
     def find(self, root: epath.Path, split: str) -> Files:
@@ -71,11 +71,8 @@ class Builder(LabelMapBuilder):
             yield from super()._generate_examples(root, split)
             return
         place = find_root(root)
-        things_only = kind == "instance"
-        made = place / f"ade20k_panoptic_{SHORT[split]}"
-        read = read_made if made.is_dir() and not things_only else read_published
         count = 0
-        for name, segments in read(place, split, things_only):
+        for name, segments in annotated(place, split, kind):
             photo = photos_of([name], place / "images" / FOLDERS[split])[name]
             content = read_upright(photo, segments.ids.shape)
             count += 1
@@ -96,7 +93,9 @@ def find_semantic(place: epath.Path, split: str) -> Files:
         ManualFileError: There are none, or photos are missing.
     """
     published = place / "annotations" / FOLDERS[split]
-    folder = first_folder([published, place / PREPARED / FOLDERS[split]], "ADE20K's label maps")
+    choices = [published, place / PREPARED / FOLDERS[split]]
+    filled = [folder for folder in choices if folder.is_dir() and any(folder.glob("*.png"))]
+    folder = first_folder(filled or choices, "ADE20K's label maps")
     maps = maps_in(folder, ".png")
     if folder == published:
         table = label_table(1, CLASSES, [0])
@@ -108,24 +107,23 @@ def find_semantic(place: epath.Path, split: str) -> Files:
     return Files(photos, maps, table, hint=hint)
 
 
-def read_made(place: epath.Path, split: str, things_only: bool) -> Iterator[tuple[str, Segments]]:
-    """Reads panoptic maps that `prepare_ade20k_pan_seg.py` has made.
+def annotated(place: epath.Path, split: str, kind: str) -> Iterator[tuple[str, Segments]]:
+    """Reads panoptic segments or instances: from the publisher's maps, else from prepared files.
 
     Raises:
-        ManualFileError: The list is missing or damaged, or contradicts a map.
+        ManualFileError: There are none, or they are damaged.
     """
-    del things_only
-    maps = place / f"ade20k_panoptic_{SHORT[split]}"
-    path = require_file(maps.with_suffix(".json"), "the panoptic annotations")
-    try:
-        items = json.loads(path.read_text())["annotations"]
-        listed = [(x["file_name"], x["segments_info"]) for x in items]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManualFileError(f"{path}: is no panoptic file of ADE20K: {error}") from error
-    index = {number: number for number in range(CLASSES)}
-    for name, infos in listed:
-        colors = read_png(maps / name, "RGB", "the panoptic map")
-        yield epath.Path(name).stem, decode_segments(colors, infos, index, str(maps / name))
+    prepared = place / f"ade20k_{kind}_{SHORT[split]}"
+    if (place / "annotations_instance" / FOLDERS[split]).is_dir():
+        return read_published(place, split, things_only=kind == "instance")
+    if kind == "panoptic" and prepared.is_dir():
+        return read_panoptic(prepared)
+    if kind == "instance" and prepared.with_suffix(".json").is_file():
+        return read_instances(prepared.with_suffix(".json"))
+    raise ManualFileError(
+        f"objects not found; expected the folder {place / 'annotations_instance' / FOLDERS[split]} "
+        f"or the prepared {prepared}{'.json' if kind == 'instance' else ''}"
+    )
 
 
 def read_published(
@@ -141,7 +139,7 @@ def read_published(
     is_stuff = np.append(~load_preset("ade150").thing_mask, False)  # void indexes the end
     for name, path in files.maps.items():
         colors = read_png(folder / f"{name}.png", "RGB", "the instance map").astype(np.int32)
-        labels = read_map(path, 8)
+        labels = read_known(path, files)
         if colors.shape[:2] != labels.shape:
             raise ManualFileError(f"{folder / path.name}: is of another size than {path}")
         classes = files.table[labels]
@@ -159,16 +157,20 @@ def panoptic(
         colors: The instance map; red is the category, green the number of the instance.
         things: Class index of each category.
         path: The instance map, for messages.
+
+    Returns:
+        Stuff by rising class, also what is hidden as a whole, then instances by rising number.
     """
-    category, number = colors[..., 0], colors[..., 1]
     ids = np.zeros(stuff.shape, np.int32)
-    classes: list[int] = []
-    for label in np.unique(stuff[stuff >= 0]).tolist():
-        classes.append(label)
-        ids[stuff == label] = len(classes)
-    for instance in np.unique(number[number > 0]).tolist():
-        mask = number == instance
-        found = np.unique(category[mask]).tolist()
+    classes: list[int] = np.unique(stuff[stuff >= 0]).tolist()
+    for segment, label in enumerate(classes, start=1):
+        ids[stuff == label] = segment
+    covered = colors[..., 1] > 0
+    regions = [ids == segment for segment in range(1, len(classes) + 1)]
+    whole = [pack(mask) if (mask & covered).any() else b"" for mask in regions]
+    for instance in np.unique(colors[..., 1][covered]).tolist():
+        mask = colors[..., 1] == instance
+        found = np.unique(colors[..., 0][mask]).tolist()
         if len(found) != 1 or found[0] not in things:
             raise ManualFileError(
                 f"{path}: instance {instance} has the categories {found}; expected one of 1 to "
@@ -176,10 +178,7 @@ def panoptic(
             )
         classes.append(things[found[0]])
         ids[mask] = len(classes)
-    present = np.unique(ids[ids > 0])  # stuff may be hidden as a whole
-    order = np.zeros(len(classes) + 1, np.int32)
-    order[present] = np.arange(1, len(present) + 1)
-    return Segments(order[ids], [classes[i - 1] for i in present.tolist()])
+    return Segments(ids, classes, whole=whole + [b""] * (len(classes) - len(whole)))
 
 
 def thing_table(place: epath.Path) -> dict[int, int]:

@@ -9,7 +9,7 @@ Prepared photos (`images_detectron2`) are what the scripts wrote and are taken a
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from PIL import Image
 
+from data.ade20k_full.parquet import count_rows, parquet_files, read_rows
 from data.features import segmentation_example
 from data.label_maps import (
     Files,
@@ -29,7 +30,7 @@ from data.label_maps import (
     photos_of,
     tell_count,
 )
-from data.manual_files import ManualFileError, read_png, read_upright
+from data.manual_files import ManualFileError, read_picture, read_png
 from data.resizing import bilinear, nearest
 from data.segments import VOID, decode_regions
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -39,6 +40,8 @@ RELEASE = "ADE20K_2021_17_01"
 CLASSES, IGNORED = 847, 2**16 - 1
 SHORT_SIDE, QUALITY = 512, 75
 SEGMENTS = "_seg.png"
+
+Picture = tuple[str, bytes, np.ndarray]
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -71,32 +74,66 @@ class Builder(LabelMapBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         place, config = find_root(root), self.builder_config.name.removesuffix("_train")
         prepared = (place / "annotations_detectron2" / FOLDERS[split]).is_dir()
-        release = place / "images" / "ADE" / FOLDERS[split]
         if config == "published" and prepared:
             yield from super()._generate_examples(root, split)
             return
-        maps = [epath.Path(path) for path in sorted(Path(release).rglob(f"*{SEGMENTS}"))]
-        if not maps:
-            raise ManualFileError(f"no label map found; expected files {release}/**/*{SEGMENTS}")
-        tell_count(len(maps), self.COUNTS[split], f"{self.name} {split}")
+        count, found = pictures(place, split)
+        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
         table = class_table()
-        for path in maps:
-            name = path.name.removesuffix(SEGMENTS)
-            colors = read_png(path, "RGB", "the label map").astype(np.int32)
-            raw = colors[..., 0] // 10 * 256 + colors[..., 1]
-            photo = path.parent / f"{name}.jpg"
-            content = read_upright(photo, raw.shape)
+        for name, content, colors in found:
+            raw = colors[..., 0].astype(np.int32) // 10 * 256 + colors[..., 1]
             if config == "published":
                 content, raw = as_published(content, raw)
             segments = decode_regions(raw, table)
-            yield name, segmentation_example(content, segments, (), photo.name)
+            yield name, segmentation_example(content, segments, (), f"{name}.jpg")
+
+
+def pictures(place: epath.Path, split: str) -> tuple[int, Iterable[Picture]]:
+    """Finds the release's own photos: in its folders, else in the parquet copy.
+
+    Returns:
+        How many there are, and each one's name, file, and the colours of its map.
+
+    Raises:
+        ManualFileError: There are none.
+    """
+    release = place / "images" / "ADE" / FOLDERS[split]
+    if maps := sorted(Path(release).rglob(f"*{SEGMENTS}")):
+        return len(maps), map(_picture, maps)
+    if files := parquet_files(place, split):
+        return count_rows(files), read_rows(files)
+    remark = ""
+    if (place / "annotations_detectron2" / FOLDERS[split]).is_dir():
+        remark = "; photos of images_detectron2 are no originals: take config published"
+    raise ManualFileError(
+        f"no label map found; expected files {release}/**/*{SEGMENTS}, or "
+        f"{place / 'data' / split}-*.parquet{remark}"
+    )
+
+
+def _picture(path: Path) -> Picture:
+    """Reads a photo and its map as they are stored: the scripts turn neither by EXIF data."""
+    name = path.name.removesuffix(SEGMENTS)
+    colors = read_png(epath.Path(path), "RGB", "the label map")
+    photo = path.parent / f"{name}.jpg"
+    content = read_picture(epath.Path(photo), colors.shape[:2])
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except OSError as error:
+        raise ManualFileError(f"{photo}: the picture cannot be read: {error}") from error
+    return name, content, colors
 
 
 def find_root(root: epath.Path) -> epath.Path:
     """Returns the folder of the release, also where it lies one level off."""
     choices = [root / RELEASE, root / "ade" / RELEASE, root]
-    folders = [place / name for place in choices for name in ("images", "annotations_detectron2")]
-    return first_folder(folders, "the full ADE20K").parent
+    parts = (Path("images", "ADE"), Path("annotations_detectron2"))
+    for place in choices:
+        if any((place / part).is_dir() for part in parts) or any(
+            parquet_files(place, split) for split in FOLDERS
+        ):
+            return place
+    return first_folder([place / part for place in choices for part in parts], "the full ADE20K")
 
 
 def class_table() -> np.ndarray:
@@ -125,7 +162,7 @@ def as_published(content: bytes | np.ndarray, labels: np.ndarray) -> tuple[bytes
     short, long = sorted((height, width))
     if short > SHORT_SIDE:
         sides = (SHORT_SIDE, round(long / short * SHORT_SIDE))
-        size = sides if height <= width else sides[::-1]
+        size = sides if height <= width else (sides[1], sides[0])
         pixels, labels = bilinear(np.asarray(pixels), size), nearest(labels, size)
     buffer = io.BytesIO()
     Image.fromarray(np.asarray(pixels)).save(buffer, format="JPEG", quality=QUALITY)

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from label_trees import SIZE, classes_of, draw_map, draw_photo
 from PIL import Image
+from pycocotools.mask import area as mask_area
+from pycocotools.mask import encode
 
 pytest.importorskip("tensorflow_datasets")
 
 from data.ade20k_full.ade20k_full_dataset_builder import as_published
 from data.resizing import bilinear, nearest
 from ovseg_jax.config import DataConfig
+from ovseg_jax.errors import OvsegWarning
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.vocabulary.classes import load_preset
@@ -97,10 +100,68 @@ def test_panoptic_maps_of_the_script_are_read(tmp_path):
     maps.mkdir()
     Image.fromarray(colors).save(maps / f"{NAME}.png")
     segments = [{"id": 70000, "category_id": 0}, {"id": 300, "category_id": 149}]
+    segments += [{"id": 9, "category_id": 2, "area": 5}]
     item = {"file_name": f"{NAME}.png", "image_id": NAME, "segments_info": segments}
-    maps.with_suffix(".json").write_text(json.dumps({"annotations": [item]}))
+    content = {"annotations": [item], "categories": categories(range(150))}
+    maps.with_suffix(".json").write_text(json.dumps(content))
     wanted = [["wall", ""], [NAMES[149], NAMES[149]]]
-    assert read(place, "ade20k", "panoptic")[0] == wanted
+    with pytest.warns(OvsegWarning, match="in 1 photos things cover stuff"):
+        names, example = read(place, "ade20k", "panoptic")
+    assert names == wanted and example["categories"].tolist() == [0, 149, 2]
+    content["categories"] = categories(range(1, 151))
+    maps.with_suffix(".json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="category 1 is 'wall, x', class 0 of 'ade150'"):
+        read(place, "ade20k", "panoptic")
+    maps.with_suffix(".json").write_text(json.dumps({"annotations": [item]}))
+    with pytest.raises(DataError, match="has no list 'categories'"):
+        read(place, "ade20k", "panoptic")
+
+
+def categories(ids):
+    """As the scripts name them: the first name of each class, and others behind a comma."""
+    return [{"id": n, "name": f"{name}, x"} for n, name in zip(ids, NAMES, strict=True)]
+
+
+def test_stuff_under_things_is_kept_as_what_it_is(tmp_path):
+    place = place_of(tmp_path / "sets")
+    labels = np.array([[1, 3], [6, 3]], np.uint8)  # wall, sky, ceiling
+    draw_map(place / "annotations" / "validation" / f"{NAME}.png", labels)
+    path = place / "annotations_instance" / "validation" / f"{NAME}.png"
+    path.parent.mkdir(parents=True)
+    colors = np.zeros((*SIZE, 3), np.uint8)
+    colors[6:, :10] = (1, 1, 0)  # all of the ceiling, and some sky
+    Image.fromarray(colors).save(path)
+    _, example = read(place, "ade20k", "panoptic")
+    assert example["categories"].tolist() == [0, 2, 5, 7]
+    wall, sky, ceiling, bed = example["whole"]
+    assert wall == bed == b""
+    area = [int(mask_area({"counts": runs, "size": SIZE})) for runs in (sky, ceiling)]
+    assert area == [96, 48]
+    assert np.bincount(example["segment_ids"].ravel()).tolist() == [0, 48, 84, 0, 60]
+    draw_map(place / "annotations" / "validation" / f"{NAME}.png", labels + np.uint8(249))
+    with pytest.raises(DataError, match="label 255 is none of this set"):
+        read(place, "ade20k", "panoptic")
+
+
+def test_prepared_instances_are_read(tmp_path):
+    place = place_of(tmp_path / "sets")
+    mask = np.zeros(SIZE, np.uint8)
+    mask[6:, :8] = 1
+    runs = encode(np.asfortranarray(mask))
+    item = {"id": 1, "image_id": NAME, "iscrowd": 0, "category_id": 149}
+    item["segmentation"] = {"size": list(SIZE), "counts": runs["counts"].decode()}
+    image = {"id": NAME, "file_name": f"{NAME}.jpg", "height": SIZE[0], "width": SIZE[1]}
+    content = {"images": [image], "annotations": [item], "categories": categories(range(150))}
+    path = place / "ade20k_instance_val.json"
+    path.write_text(json.dumps(content))
+    assert read(place, "ade20k", "instance")[0] == [["", ""], [NAMES[149], ""]]
+    item["category_id"] = 150
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="have category 150, which 'categories' does not list"):
+        read(place, "ade20k", "instance")
+    path.unlink()
+    with pytest.raises(DataError, match=f"objects not found; .* or the prepared {path}"):
+        read(place, "ade20k", "instance")
 
 
 def test_the_release_of_847_classes_is_decoded_from_its_colours(tmp_path):
@@ -130,6 +191,57 @@ def test_prepared_maps_of_847_classes_have_16_bits(tmp_path):
         read(place, "ade20k_full", "published")
 
 
+def test_the_parquet_copy_is_read_as_the_release_is(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    place = tmp_path / "sets" / "ADE20K_2021_17_01"
+    scene = place / "images" / "ADE" / "validation" / "urban"
+    draw_photo(scene / f"{NAME}.jpg", grey=True)
+    colors = np.zeros((*SIZE, 3), np.uint8)
+    colors[:6] = (2978 // 256 * 10, 2978 % 256, 0)
+    Image.fromarray(colors).save(scene / f"{NAME}_seg.png")
+    files = [(scene / f"{NAME}{ending}").read_bytes() for ending in (".jpg", "_seg.png")]
+    row = {"image": {"bytes": files[0]}, "segmentations": [{"bytes": files[1]}] * 2}
+    copy = tmp_path / "copy" / "data" / "validation-00000-of-00001.parquet"
+    copy.parent.mkdir(parents=True)
+    table = pyarrow.Table.from_pylist([row | {"filename": f"{NAME}.jpg"}])
+    pyarrow.parquet.write_table(table, copy)
+    for config in ("published", "original"):
+        names, ours = read(tmp_path / "sets", "ade20k_full", config)
+        others, theirs = read(tmp_path / "copy", "ade20k_full", config)
+        assert names == others == [["wall", "wall"], ["", ""]]
+        assert ours["file_name"] == theirs["file_name"] == f"{NAME}.jpg"
+        np.testing.assert_array_equal(ours["image"], theirs["image"])
+    pyarrow.parquet.write_table(table.drop_columns("filename"), copy)
+    with pytest.raises(DataError, match="has no column 'filename'; found image, segmentations"):
+        read(tmp_path / "copy", "ade20k_full", "published")
+    copy.write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="is no parquet file"):
+        read(tmp_path / "copy", "ade20k_full", "published")
+
+
+def test_photos_that_are_missing_damaged_or_prepared_are_named(tmp_path):
+    place = tmp_path / "sets" / "ADE20K_2021_17_01"
+    scene = place / "images" / "ADE" / "validation" / "urban"
+    draw_photo(scene / f"{NAME}.jpg")
+    Image.new("RGB", SIZE[::-1]).save(scene / f"{NAME}_seg.png")
+    photo = scene / f"{NAME}.jpg"
+    photo.write_bytes(photo.read_bytes()[:-200])
+    with pytest.raises(DataError, match=f"{photo}: the picture cannot be read"):
+        read(place, "ade20k_full", "published")
+    photo.unlink()
+    with pytest.raises(DataError, match=f"not found; expected the file {photo}"):
+        read(place, "ade20k_full", "published")
+    shutil.rmtree(place)
+    draw_photo(place / "images_detectron2" / "validation" / f"{NAME}.jpg")
+    labels = np.array([[255, 0], [65535, 846]], np.uint16)
+    draw_map(place / "annotations_detectron2" / "validation" / f"{NAME}.tif", labels)
+    with pytest.raises(DataError, match="are no originals: take config published"):
+        read(place, "ade20k_full", "original")
+    with pytest.raises(DataError, match="the full ADE20K not found"):
+        read(place / "images_detectron2", "ade20k_full", "original")
+
+
 def test_large_photos_are_brought_to_512_and_all_are_compressed_again():
     pixels = np.random.default_rng(0).integers(0, 256, (600, 901, 3), np.uint8)
     content, labels = as_published(pixels, np.zeros((600, 901), np.int32))
@@ -140,13 +252,25 @@ def test_large_photos_are_brought_to_512_and_all_are_compressed_again():
     assert Image.open(io.BytesIO(small)).size == (90, 100) and labels.shape == (100, 90)
 
 
+def test_resizing_rounds_where_opencv_rounds():
+    pixels = (np.arange(30).reshape(5, 6, 1) * 37 % 256).astype(np.uint8)
+    wanted = [[62, 53, 109, 164], [197, 61, 52, 108], [140, 196, 123, 51]]  # of OpenCV 5.0
+    np.testing.assert_array_equal(bilinear(pixels, (3, 4))[..., 0], wanted)
+    wanted = [[0, 37, 111, 148], [222, 3, 77, 114], [154, 191, 9, 46]]
+    np.testing.assert_array_equal(nearest(pixels[..., 0], (3, 4)), wanted)
+
+
 def test_resizing_equals_opencvs():
     cv2 = pytest.importorskip("cv2", reason="needs the parity extra")
     rng = np.random.default_rng(0)
-    for height, width, size in ((600, 901, (512, 769)), (733, 555, (676, 512))):
+    for height, width, size in (
+        (600, 901, (512, 769)),
+        (733, 555, (676, 512)),
+        (1024, 1024, (512, 512)),
+    ):
         pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
-        theirs = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_LINEAR).astype(int)
-        assert np.abs(bilinear(pixels, size) - theirs).max() <= 1
+        theirs = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_array_equal(bilinear(pixels, size), theirs)
         labels = rng.integers(0, 3000, (height, width)).astype(np.uint16)
         theirs = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
         np.testing.assert_array_equal(nearest(labels, size), theirs)
@@ -165,3 +289,26 @@ def test_real_maps_are_read_to_the_pixel(tmp_path):
         raw = np.asarray(Image.open(REALSET / "gt" / example["file_name"].replace(".jpg", ".png")))
         table = np.append(example["categories"], -1)
         np.testing.assert_array_equal(table[example["segment_ids"] - 1], raw.astype(int) - 1)
+
+
+@needs_realset
+@pytest.mark.parametrize("name", ["ADE_train_00016869", "ADE_train_00016900"])
+def test_real_maps_of_the_release_are_read_to_the_pixel(tmp_path, name):
+    entries = json.loads((REALSET / "manifest.json").read_text())
+    (entry,) = [x for x in entries if x["image"].endswith(f"adefull_{name}.jpg")]
+    raw = np.asarray(Image.open(REALSET / entry["gt"])).astype(int)
+    colors = np.stack([raw // 256 * 10, raw % 256, 0 * raw], -1).astype(np.uint8)
+    place = tmp_path / "sets" / "ADE20K_2021_17_01" / "images" / "ADE" / "validation" / "urban"
+    place.mkdir(parents=True)
+    Image.fromarray(colors).save(place / f"{name}_seg.png")
+    shutil.copy(REALSET / entry["image"], place / f"{name}.jpg")
+    classes = load_preset("ade847").classes
+    root = tmp_path / "sets"
+    _, example = read(root, "ade20k_full", "original")
+    ids = [classes[c].original_id for c in example["categories"]]
+    np.testing.assert_array_equal(np.array([0, *ids])[example["segment_ids"]], raw)
+    for index in example["categories"]:
+        known = entry["id_to_name"][str(classes[index].original_id)].split(", ")
+        assert classes[index].name in known
+    _, small = read(root, "ade20k_full", "published")
+    assert small["image"].shape == (512, 683, 3) and small["segment_ids"].shape == (512, 683)
