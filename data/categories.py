@@ -72,7 +72,11 @@ def classes_of(names: Collection[str], source: str) -> ClassList:
 
 
 def class_indices(
-    names: Mapping[int, str], used: Collection[int], classes: ClassList, source: str
+    names: Mapping[int, str],
+    used: Collection[int],
+    classes: ClassList,
+    source: str,
+    spellings: Mapping[str, str] = SPELLINGS,
 ) -> dict[int, int]:
     """Returns the class index of each category id that annotations use.
 
@@ -81,6 +85,7 @@ def class_indices(
         used: The category ids of the annotations.
         classes: The classes to find the names in, COCO's own spellings included.
         source: Name of the file, for messages.
+        spellings: Names of the file, folded, for which `classes` has words of its own.
 
     Raises:
         ManualFileError: An id has no category, or its name is no class; the message has both lists.
@@ -90,7 +95,7 @@ def class_indices(
             f"{source}: annotations have category {unlisted[0]}, which 'categories' does not list"
         )
     find = finder(classes)
-    found = {number: _index(names[number], find) for number in sorted(set(used))}
+    found = {number: _index(names[number], find, spellings) for number in sorted(set(used))}
     if lost := [names[number] for number, index in found.items() if index is None]:
         raise ManualFileError(
             f"{source}: {first_few(lost, SHOWN)} of its categories "
@@ -100,11 +105,11 @@ def class_indices(
     return {number: index for number, index in found.items() if index is not None}
 
 
-def _index(name: str, find: Any) -> int | None:
+def _index(name: str, find: Any, own: Mapping[str, str]) -> int | None:
     """Finds a class by name, and by the ways in which COCO's files write names of stuff."""
     words = folded(name).split()
     while len(words) > 1 and words[-1] in ENDINGS:
         words.pop()
-    spellings = (name, SPELLINGS.get(folded(name)), " ".join(words), " ".join(reversed(words)))
+    spellings = (name, own.get(folded(name)), " ".join(words), " ".join(reversed(words)))
     found = (find(spelling) for spelling in spellings if spelling)
     return next((index for index in found if index is not None), None)

@@ -56,9 +56,14 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns the files of a split; each set knows its trees."""
         raise NotImplementedError
 
+    @property
+    def config_name(self) -> str:
+        """The name of the chosen config."""
+        return self.builder_config.name if self.builder_config else ""
+
     def splits(self) -> Iterable[str]:
         """The splits of the chosen config; those called "..._train" hold all."""
-        wants_all = self.builder_config.name.endswith("_train")
+        wants_all = self.config_name.endswith("_train")
         return self.COUNTS if wants_all else ("validation",)
 
     def _info(self) -> tfds.core.DatasetInfo:

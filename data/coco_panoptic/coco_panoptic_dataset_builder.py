@@ -9,28 +9,21 @@ the file's `categories` give to its ids.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.categories import class_indices, read_categories
 from data.checks.describe import files_by_name, panoptic_part
 from data.checks.layout import IDS, LabelMaps, Layout, Needed
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import (
-    ManualFileError,
-    read_picture,
-    read_png,
-    require_file,
-    require_folder,
-)
-from data.segments import Segments
+from data.manual_files import read_picture, require_folder
+from data.panoptic import decode_segments, read_panoptic_file
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
+
+__all__ = ["COUNTS", "Builder", "category_to_index", "class_list", "decode_segments", "layout"]
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
 COUNTS = {"train": 118287, "validation": 5000}
@@ -93,13 +86,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         pictures = require_folder(root / folder, "the photos")
         maps = _map_folder(root, folder)
-        annotations, class_index = _annotations(root / "annotations" / f"panoptic_{folder}.json")
-        for annotation in annotations:
-            name = annotation["file_name"]
-            colors = read_png(maps / name, "RGB", "the panoptic map")
-            segments = decode_segments(
-                colors, annotation["segments_info"], class_index, str(maps / name)
-            )
+        path = root / "annotations" / f"panoptic_{folder}.json"
+        listed = read_panoptic_file(path, class_list("", ""))
+        for entry in listed.entries:
+            name = entry["file_name"]
+            segments = listed.segments(entry, maps)
             photo = epath.Path(name).with_suffix(".jpg").name
             content = read_picture(pictures / photo, segments.ids.shape)
             key = epath.Path(name).stem
@@ -113,64 +104,6 @@ def category_to_index() -> dict[int, int]:
         for index, entry in enumerate(load_preset("coco_panoptic133").classes)
         if entry.original_id is not None
     }
-
-
-def decode_segments(
-    colors: np.ndarray,
-    segments_info: list[Mapping[str, Any]],
-    class_index: Mapping[int, int],
-    source: str,
-) -> Segments:
-    """Finds the segments that a panoptic PNG holds in their list.
-
-    Args:
-        colors: uint8 [H, W, 3]; a segment's id is R + 256 G + 65536 B, 0 is void.
-        segments_info: The publisher's list, with "id", "category_id" and "iscrowd".
-        class_index: Class index of each category id.
-        source: Name of the PNG, for messages.
-
-    Returns:
-        The segments in the order of the list, without those that have no pixel.
-
-    Raises:
-        ManualFileError: If the PNG holds an id that is not listed, or a category is unknown.
-    """
-    raw = colors.astype(np.int32) @ np.asarray([1, 256, 65536], np.int32)
-    present = np.unique(raw)
-    listed = {int(info["id"]): info for info in segments_info}
-    unlisted = sorted(set(present.tolist()) - set(listed) - {0})
-    if unlisted:
-        raise ManualFileError(f"{source}: segment {unlisted[0]} is not listed in the annotations")
-    numbers = np.zeros(len(present), np.int32)
-    categories: list[int] = []
-    crowds: list[bool] = []
-    for segment, info in listed.items():
-        position = int(np.searchsorted(present, segment))
-        if position == len(present) or present[position] != segment:
-            continue
-        if info["category_id"] not in class_index:
-            raise ManualFileError(
-                f"{source}: category {info['category_id']} is not one of the 133 panoptic classes"
-            )
-        categories.append(class_index[info["category_id"]])
-        crowds.append(bool(info.get("iscrowd")))
-        numbers[position] = len(categories)
-    return Segments(numbers[np.searchsorted(present, raw)], categories, crowds)
-
-
-def _annotations(path: epath.Path) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """Reads the annotations, and which class each of the file's category ids is, by its name."""
-    content = require_file(path, "the panoptic annotations").read_text()
-    try:
-        read = json.loads(content)
-        annotations = read["annotations"]
-        used = {info["category_id"] for item in annotations for info in item["segments_info"]}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ManualFileError(
-            f"{path}: not a COCO panoptic file with a list 'annotations': {error}"
-        ) from error
-    names = read_categories(read, str(path))
-    return annotations, class_indices(names, used, class_list("", ""), str(path))
 
 
 def _map_folder(root: epath.Path, folder: str) -> epath.Path:

@@ -7,15 +7,12 @@ another set and refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
 from data.features import segmentation_example
 from data.label_maps import (
     Files,
@@ -27,12 +24,22 @@ from data.label_maps import (
     photos_of,
     tell_count,
 )
-from data.manual_files import ManualFileError, read_png, read_upright
+from data.manual_files import ManualFileError, read_upright
+from data.panoptic import read_panoptic_file
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
+COUNTS = {"train": 18_000, "validation": 2_000}
+"""Photos of the published set."""
 FOLDERS = {"train": "training", "validation": "validation"}
 CLASSES, UNLABELED = 65, 65
-PANOPTIC = "panoptic_2018.json"
+PANOPTIC, PANOPTIC_OF_V2 = "panoptic_2018.json", "panoptic_2020.json"
+SPELLINGS = {
+    "crosswalk plain": "crosswalk",
+    "lane marking crosswalk": "lane marking of crosswalk",
+    "lane marking general": "lane marking",
+}
+"""Names of the panoptic file for which the published class list has words of its own."""
+VOID_NAMES = ("unlabeled",)
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -47,7 +54,7 @@ class Builder(LabelMapBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic")
-    COUNTS = {"train": 18_000, "validation": 2_000}
+    COUNTS = COUNTS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder that holds training/ and validation/ (or mapillary_vistas/ with them) as "
         "manual_dir. See data/mapillary/README.md."
@@ -56,7 +63,7 @@ class Builder(LabelMapBuilder):
     def find(self, root: epath.Path, split: str) -> Files:
         """Finds photos and semantic maps."""
         place = find_split(root, split)
-        maps = maps_in(labels_in(place) / "labels", ".png")
+        maps = maps_in(folder_of(place, "labels"), ".png")
         table = label_table(0, CLASSES, [UNLABELED])
         hint = "labels of v2.0 have 124 classes; give those of v1.2"
         return Files(photos_of(maps, place / "images"), maps, table, hint=hint)
@@ -64,24 +71,19 @@ class Builder(LabelMapBuilder):
     def _generate_examples(
         self, root: epath.Path, split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        if self.builder_config.name.startswith("semantic"):
+        if self.config_name.startswith("semantic"):
             yield from super()._generate_examples(root, split)
             return
         place = find_split(root, split)
-        maps = labels_in(place) / "panoptic"
-        annotations = _annotations(maps)
-        tell_count(len(annotations), self.COUNTS[split], f"{self.name} {split}")
-        for item in annotations:
-            path = maps / item["file_name"]
-            colors = read_png(path, "RGB", "the panoptic map")
-            known = [x for x in item["segments_info"] if x["category_id"] <= CLASSES]
-            ignored = {x["id"] for x in item["segments_info"]} - {x["id"] for x in known}
-            index = {number + 1: number for number in range(CLASSES)}
-            colors = _without(colors, ignored)
-            segments = decode_segments(colors, known, index, str(path))
-            photo = photos_of([path.stem], place / "images")[path.stem]
-            content = read_upright(photo, segments.ids.shape)
-            yield path.stem, segmentation_example(content, segments, (), photo.name)
+        maps = folder_of(place, "panoptic")
+        listed = read_panoptic_file(panoptic_list(maps), class_list("", ""), SPELLINGS, VOID_NAMES)
+        tell_count(len(listed.entries), COUNTS[split], f"{self.name} {split}")
+        stems = [epath.Path(entry["file_name"]).stem for entry in listed.entries]
+        photos = photos_of(stems, place / "images")
+        for stem, entry in zip(stems, listed.entries, strict=True):
+            segments = listed.segments(entry, maps)
+            content = read_upright(photos[stem], segments.ids.shape)
+            yield stem, segmentation_example(content, segments, (), photos[stem].name)
 
 
 def find_split(root: epath.Path, split: str) -> epath.Path:
@@ -90,46 +92,43 @@ def find_split(root: epath.Path, split: str) -> epath.Path:
     return first_folder(choices, f"Mapillary Vistas' {split} photos")
 
 
-def labels_in(place: epath.Path) -> epath.Path:
-    """Returns the folder of the labels of v1.2.
+def folder_of(place: epath.Path, kind: str) -> epath.Path:
+    """Returns the folder of the maps of v1.2 of a split.
+
+    Args:
+        place: Folder of the split.
+        kind: "labels" or "panoptic".
 
     Raises:
-        ManualFileError: There are none, or only those of v2.0.
+        ManualFileError: There is none, or only that of v2.0.
     """
-    found = next((p for p in (place / "v1.2", place) if (p / "labels").is_dir()), None)
+    choices = [place / "v1.2" / kind, place / kind]
+    found = next((path for path in choices if path.is_dir()), None)
     if found is None and (place / "v2.0").is_dir():
-        raise ManualFileError(
-            f"{place}: holds labels of v2.0 (124 classes) only; the published protocol has the 65 "
-            f"classes of v1.2, in {place / 'v1.2'} of the same download"
-        )
+        raise _is_v2(place, choices[0])
     if found is None:
-        raise ManualFileError(f"the label maps not found; expected the folder {place / 'labels'}")
+        raise ManualFileError(f"the {kind} maps not found; expected the folder {choices[1]}")
     return found
 
 
-def _annotations(maps: epath.Path) -> list[dict[str, Any]]:
-    """Reads the panoptic file, inside the folder of its maps or beside it."""
+def panoptic_list(maps: epath.Path) -> epath.Path:
+    """Returns the panoptic file, inside the folder of its maps or beside it.
+
+    Raises:
+        ManualFileError: There is none, or only that of v2.0.
+    """
     choices = (maps / PANOPTIC, maps.parent / PANOPTIC)
-    path = next((path for path in choices if path.is_file()), None)
-    if path is None:
+    found = next((path for path in choices if path.is_file()), None)
+    if found is None and any(path.with_name(PANOPTIC_OF_V2).is_file() for path in choices):
+        raise _is_v2(maps, choices[0])
+    if found is None:
         expected = " or ".join(map(str, choices))
         raise ManualFileError(f"the panoptic annotations not found; expected {expected}")
-    try:
-        content = json.loads(path.read_text())
-        items, categories = content["annotations"], len(content["categories"])
-        used = {info["category_id"] for item in items for info in item["segments_info"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManualFileError(f"{path}: is no panoptic file of Mapillary: {error}") from error
-    if categories > CLASSES + 1 or used - set(range(1, CLASSES + 2)):
-        raise ManualFileError(
-            f"{path}: has {categories} categories; v1.2 has 65 and 'unlabeled', numbered from 1"
-        )
-    return items
+    return found
 
 
-def _without(colors: np.ndarray, ids: set[int]) -> np.ndarray:
-    """Makes segments void."""
-    if not ids:
-        return colors
-    raw = colors.astype(np.int32) @ np.asarray([1, 256, 65536], np.int32)
-    return np.where(np.isin(raw, list(ids))[..., None], 0, colors).astype(np.uint8)
+def _is_v2(place: epath.Path, expected: epath.Path) -> ManualFileError:
+    return ManualFileError(
+        f"{place}: holds labels of v2.0 (124 classes) only; the published protocol has the 65 "
+        f"classes of v1.2, in the same download; expected {expected}"
+    )

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index, decode_segments
+from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index
 from data.instances import InstanceDecoder, own_classes
 from data.manual_files import ManualFileError, read_png, require_file
+from data.panoptic import decode_segments
 from data.segments import VOID, Segments, decode_regions, stack_masks
 from ovseg_jax.errors import MasksError
 from ovseg_jax.masks.read import MaskFiles
