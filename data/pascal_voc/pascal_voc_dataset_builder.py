@@ -7,6 +7,7 @@ FC-CLIP's `pascal_voc_d2` and the folders that OVSeg and CAT-Seg write into `VOC
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -25,6 +26,10 @@ from ovseg_jax.vocabulary.classes import ClassList, load_preset
 LISTS = {"train": "train.txt", "validation": "val.txt"}
 FOLDERS = {"train": "training", "validation": "validation"}
 BORDER = 255
+HINT = (
+    "the publisher's maps hold 0 to 20, prepared ones of 20 classes 0 to 19, all of them 255; are "
+    "these raw maps in a prepared folder, or maps of another set?"
+)
 PRESETS = {"pas20": "pascal_voc20", "pas21": "pascal_voc21"}
 
 
@@ -49,7 +54,8 @@ class Builder(LabelMapBuilder):
 
     def find(self, root: epath.Path, split: str) -> Files:
         """Finds the files of a split in any of the known trees."""
-        return find_split(root, split, self.builder_config.name.startswith("pas21"))
+        config = self.builder_config
+        return find_split(root, split, bool(config and config.name.startswith("pas21")))
 
 
 def find_split(root: epath.Path, split: str, background: bool) -> Files:
@@ -64,23 +70,35 @@ def find_split(root: epath.Path, split: str, background: bool) -> Files:
         ManualFileError: None of the trees is there, or files are missing.
     """
     count = 21 if background else 20
-    prepared = label_table(0, count, [BORDER])
     for place in (root / "pascal_voc_d2", root):
         maps = place / f"annotations_pascal{count}" / FOLDERS[split]
         if maps.is_dir():
-            found = maps_in(maps, ".png")
-            return Files(photos_of(found, place / "images" / FOLDERS[split]), found, prepared)
+            table = label_table(0, count, [BORDER])
+            return _files(maps, place / "images" / FOLDERS[split], table)
     place = first_folder([root / "VOCdevkit" / "VOC2012", root / "VOC2012", root], "VOC2012")
     if (place / "SegmentationClass").is_dir():
         return _published(place, split, background)
-    maps = place / "annotations_detectron2" / "val"
-    if maps.is_dir() and split == "validation" and not background:
-        found = maps_in(maps, ".png")
-        return Files(photos_of(found, place / "JPEGImages"), found, prepared)
+    maps = place / f"annotations_detectron2{'_bg' if background else ''}" / "val"
+    if maps.is_dir() and split == "validation":
+        return _files(maps, place / "JPEGImages", _table_of_cat_seg(background))
     raise ManualFileError(
         f"{root}: holds neither SegmentationClass/ (in VOCdevkit/VOC2012) nor "
         f"annotations_pascal{count}/{FOLDERS[split]} (in pascal_voc_d2)"
     )
+
+
+def _table_of_cat_seg(background: bool) -> np.ndarray:
+    """OVSeg and CAT-Seg count classes from 0; background, where CAT-Seg has it, comes last."""
+    table = label_table(0, 20, [BORDER])
+    if background:
+        table[:20] += 1
+        table[20] = 0
+    return table
+
+
+def _files(maps: epath.Path, photos: epath.Path, table: np.ndarray) -> Files:
+    found = maps_in(maps, ".png")
+    return Files(photos_of(found, photos), found, table, hint=HINT)
 
 
 def _published(place: epath.Path, split: str, background: bool) -> Files:
@@ -95,4 +113,4 @@ def _published(place: epath.Path, split: str, background: bool) -> Files:
         )
     maps = {name: known[name] for name in names}
     table = label_table(0, 21, [BORDER]) if background else label_table(1, 20, [0, BORDER])
-    return Files(photos_of(names, place / "JPEGImages"), maps, table)
+    return Files(photos_of(names, place / "JPEGImages"), maps, table, hint=HINT)
