@@ -1,0 +1,2 @@
+def cases(dtype, *, small):
+    return iter(())
