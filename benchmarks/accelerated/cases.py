@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Contenders = dict[str, Callable[[], Any]]
 """Calls without arguments, by the name of the column; PyTorch's begin with "torch"."""
@@ -68,45 +71,48 @@ class Script:
 def draw(
     seed: int, *shape: int, dtype: Any = jnp.float32, scale: float = 1.0, turns: int = 0
 ) -> list[jax.Array]:
-    """Draws normal numbers on the device, other ones for every turn."""
-    keys = jax.random.split(jax.random.key(seed), turns or DISTINCT_INPUTS)
-    return [(scale * jax.random.normal(key, shape)).astype(dtype) for key in keys]
+    """Draws normal numbers, other ones for every turn; see `_noise`."""
+    count = turns or DISTINCT_INPUTS
+    return [
+        jnp.asarray(np.resize(scale * _noise(100 * seed + turn), shape), dtype)
+        for turn in range(count)
+    ]
 
 
 def draw_boxes(seed: int, count: int, size: int) -> jax.Array:
     """Draws boxes of a third of a picture: [count, size, size] bool."""
-    corners = jax.random.randint(jax.random.key(seed), (count, 2, 1), 0, size // 2)
-    grid = jnp.arange(size)
+    corners = np.random.default_rng(seed).integers(0, size // 2, (count, 2, 1))
+    grid = np.arange(size)
     inside = (grid >= corners) & (grid < corners + size // 3)
-    return inside[:, 0, :, None] & inside[:, 1, None, :]
+    return jnp.asarray(inside[:, 0, :, None] & inside[:, 1, None, :])
 
 
 def draw_like(shapes: Any, seed: int = 0) -> Any:
-    """Draws parameters of given shapes, float32, that keep the variance of what they map.
+    """Draws float32 parameters of given shapes that keep the variance of what they map.
 
-    Norms' scales are near one and biases near zero; CLIP's temperature is 100.
+    Norms' scales are near one, biases near zero, and CLIP's temperature is 100.
     """
+    noise = _noise(seed)
 
-    def one(path: tuple, leaf: Any, key: jax.Array) -> jax.Array:
+    def one(path: tuple, leaf: Any) -> jax.Array:
         last = str(getattr(path[-1], "key", path[-1]))
         if last == "logit_scale":
             return jnp.log(jnp.full(leaf.shape, 100.0))
-        noise = jax.random.normal(key, leaf.shape)
-        if "layer_scale" in last:
-            return 0.1 + 0.01 * noise
-        if last == "scale":
-            return 1 + 0.1 * noise
-        if leaf.ndim < 2 or "embedding" in last or "position" in last:
-            return 0.1 * noise
-        fan_in = max(1, leaf.size // leaf.shape[-1])
-        return noise * fan_in**-0.5
+        start, spread = (1.0, 0.1) if last == "scale" else (0.0, 0.1)
+        if last == "layer_scale":
+            start, spread = 0.1, 0.01
+        elif leaf.ndim > 1 and "embedding" not in last:
+            spread = (leaf.size / leaf.shape[-1]) ** -0.5
+        first = zlib.crc32(str(path).encode()) % noise.size
+        return jnp.asarray(start + spread * np.resize(np.roll(noise, first), leaf.shape))
 
-    @jax.jit
-    def fill(key: jax.Array) -> Any:
-        leaves, treedef = jax.tree_util.tree_flatten_with_path(shapes)
-        keys = [jax.random.fold_in(key, index) for index in range(len(leaves))]
-        drawn = [one(path, leaf, k) for (path, leaf), k in zip(leaves, keys, strict=True)]
-        return jax.tree_util.tree_unflatten(treedef, drawn)
+    return jax.tree_util.tree_map_with_path(one, shapes)
 
-    with jax.default_matmul_precision("default"):
-        return fill(jax.random.key(seed))
+
+@functools.lru_cache(maxsize=4)
+def _noise(seed: int) -> np.ndarray:
+    """Normal numbers that larger arrays repeat; a prime number of them, so that no rows agree.
+
+    Drawing on the device would compile a program per shape, and compiling takes most of the time.
+    """
+    return np.random.default_rng(seed).standard_normal(1_048_573, np.float32)

@@ -38,7 +38,7 @@ def run_case(case: Case, peaks: Peaks) -> dict[str, Any]:
     row["memory"] |= _memory_of_torch(calls)
     times = time_contenders(calls, waits=case.waits)
     torch_side.forget()
-    return row | _judged(times, row["flops"], row["bytes"], peaks, inputs) | _rate(case, times)
+    return row | judged(times, row["flops"], row["bytes"], peaks) | _rate(case, times)
 
 
 def distance(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:
@@ -85,6 +85,32 @@ def compile_timed(lowered: Callable[[], Any]) -> tuple[Any, float]:
     """Traces and compiles; the program and the seconds it took."""
     start = time.perf_counter()
     return lowered().compile(), time.perf_counter() - start
+
+
+def judged(
+    times: dict[str, dict[str, float]], flops: float, transfers: float, peaks: Peaks
+) -> dict[str, Any]:
+    """Returns MFU, the fraction of the roofline and ours over the best of theirs.
+
+    Args:
+        times: Of contenders; "ours" is judged.
+        flops: Operations that must be done.
+        transfers: Bytes that must be read or written.
+        peaks: What the machine reached: on an accelerator the rate of bfloat16 counts.
+    """
+    ours, rate = times["ours"]["ms"] * 1e-3, peaks.flops["bfloat16"]
+    floors = {"flops": flops / rate, "bytes": transfers / peaks.bandwidth}
+    bound = max(floors, key=lambda name: floors[name])
+    others = [run["ms"] for name, run in times.items() if name.startswith("torch")]
+    return {
+        "times": times,
+        "flops": flops,
+        "mfu": floors["flops"] / ours,
+        "bound": bound,
+        "floor_ms": floors[bound] * 1e3,
+        "roofline": floors[bound] / ours,
+        "ratio": times["ours"]["ms"] / min(others) if others else None,
+    }
 
 
 def _compile_forms(case: Case, arguments: tuple) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -155,31 +181,6 @@ def _memory_of_torch(calls: dict[str, Callable[[], Any]]) -> dict[str, dict[str,
         for name, call in calls.items()
         if name.startswith("torch")
     }
-
-
-def _judged(
-    times: dict[str, dict[str, float]], flops: float, transfers: float, peaks: Peaks, inputs: Any
-) -> dict[str, Any]:
-    """Ratios, MFU and the fraction of the roofline."""
-    ours = times["ours"]["ms"] * 1e-3
-    rate = peaks.flops[_product_type(inputs)]
-    floors = {"flops": flops / rate, "bytes": transfers / peaks.bandwidth}
-    bound = max(floors, key=lambda name: floors[name])
-    others = {name: run["ms"] for name, run in times.items() if name.startswith("torch")}
-    return {
-        "times": times,
-        "mfu": flops / rate / ours,
-        "bound": bound,
-        "floor_ms": floors[bound] * 1e3,
-        "roofline": floors[bound] / ours,
-        "ratio": times["ours"]["ms"] / min(others.values()) if others else None,
-    }
-
-
-def _product_type(inputs: Any) -> str:
-    """The rate that counts is that of bfloat16 where any argument has it."""
-    types = {str(leaf.dtype) for leaf in jax.tree.leaves(inputs)}
-    return "bfloat16" if "bfloat16" in types or jax.default_backend() != "cpu" else "float32"
 
 
 def _rate(case: Case, times: dict[str, dict[str, float]]) -> dict[str, Any]:
