@@ -12,7 +12,7 @@ import jax
 from accelerated import torch_side
 from accelerated.cases import Contenders
 
-WINDOW = {"cpu": 0.02, "gpu": 0.15, "tpu": 0.15}
+WINDOW = {"cpu": 0.02, "gpu": 0.1, "tpu": 0.1}
 """Seconds that one measurement lasts at least."""
 MOST_CALLS = 400
 REPEATS = 5
@@ -69,7 +69,7 @@ def _count(call: Callable[[], Any], wait: Callable) -> int:
     """How many calls fill the window; one that takes long is tried once only."""
     wait(call())
     once = _measure(call, wait, 1, True)
-    window = WINDOW.get(jax.default_backend(), 0.15)
+    window = WINDOW.get(jax.default_backend(), 0.1)
     if once < window / 4:
         once = _measure(call, wait, 4, False)
     return max(1, min(MOST_CALLS, round(window / once)))

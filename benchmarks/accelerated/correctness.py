@@ -39,7 +39,7 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Script]:
             name=f"correctness/{name}",
             shape=shape,
             run=functools.partial(compare, forms, inputs, differentiate),
-            urgency=0 if name.startswith(("attention", "depthwise")) else 1,
+            urgency=int("bfloat16" not in name),
         )
     for name in ("vit_b_16",) if small else ("convnext_base", "vit_b_16", "eva02_b_16"):
         size = 32 if small else ROWS[name].image_size
@@ -181,9 +181,7 @@ def _resizing(small: bool) -> tuple:
     count, source, target = (2, 8, 20) if small else (16, 200, 800)
     matrix = interpolation_matrix(source, target)
     forms = {
-        form or "default": functools.partial(
-            resample_masks, rows=matrix, columns=matrix, form=form
-        )
+        form or "default": functools.partial(resample_masks, rows=matrix, columns=matrix, form=form)
         for form in ("matmul", "gather", None)
     }
     inputs = functools.partial(draw, 0, count, source, source, turns=1)

@@ -61,7 +61,7 @@ def _of_convolution(equation: Any) -> float:
 
 
 def _of_attention(equation: Any, name: str) -> float:
-    """cuDNN's kernel: [b, l, h, d] against [b, s, h, d]."""
+    """Fused attention of cuDNN: [b, l, h, d] against [b, s, h, d]."""
     query, key = equation.invars[0].aval, equation.invars[1].aval
     batch, length, heads, depth = query.shape
     forward = 4.0 * batch * heads * length * key.shape[1] * depth

@@ -55,8 +55,9 @@ def _timed(calls: Any) -> dict[str, dict[str, float]]:
 
 def _products(dtype: str, size: int, measured: dict[str, Any]) -> list[float]:
     """FLOP/s of each library; float32 as each multiplies by default."""
-    (left,), (right,) = draw(1, size, size, dtype=dtype, turns=1), draw(
-        2, size, size, dtype=dtype, turns=1
+    (left,), (right,) = (
+        draw(1, size, size, dtype=dtype, turns=1),
+        draw(2, size, size, dtype=dtype, turns=1),
     )
     product = jax.jit(jnp.matmul)
     calls = {"ours": lambda: product(left, right)}

@@ -32,9 +32,9 @@ def run_case(case: Case, peaks: Peaks) -> dict[str, Any]:
         name: distance(torch_side.to_numpy(other), result) for name, other in found.items()
     }
     del found
-    calls = {
-        name: _turns(program, inputs) for name, program in programs.items()
-    } | _theirs(case, inputs, result, row)
+    calls = {name: _turns(program, inputs) for name, program in programs.items()} | _theirs(
+        case, inputs, result, row
+    )
     row["memory"] |= _memory_of_torch(calls)
     times = time_contenders(calls, waits=case.waits)
     torch_side.forget()

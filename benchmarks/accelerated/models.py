@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,7 +52,9 @@ def draw_batch(size: tuple[int, int], count: int, slots: int, classes: int, seed
         seed: Of the numbers.
     """
     rng = np.random.default_rng(seed)
-    rows, columns = (np.arange(side) * parts // side for side, parts in zip(size, (3, 4), strict=True))
+    rows, columns = (
+        np.arange(side) * parts // side for side, parts in zip(size, (3, 4), strict=True)
+    )
     ids = 1 + 4 * rows[:, None] + columns
     labels = np.full((count, slots), -1)
     labels[:, :12] = rng.integers(0, classes, (count, 12))
@@ -77,5 +78,3 @@ def draw_masks(count: int, size: tuple[int, int], slots: int, seed: int = 0) -> 
         mask[:] = ((y - v) / b)[:, None] ** 2 + ((x - u) / a) ** 2 < 1
     valid = jnp.arange(slots)[None] < count
     return Proposals(masks=jnp.asarray(masks), valid=valid)
-
-

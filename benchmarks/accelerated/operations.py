@@ -33,8 +33,8 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Case]:
     """
     yield from attentions(dtype, small)
     yield from depthwise(dtype, small)
-    yield matcher(small)
     yield aggregation(dtype, small)
+    yield matcher(small)
     yield from sampling(small)
     yield from resizing(small)
     yield from ious(small)
@@ -90,7 +90,6 @@ def matcher(small: bool) -> Case:
         pick=lambda _: [],
         align=lambda _: [],  # both draw at random which of several pairs they keep
         missing="results (both draw at random); compiled (a loop over what passes)",
-        urgency=0,
     )
 
 
@@ -304,7 +303,7 @@ def attentions(dtype: Any, small: bool) -> Iterator[Case]:
             theirs=partial(_sdpa, training=training),
             align=_heads_second,
             tolerance=ROUNDING[jnp.dtype(dtype).name],
-            urgency=0 if not biased else 1,
+            urgency=int(biased or training),
         )
 
 
@@ -341,7 +340,10 @@ def _sdpa(inputs: Sequence[tuple], *, training: bool) -> Any:
         tensors = [x.detach().requires_grad_() for x in (query, key, value)]
         return torch.autograd.grad(F.scaled_dot_product_attention(*tensors), tensors, query)
 
-    function = backward if training else F.scaled_dot_product_attention
+    def forward(query: Any, key: Any, value: Any, bias: Any = None) -> Any:
+        return F.scaled_dot_product_attention(query, key, value, bias)
+
+    function = backward if training else forward
     return torch_side.contenders(function, [convert(x) for x in inputs], training=training)
 
 

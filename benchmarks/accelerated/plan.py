@@ -22,7 +22,7 @@ COSTS = {"ops": 12.0, "towers": 35.0, "methods": 60.0, "training": 80.0, "correc
 def every_case(*, small: bool) -> Iterator[Case | Script]:
     """Yields all cases, part by part."""
     dtype = jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
-    for part in (operations, towers, methods, training, correctness):
+    for part in (operations, training, methods, towers, correctness):
         yield from part.cases(dtype, small=small)
 
 

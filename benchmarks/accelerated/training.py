@@ -150,15 +150,13 @@ def _state(config: Config, method: Any, mesh: Any) -> tuple[state.TrainState, An
     params = jax.device_put(draw_like(parameter_shapes(method)), whole)
     trainable, frozen = trees.split(params, config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
-    optimizer = jax.device_put(tx.init(trainable), whole)
+    optimizer = jax.device_put(jax.jit(tx.init)(trainable), whole)
     first = jax.device_put(jnp.zeros((), jnp.int32), whole)
     new = state.TrainState(step=first, trainable=trainable, frozen=frozen, optimizer=optimizer)
     return new, tx
 
 
-def _inputs(
-    setting: Setting, config: Config, method: Any, mesh: Any
-) -> tuple[list[Batch], Text]:
+def _inputs(setting: Setting, config: Config, method: Any, mesh: Any) -> tuple[list[Batch], Text]:
     size = (setting.side, setting.side)
     place = sharding.batch_sharding(mesh)
     batches = [
