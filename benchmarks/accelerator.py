@@ -79,6 +79,8 @@ def _supervise(
         _write(log, target)
         if time.monotonic() > deadline - 30:
             break
+    for case in _planned(_read(log))[_finished(log) :]:
+        _append(log, case | {"status": "skipped", "reason": "no time was left"})
     _write(log, target)
     return _rows(_read(log))
 
@@ -131,6 +133,10 @@ def _rows(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("status") not in (None, "begun")]
 
 
+def _planned(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return next((line["planned"] for line in lines if "planned" in line), [])
+
+
 def _finished(log: pathlib.Path) -> int:
     return len(_rows(_read(log)))
 
@@ -138,7 +144,7 @@ def _finished(log: pathlib.Path) -> int:
 def _write(log: pathlib.Path, target: pathlib.Path) -> None:
     """Writes what is known so far: the machine once, then a row per case."""
     lines = _read(log)
-    machine = next((line for line in lines if "status" not in line), {})
+    machine = next((line for line in lines if "backend" in line), {})
     partial = target.with_suffix(".part")
     partial.write_text(json.dumps({**machine, "cases": _rows(lines)}, indent=1) + "\n")
     partial.replace(target)
@@ -163,6 +169,8 @@ def _work(options: argparse.Namespace) -> None:
         for case in chosen:
             _append(log, {"case": case.name, "shape": case.shape, "status": "listed"})
         return
+    if not options.done:
+        _append(log, {"planned": [{"case": case.name, "shape": case.shape} for case in chosen]})
     peaks, measured = machine.measure_peaks(small=options.small)
     if not options.done:
         _append(log, machine.describe(peaks, measured))
