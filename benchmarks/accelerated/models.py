@@ -17,6 +17,9 @@ from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.typing import Batch, Params, Proposals, Text
 from ovseg_jax.vocabulary.prompts import templates
 
+SLOTS, SEGMENTS = 24, 12
+"""Ground-truth slots of a picture, and how many are filled: about as many as COCO's photos have."""
+
 
 def config_of(name: str, dtype: Any) -> Config:
     """Loads the config `configs/name.py`, to be computed in `dtype` and with fresh weights."""
@@ -41,13 +44,13 @@ def draw_text(config: ModelConfig, method: Method, names: int, seed: int = 0) ->
     return Text(embeddings=rows, classes=jnp.arange(names), valid=yes, seen=yes)
 
 
-def draw_batch(size: tuple[int, int], count: int, slots: int, classes: int, seed: int = 0) -> Batch:
-    """Draws pictures of noise in which a grid of 12 rectangles is labelled.
+def draw_batch(size: tuple[int, int], count: int, labelled: int, classes: int, seed: int) -> Batch:
+    """Draws pictures of noise, cut into a grid of 12 rectangles, in 24 ground-truth slots.
 
     Args:
         size: Height and width in pixels.
         count: Pictures.
-        slots: Ground-truth slots per picture, at least 12.
+        labelled: How many of the rectangles have a label.
         classes: Labels are drawn below this.
         seed: Of the numbers.
     """
@@ -56,14 +59,14 @@ def draw_batch(size: tuple[int, int], count: int, slots: int, classes: int, seed
         np.arange(side) * parts // side for side, parts in zip(size, (3, 4), strict=True)
     )
     ids = 1 + 4 * rows[:, None] + columns
-    labels = np.full((count, slots), -1)
-    labels[:, :12] = rng.integers(0, classes, (count, 12))
+    labels = np.full((count, SLOTS), -1)
+    labels[:, :labelled] = rng.integers(0, classes, (count, labelled))
     return Batch(
         images=jnp.asarray(rng.integers(0, 256, (count, *size, 3), np.uint8)),
         sizes=jnp.full((count, 2), jnp.asarray(size, jnp.int32)),
         segment_ids=jnp.asarray(np.broadcast_to(ids, (count, *size)), jnp.int32),
         labels=jnp.asarray(labels, jnp.int32),
-        crowds=jnp.zeros((count, slots), bool),
+        crowds=jnp.zeros((count, SLOTS), bool),
         valid=jnp.ones(count, bool),
     )
 

@@ -141,4 +141,4 @@ class Pair:
 def _placed(weights: Any, place: str, dtype: Any) -> Any:
     if isinstance(weights, dict):
         return {name: _placed(value, place, dtype) for name, value in weights.items()}
-    return weights.to(place, dtype)
+    return weights.to(place, dtype if weights.ndim > 1 else None)  # norms and biases stay float32
