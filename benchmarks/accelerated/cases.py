@@ -31,6 +31,7 @@ class Case:
         align: Brings PyTorch's result into our layout.
         pick: Takes from our result what is compared.
         missing: What is not compared, and why.
+        flops: Operations that must be done, where the trace holds others; 0 to count those.
         tolerance: Largest distance of results, relative to the largest value.
         urgency: Cases of 0 are measured before those of 1, and so on.
         images: Per call, for images per second; 0 where a call is no image.
@@ -45,6 +46,7 @@ class Case:
     align: Callable[[Any], Any] = lambda result: result
     pick: Callable[[Any], Any] = lambda result: result
     missing: str = ""
+    flops: float = 0
     tolerance: float = 1e-4
     urgency: int = 1
     images: int = 0

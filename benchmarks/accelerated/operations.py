@@ -1,4 +1,4 @@
-"""Single operations in all their forms, against the formulation of the PyTorch references."""
+"""Operations on features in all their forms, against the formulation of the PyTorch references."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from accelerated import torch_side
-from accelerated.cases import Case, draw, draw_boxes
-from accelerated.torch_side import to_torch
+from accelerated.cases import Case, draw
+from accelerated.torch_side import reference, to_torch
 from ovseg_jax.ops.attention.deformable import deformable_sample
 from ovseg_jax.ops.attention.dot_product import attention
 from ovseg_jax.ops.depthwise import depthwise_conv
-from ovseg_jax.ops.images.resize import interpolation_matrix, resample_masks, resize_masks
-from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.pooling import average_under_maps
-from ovseg_jax.ops.matching.by_iou import binarise_logits, match_by_iou
 
 ROUNDING = {"float32": 1e-4, "bfloat16": 3e-2}
 """Largest distance of results, relative to the largest value."""
@@ -34,117 +31,7 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Case]:
     yield from attentions(dtype, small)
     yield from depthwise(dtype, small)
     yield aggregation(dtype, small)
-    yield matcher(small)
     yield from sampling(small)
-    yield from resizing(small)
-    yield from ious(small)
-
-
-def _references() -> Any:
-    import references
-
-    return references
-
-
-def _with_torch(
-    name: str, convert: Callable[[tuple], tuple], *, training: bool = False
-) -> Callable[[Sequence[tuple]], Any]:
-    """A function of `references.py` on converted inputs."""
-
-    def theirs(inputs: Sequence[tuple]) -> Any:
-        function = getattr(_references(), name)
-        return torch_side.contenders(function, [convert(x) for x in inputs], training=training)
-
-    return theirs
-
-
-# ---- masks ------------------------------------------------------------------------------------
-
-
-def matcher(small: bool) -> Case:
-    """Pairwise IoU and matching, from logits and boolean ground truth."""
-    queries, truths, size = (10, 5, 32) if small else (250, 50, 256)
-
-    def inputs() -> list[tuple]:
-        noise = draw(0, queries, size, size)
-        scenes = [draw_boxes(turn, truths, size) for turn in range(len(noise))]
-        signs = [jnp.where(scene[jnp.arange(queries) % truths], 2.0, -2.0) for scene in scenes]
-        return [(n + s, scene) for n, s, scene in zip(noise, signs, scenes, strict=True)]
-
-    def ours(logits: Any, truth: Any) -> Any:
-        valid = {"gt_valid": jnp.ones(truths, bool), "pred_valid": jnp.ones(queries, bool)}
-        ious = mask_iou(binarise_logits(logits, 0.4), truth)
-        return match_by_iou(ious, rng=jax.random.key(0), **valid)
-
-    def theirs(inputs: Sequence[tuple]) -> Any:
-        function = _references().matcher
-        pairs = [tuple(map(to_torch, pair)) for pair in inputs]
-        return torch_side.contenders(function, pairs, compiled=False)
-
-    return Case(
-        name="ops/matcher",
-        shape=f"{queries} x {truths} masks of {size}²",
-        forms={"ours": ours},
-        inputs=inputs,
-        theirs=theirs,
-        pick=lambda _: [],
-        align=lambda _: [],  # both draw at random which of several pairs they keep
-        missing="results (both draw at random); compiled (a loop over what passes)",
-    )
-
-
-def ious(small: bool) -> Iterator[Case]:
-    """Pairwise IoU alone in all its forms."""
-    for queries, truths, size in ((6, 4, 32),) if small else ((250, 50, 256), (250, 50, 800)):
-
-        def inputs(queries: int = queries, truths: int = truths, size: int = size) -> list[tuple]:
-            pairs = [(draw_boxes(turn, queries, size), turn) for turn in (1, 2)]
-            return [(boxes, draw_boxes(10 + turn, truths, size)) for boxes, turn in pairs]
-
-        yield Case(
-            name="ops/mask IoU",
-            shape=f"{queries} x {truths} masks of {size}²",
-            forms={
-                "ours": mask_iou,
-                "popcount": partial(mask_iou, form="popcount"),
-                "matmul": partial(mask_iou, form="matmul"),
-            },
-            inputs=inputs,
-            theirs=_with_torch("iou", lambda pair: tuple(map(to_torch, pair))),
-            urgency=1 if size == 256 else 2,
-        )
-
-
-def resizing(small: bool) -> Iterator[Case]:
-    """Bilinear resizing of mask logits both ways."""
-    sizes = ((3, 10, 40), (3, 32, 14)) if small else ((100, 200, 800), (250, 256, 112))
-    for count, source, target in sizes:
-        matrix = interpolation_matrix(source, target)
-
-        def theirs(inputs: Sequence[tuple], target: int = target) -> Any:
-            import torch.nn.functional as F
-
-            def shrink(masks: Any) -> Any:
-                return F.interpolate(masks, (target, target), mode="bilinear")[0]
-
-            return torch_side.contenders(shrink, [(to_torch(x)[None],) for (x,) in inputs])
-
-        yield Case(
-            name="ops/resize masks",
-            shape=f"{count} of {source}² to {target}²",
-            forms={
-                "ours": lambda m, t=target: resize_masks(m, (t, t)),
-                "gather": partial(resample_masks, rows=matrix, columns=matrix, form="gather"),
-                "matmul": partial(resample_masks, rows=matrix, columns=matrix, form="matmul"),
-            },
-            inputs=lambda c=count, s=source: [(x,) for x in draw(4, c, s, s)],
-            theirs=theirs,
-            tolerance=1e-3,
-            urgency=1 if target > source else 2,
-        )
-
-
-# ---- features ---------------------------------------------------------------------------------
 
 
 def aggregation(dtype: Any, small: bool) -> Case:
@@ -169,7 +56,7 @@ def aggregation(dtype: Any, small: bool) -> Case:
                 strict=True,
             )
         ),
-        theirs=_with_torch("aggregation", planar),
+        theirs=reference("aggregation", planar),
         align=lambda x: x.unflatten(1, (queries, maps)),
         tolerance=ROUNDING[jnp.dtype(dtype).name],
         urgency=0,
@@ -196,7 +83,7 @@ def depthwise(dtype: Any, small: bool) -> Iterator[Case]:
                     for form in (None, "grouped", "shift")
                 },
                 inputs=inputs,
-                theirs=_with_torch(
+                theirs=reference(
                     "differentiate" if training else "convolve", _planar, training=training
                 ),
                 align=_channels_last,
@@ -273,8 +160,8 @@ def sampling(small: bool) -> Iterator[Case]:
 
 def _grid_sampled(inputs: Sequence[tuple], *, training: bool) -> Any:
     import torch
+    from references import deformable as sample
 
-    sample = _references().deformable
     (maps, places, weights), *_ = inputs
     tensors = tuple(to_torch(x).requires_grad_(training) for x in (*maps, places, weights))
 

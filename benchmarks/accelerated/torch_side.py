@@ -66,6 +66,28 @@ def _stride(size: int) -> int:
     return -(-size // MOST_COMPARED)
 
 
+def reference(
+    name: str, convert: Callable[[tuple], tuple], *, training: bool = False, compiled: bool = True
+) -> Callable[[Sequence[tuple]], Contenders]:
+    """Returns what makes contenders of inputs: a function of `references.py`.
+
+    Args:
+        name: Of the function.
+        convert: Takes a tuple of arrays to a tuple of tensors.
+        training: Whether gradients are computed.
+        compiled: Whether `torch.compile` takes part on a GPU.
+    """
+
+    def theirs(inputs: Sequence[tuple]) -> Contenders:
+        import references
+
+        tensors = [convert(arrays) for arrays in inputs]
+        options = {"training": training, "compiled": compiled}
+        return contenders(getattr(references, name), tensors, **options)
+
+    return theirs
+
+
 def contenders(
     function: Callable[..., Any],
     inputs: Sequence[tuple],

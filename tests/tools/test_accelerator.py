@@ -23,7 +23,7 @@ def module(monkeypatch):
 
 def run(out, *options):
     command = [sys.executable, str(BENCHMARKS / "accelerator.py"), "--small", "--out", str(out)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((out / "accelerator.json").read_text())
 
@@ -61,7 +61,7 @@ def worker_that_says(log, lines, status):
 
 @pytest.mark.slow
 def test_every_part_runs(tmp_path):
-    _, found = run(tmp_path, "--budget", "280")
+    _, found = run(tmp_path, "--budget", "550")
     assert {row["status"] for row in found["cases"]} == {"ok"}
     parts = {row["case"].split("/")[0] for row in found["cases"]}
     assert parts == {"ops", "towers", "methods", "training", "correctness"}

@@ -91,7 +91,7 @@ def resample_masks(
         rows: Weights along the height, such as a product of interpolation matrices.
         columns: Weights along the width.
         form: "matmul" (the plain reference), "gather" (only the nonzero weights), or None for the
-            faster one on the default backend.
+            faster one on the platform that is compiled for.
 
     Returns:
         The results, in the dtype of `masks`.
