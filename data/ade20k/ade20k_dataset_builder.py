@@ -18,7 +18,7 @@ from etils import epath
 
 from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
@@ -26,9 +26,9 @@ from data.label_maps import (
     label_table,
     maps_in,
     photos_of,
-    read_map,
     tell_count,
 )
+from data.label_pictures import read_map
 from data.manual_files import ManualFileError, read_png, read_upright, require_file
 from data.segments import Segments
 from ovseg_jax.vocabulary.classes import ClassList, load_preset

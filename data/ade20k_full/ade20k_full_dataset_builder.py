@@ -19,7 +19,7 @@ from etils import epath
 from PIL import Image
 
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,

@@ -17,7 +17,7 @@ from etils import epath
 
 from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,

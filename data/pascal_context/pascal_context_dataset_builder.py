@@ -22,7 +22,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
