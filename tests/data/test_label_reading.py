@@ -1,16 +1,23 @@
 """Label maps as files: which are read, to which numbers, and what is said of the others."""
 
+import dataclasses
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
-from label_folder import LABELS, WANTED, describe, make_folder, read
+from label_folder import LABELS, WANTED, data_of, describe, make_folder, read
 from label_trees import SIZE, draw_map, draw_photo
 from PIL import Image
 
 pytest.importorskip("tensorflow_datasets")
 
-from ovseg_jax.inputs.datasets import DataError
+from ovseg_jax.inputs.datasets import DataError, decode, open_split
 
 MAP = "a.png"
+ROOT = Path(__file__).parents[2]
+REALSET = Path(os.environ.get("OVSEG_REALSET", ROOT.parent / "shared" / "realset"))
 
 
 @pytest.fixture
@@ -145,3 +152,25 @@ def test_a_damaged_photo_is_named(root):
     (root / "images" / "a.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="a.jpg: the picture cannot be read"):
         read(root)
+
+
+@pytest.mark.skipif(not (REALSET / "manifest.json").is_file(), reason="needs the real photos")
+@pytest.mark.parametrize(
+    ("name", "preset", "first"), [("voc", "pascal_voc21", 0), ("ade150", "ade150", 1)]
+)
+def test_real_maps_are_read_as_a_photo_set_reads_them(tmp_path, name, preset, first):
+    entries = [x for x in json.loads((REALSET / "manifest.json").read_text()) if x["set"] == name]
+    folder = describe(tmp_path / "set", names=preset, first=first)
+    for place, key in (("images", "image"), ("labels", "gt")):
+        (folder / place).mkdir()
+        for number, entry in enumerate(entries):
+            file = REALSET / entry[key]
+            (folder / place / f"{number}{file.suffix}").symlink_to(file)
+    ours = data_of(folder)
+    wanted = dataclasses.replace(ours, name="photo_set", config=name, root=str(REALSET))
+    found = [list(map(decode, open_split(data))) for data in (ours, wanted)]
+    assert len(found[0]) == len(entries)
+    for one, other in zip(*found, strict=True):
+        assert one["categories"].tolist() == other["categories"].tolist()
+        np.testing.assert_array_equal(one["segment_ids"], other["segment_ids"])
+        np.testing.assert_array_equal(one["image"], other["image"])
