@@ -27,5 +27,5 @@ def _stamp(path: epath.Path) -> tuple[int, int]:
 def _hash(path: epath.Path, stamp: tuple[int, int]) -> bytes:
     """Hashes a file once per process and `stamp`: a run opens its folder several times."""
     del stamp
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
