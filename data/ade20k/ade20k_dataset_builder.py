@@ -18,7 +18,7 @@ from etils import epath
 
 from data.ade20k.prepared import read_instances, read_panoptic
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
@@ -49,7 +49,7 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(LabelMapBuilder):
     """Photos of scenes, every pixel labelled."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic", "instance")
     COUNTS = {"train": 20_210, "validation": 2_000}

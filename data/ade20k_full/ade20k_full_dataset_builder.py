@@ -20,7 +20,7 @@ from PIL import Image
 
 from data.ade20k_full.parquet import count_rows, parquet_files, read_rows
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
@@ -53,7 +53,7 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(LabelMapBuilder):
     """Photos of scenes with a region per class."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("published", "original")
     COUNTS = {"train": 25_574, "validation": 2_000}

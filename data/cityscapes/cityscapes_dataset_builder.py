@@ -16,15 +16,15 @@ from etils import epath
 
 from data.cityscapes.labels import PRESET, decode_instances, label_id_table, train_id_table
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
     first_folder,
-    read_map,
     regions,
     tell_count,
 )
+from data.label_pictures import read_map
 from data.manual_files import ManualFileError, read_upright, require_folder
 from data.panoptic import read_panoptic_file
 from data.segments import Segments
@@ -52,7 +52,7 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(LabelMapBuilder):
     """Photos of streets with a region per class, or a segment per thing."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic")
     COUNTS = COUNTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.label_maps import UNKNOWN, label_table
+from data.label_map_files import UNKNOWN, label_table
 from data.manual_files import ManualFileError
 from data.segments import VOID, Segments
 from ovseg_jax.vocabulary.classes import load_preset

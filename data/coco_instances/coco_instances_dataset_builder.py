@@ -15,7 +15,7 @@ from etils import epath
 
 from data.features import segmentation_example, segmentation_features
 from data.instances import InstanceDecoder, InstancesFile
-from data.label_maps import tell_count
+from data.label_map_files import tell_count
 from data.manual_files import read_picture, require_folder
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.features import segmentation_example
-from data.label_maps import (
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
@@ -51,7 +51,7 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(LabelMapBuilder):
     """Photos of streets with a region per class, or a segment per thing."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic")
     COUNTS = COUNTS

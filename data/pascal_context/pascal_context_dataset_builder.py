@@ -21,7 +21,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.features import segmentation_example
-from data.label_maps import Files, LabelMapBuilder, configs, photos_of, tell_count
+from data.label_map_files import Files, LabelMapBuilder, configs, photos_of, tell_count
 from data.manual_files import ManualFileError, read_upright
 from data.pascal_context.matlab import FOLDER, mat_59, mat_459
 from data.pascal_context.merged import MERGED, merged_59
@@ -40,7 +40,7 @@ def class_list(root: str, config: str) -> ClassList:
 class Builder(LabelMapBuilder):
     """VOC 2010 photos with a region per class."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs(
         "context59", "context459", "context59_alphabet", "context59_voc", "context59_mat"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from etils import epath
 
-from data.label_maps import Files, first_folder, label_table, maps_in, photos_of
+from data.label_map_files import Files, first_folder, label_table, maps_in, photos_of
 from data.manual_files import ManualFileError
 from data.pascal_context.evidence import ALPHABET, VOC, order_of
 from data.pascal_context.matlab import FOLDER

@@ -91,11 +91,16 @@ def builder_module(data: DataConfig) -> ModuleType:
     check_place(data)
     module = reader(f"{data.name}.{data.name}_dataset_builder")
     known = module.Builder.builder_configs
-    if data.config and data.config not in known:
+    if data.config and data.config not in known and not has_open_configs(module):
         raise DataError(
             f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
         )
     return module
+
+
+def has_open_configs(module: ModuleType) -> bool:
+    """Whether users may write configs of their own, which only `config_of_folder` can know."""
+    return hasattr(module, "config_of_folder") and getattr(module, "OPEN_CONFIGS", False)
 
 
 def reader(name: str) -> ModuleType:

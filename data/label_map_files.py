@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
-from PIL import Image, UnidentifiedImageError
 
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import ManualFileError, read_upright, require_file, require_folder
+from data.label_pictures import read_map
+from data.manual_files import ManualFileError, read_upright, require_folder
 from data.segments import VOID, Segments, decode_regions
 from ovseg_jax.errors import first_few, warn
 
 SHOWN = 5
 PHOTO = ".jpg"
-SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
-"""Modes in which Pillow opens pictures of 16 bits."""
-
-
 UNKNOWN = -2
 """In a table of labels: a number that such a map does not hold."""
 
@@ -180,32 +175,3 @@ def tell_count(found: int, known: int, what: str) -> None:
     """Warns where a set is not as large as its publisher's."""
     if found != known:
         warn(f"{what}: found {found:,} photos, the published set has {known:,}")
-
-
-def read_map(path: epath.Path, bits: int) -> np.ndarray:
-    """Reads a label map as int32 [H, W]; the indices of a palette are its labels.
-
-    Args:
-        path: PNG or TIFF.
-        bits: 8 or 16, as the set has them.
-
-    Raises:
-        ManualFileError: It is missing, damaged, in colours, or of another depth.
-    """
-    content = require_file(path, "the label map").read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            kind, mode, values = image.format, image.mode, np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ManualFileError(f"{path}: the label map cannot be read: {error}") from error
-    if kind == "JPEG":
-        raise ManualFileError(f"{path}: is a JPEG, which blurs labels; the set has PNG or TIFF")
-    if values.ndim != 2 or mode not in ("L", "P", *SIXTEEN_BITS):
-        raise ManualFileError(f"{path}: labels should be one number a pixel, found mode {mode}")
-    if (mode in SIXTEEN_BITS) != (bits == 16):
-        found = 16 if mode in SIXTEEN_BITS else 8
-        raise ManualFileError(
-            f"{path}: has {found} bits, the set's labels have {bits}; numbers above 255 are lost "
-            "where such a map is written with 8"
-        )
-    return values.astype(np.int32)
