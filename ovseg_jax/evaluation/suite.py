@@ -33,7 +33,7 @@ from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
-from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
+from ovseg_jax.inputs.labels import class_filter, class_list, interest_mask, named_classes
 from ovseg_jax.opening import open_mask_maker
 from ovseg_jax.typing import Batch, Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
@@ -169,7 +169,7 @@ class Suite:
 
     def _evaluators(self) -> dict[str, Evaluator]:
         seen = self._seen() if self._config.seen_apart else None
-        things = self.classes.thing_mask
+        things, interest = self.classes.thing_mask, interest_mask(self._config.data, self.classes)
         inference = self._model.inference
         rules = PanopticRules(
             object_threshold=inference.object_threshold,
@@ -177,7 +177,7 @@ class Suite:
         )
         known = {
             "mask_accuracy": MaskAccuracy(seen, things),
-            "semantic": SemanticEvaluator(seen, things, self._config.miou),
+            "semantic": SemanticEvaluator(seen, things, self._config.miou, interest),
             "panoptic": PanopticEvaluator(seen, things, rules),
             "instance": InstanceEvaluator(seen, things, inference.top_instances),
         }
