@@ -82,7 +82,7 @@ class EvaluationConfig:
 
     Attributes:
         name: Prefix of its numbers.
-        metrics: Which evaluators run.
+        metrics: Which evaluators run; "boundary" is the IoU of pixels near outlines.
         every_steps: How often during training; 0 for the end only.
         max_images: Upper bound of images; 0 for all.
         protocol: "frame" fits pictures into `data.image_size` and scores there; "photo" uses the
@@ -98,9 +98,9 @@ class EvaluationConfig:
     name: str = "validation"
     data: DataConfig = DataConfig()
     masks: MaskSourceConfig = MaskSourceConfig()
-    metrics: tuple[Literal["mask_accuracy", "semantic", "panoptic", "instance"], ...] = (
-        "mask_accuracy",
-    )
+    metrics: tuple[
+        Literal["mask_accuracy", "semantic", "boundary", "panoptic", "instance"], ...
+    ] = ("mask_accuracy",)
     every_steps: int = 0
     max_images: int = 0
     protocol: Literal["frame", "photo"] = "frame"

@@ -15,6 +15,7 @@ from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation import protocol
+from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.evaluator import (
     Evaluator,
     NamingRule,
@@ -175,9 +176,11 @@ class Suite:
             object_threshold=inference.object_threshold,
             overlap_threshold=inference.overlap_threshold,
         )
+        semantic = SemanticEvaluator(seen, things, self._config.miou, interest)
         known = {
             "mask_accuracy": MaskAccuracy(seen, things),
-            "semantic": SemanticEvaluator(seen, things, self._config.miou, interest),
+            "semantic": semantic,
+            "boundary": BoundaryEvaluator(semantic),
             "panoptic": PanopticEvaluator(seen, things, rules),
             "instance": InstanceEvaluator(seen, things, inference.top_instances),
         }
