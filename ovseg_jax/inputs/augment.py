@@ -2,8 +2,8 @@
 
 Matches `RandomFlip`, `ResizeScale` and `FixedSizeCrop` of detectron2 (docs/reference 8.4): the
 crop's two offsets share one random factor, as they do there, and Pillow resizes, as it does there.
-Only what the crop shows is resized; of enlarged pictures, one value in some hundreds then differs
-by one grey level from a crop out of the whole, since Pillow takes the part's edges as float32.
+Only what the crop shows is resized. Where that is a part, a few values differ by a grey level from
+a crop out of the whole: Pillow takes the part's edges as float32.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ class Framed(NamedTuple):
 
     Attributes:
         image: Pixels, padded right and below.
-        ids: Segments, padded with void.
+        rows: Row of the id map that each row of the picture shows; none for padding.
+        columns: The same for columns.
         size: Height and width of the part that counts as picture. Padding of a fixed grey level
             counts, as in detectron2; `pad_value` -1 leaves it out, so that it becomes the mean
             colour.
     """
 
     image: UInt8[np.ndarray, "H W 3"]
-    ids: Int[np.ndarray, "H W"]
+    rows: Int[np.ndarray, " h"]
+    columns: Int[np.ndarray, " w"]
     size: Int[np.ndarray, "2"]
 
 
@@ -66,11 +68,12 @@ def augment(
     image = _resized(record.image, window, flip)
     if data.color_jitter:
         image = jitter_colors(image, colors)
-    size = data.image_size if data.pad_value >= 0 else window.shown
+    rows, columns = _nearest(record.ids.shape, window)
     return Framed(
         image=_padded(image, data.image_size, max(data.pad_value, 0)),
-        ids=_padded(_nearest(record.ids, window, flip), data.image_size, 0),
-        size=np.asarray(size, np.int32),
+        rows=rows,
+        columns=record.ids.shape[1] - 1 - columns if flip else columns,
+        size=np.asarray(data.image_size if data.pad_value >= 0 else window.shown, np.int32),
     )
 
 
@@ -95,25 +98,24 @@ def _resized(image: Image.Image, window: _Window, flip: bool) -> UInt8[np.ndarra
     down, across = image.height / height, image.width / width
     box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
     box = tuple(map(min, box, (*image.size, *image.size)))
-    part = np.asarray(image.resize((columns, rows), Image.Resampling.BILINEAR, box=box))
-    return part[:, ::-1] if flip else part
+    part = image.resize((columns, rows), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else part)
 
 
-def _nearest(ids: Int[np.ndarray, "H W"], window: _Window, flip: bool) -> Int[np.ndarray, "_h _w"]:
-    """Picks the id under each new centre, as Pillow's nearest filter does."""
-    rows, columns = (
+def _nearest(shape: tuple[int, ...], window: _Window) -> list[Int[np.ndarray, " n"]]:
+    """Returns the row and column under each new centre, as Pillow's nearest filter does."""
+    return [
         np.minimum(((np.arange(first, first + count) + 0.5) * old / new).astype(int), old - 1)
-        for old, new, first, count in zip(ids.shape, *window, strict=True)
-    )
-    if flip:
-        columns = ids.shape[1] - 1 - columns
-    return ids.take(rows, 0).take(columns, 1)
+        for old, new, first, count in zip(shape, *window, strict=True)
+    ]
 
 
-def _padded(pixels: np.ndarray, frame: tuple[int, int], value: int) -> np.ndarray:
+def _padded(
+    pixels: UInt8[np.ndarray, "_h _w 3"], frame: tuple[int, int], value: int
+) -> UInt8[np.ndarray, "H W 3"]:
     """Fills the frame up to the right and below."""
     if pixels.shape[:2] == frame:
-        return np.ascontiguousarray(pixels)
-    padded = np.full((*frame, *pixels.shape[2:]), value, pixels.dtype)
+        return pixels
+    padded = np.full((*frame, 3), value, np.uint8)
     padded[: pixels.shape[0], : pixels.shape[1]] = pixels
     return padded

@@ -94,7 +94,7 @@ def to_hsv(pixels: UInt8[np.ndarray, "n 3"]) -> tuple[Int[np.ndarray, " n"], ...
 def to_rgb(
     hue: Int[np.ndarray, " n"], saturation: Int[np.ndarray, " n"], value: Int[np.ndarray, " n"]
 ) -> UInt8[np.ndarray, "n 3"]:
-    """The way back; at most one level beside OpenCV, in less than one of a hundred values."""
+    """The way back; at most one level beside OpenCV 5, in one or two of a hundred values."""
     sixth, within = np.divmod(hue, 30)
     part = within.astype(np.float32) * np.float32(1 / 30)
     high = value.astype(np.float32) * np.float32(1 / 255)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.config.data import data_sets
 from ovseg_jax.inputs import augment, colors
-from ovseg_jax.inputs.order import Order, places
+from ovseg_jax.inputs.order import Order, check_mixture
 from ovseg_jax.inputs.packing import pack_segments, worth_training
 from ovseg_jax.inputs.reading import Reader
 
@@ -36,11 +35,13 @@ class Examples:
             seed: Of the run.
             reader: Has the sets of `data` open.
             class_filter: Class indices to keep; None keeps all.
+
+        Raises:
+            DataError: The sets cannot be mixed.
         """
         self._data, self._seed, self._reader = data, seed, reader
         self._class_filter = class_filter
-        weights = [item.weight for item in data_sets(data)]
-        self._order = Order(reader.sizes, places(weights), seed, data.shuffle)
+        self._order = Order(reader.sizes, check_mixture(data), seed, data.shuffle)
 
     def example(self, number: Any) -> dict[str, Any]:
         """Returns the arrays of one image of a `Batch`, as tensors, by the example's number."""
@@ -74,14 +75,14 @@ class Examples:
 
         read = self._reader.read(int(chosen), int(record), int(caption))
         framed = augment.augment(read, geometry, shades, self._data)
-        ids, labels = pack_segments(
-            framed.ids,
-            read.categories,
+        packed = pack_segments(
+            read,
+            framed,
             worth_training(read, self._data, self._class_filter),
             self._data.max_segments,
             lambda count: tf.random.stateless_uniform([count], key).numpy(),
         )
-        arrays = (framed.image, framed.size, ids, labels, read.tokens)
+        arrays = (framed.image, framed.size, *packed, read.tokens)
         return arrays if self._reader.tokens else arrays[:-1]
 
     def _key(self, number: Any, purpose: int) -> Any:

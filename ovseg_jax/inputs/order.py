@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
+from ovseg_jax.config import DataConfig
+from ovseg_jax.config.data import data_sets
 from ovseg_jax.inputs.builders import DataError
 
 LONGEST_CYCLE = 1000
@@ -49,30 +52,43 @@ class Order(NamedTuple):
         return chosen, _mixed(index, epoch, self.seed, size) if self.shuffle else index
 
 
-def places(weights: Sequence[float]) -> tuple[int, ...]:
-    """Returns how many places of a cycle each weight is worth; the shortest cycle that is exact.
+def check_mixture(data: DataConfig) -> tuple[int, ...]:
+    """Returns how many places of a cycle each set of a stream has; reads nothing.
 
-    Where none of up to 1,000 places is, weights are rounded to thousandths of their sum.
+    The shortest cycle is taken in which the weights are whole numbers of places; where none of up
+    to 1,000 places is one, weights are rounded to thousandths of their sum.
 
     Raises:
-        DataError: A weight is not above 0, or too small beside the others for a single place.
+        DataError: A weight is not above 0, or too small beside the others for a single place; or
+            several sets have no vocabulary in common.
     """
+    weights = [item.weight for item in data_sets(data)]
+    if len(weights) > 1 and not data.vocabulary:
+        raise DataError(
+            "data.mixed_with: an empty data.vocabulary means the classes of each set; give one "
+            "list that names the classes of all of them"
+        )
     shares = np.asarray(weights, np.float64)
     if not (np.isfinite(shares) & (shares > 0)).all():
-        raise DataError(f"data.weight and data.mixed_with: weights are {list(weights)}; above 0")
-    shares = shares / shares.sum()
-    for length in range(len(shares), LONGEST_CYCLE + 1):
-        if np.abs(shares * length - np.rint(shares * length)).max() < 1e-6:
-            return tuple(np.rint(shares * length).astype(int).tolist())
-    counts = np.floor(shares * LONGEST_CYCLE).astype(int)
-    lost = np.argsort(counts - shares * LONGEST_CYCLE, kind="stable")
-    counts[lost[: LONGEST_CYCLE - counts.sum()]] += 1
+        raise DataError(f"data.weight and those of data.mixed_with are {weights}; above 0 each")
+    counts = _places(shares / shares.sum())
     if not counts.all():
         raise DataError(
-            f"data.weight and data.mixed_with: weights are {list(weights)}; a set with less than "
-            "a thousandth of their sum would never be read"
+            f"data.weight and those of data.mixed_with are {weights}; a set with less than a "
+            "thousandth of their sum would never be read"
         )
     return tuple(counts.tolist())
+
+
+def _places(shares: Float[np.ndarray, " sets"]) -> Int[np.ndarray, " sets"]:
+    for length in range(len(shares), LONGEST_CYCLE + 1):
+        counts = np.rint(shares * length)
+        if np.abs(shares * length - counts).max() < 1e-6:
+            return counts.astype(int)
+    counts = np.floor(shares * LONGEST_CYCLE).astype(int)
+    most_lost = np.argsort(counts - shares * LONGEST_CYCLE, kind="stable")
+    counts[most_lost[: LONGEST_CYCLE - counts.sum()]] += 1
+    return counts
 
 
 def _cycle(counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

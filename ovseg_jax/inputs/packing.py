@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.config import DataConfig
+from ovseg_jax.inputs.augment import Framed
 from ovseg_jax.inputs.reading import Record
 
 
@@ -27,33 +29,49 @@ def worth_training(
     return kept
 
 
+class Packed(NamedTuple):
+    """Segments in their slots.
+
+    Attributes:
+        ids: From 1 to the number of segments, 0 for void.
+        labels: Class of each segment, -1 in unused slots.
+    """
+
+    ids: Int[np.ndarray, "H W"]
+    labels: Int[np.ndarray, " slots"]
+
+
 def pack_segments(
-    ids: Int[np.ndarray, "H W"],
-    categories: Int[np.ndarray, " n"],
+    record: Record,
+    framed: Framed,
     kept: Bool[np.ndarray, " n"],
     slots: int,
     draw: Callable[[int], Float[np.ndarray, " n"]],
-) -> tuple[Int[np.ndarray, "H W"], Int[np.ndarray, " slots"]]:
+) -> Packed:
     """Renumbers the segments that are trained on and in view.
 
     Args:
-        ids: In the training frame; 0 is void, i is segment i.
-        categories: Of the segments.
-        kept: Which of them count; the others become void.
+        record: The id map at its own size, and the classes.
+        framed: What the frame shows of it.
+        kept: Which segments count; the others become void.
         slots: If more remain, a random choice of so many stays.
         draw: Returns so many uniform random numbers.
-
-    Returns:
-        Ids from 1 to the number of segments, and labels, -1 in unused slots; int32.
     """
-    chosen = np.flatnonzero((_areas(ids, len(categories)) > 0) & kept)
+    # Every row and column once: enlarged maps are counted and renumbered before they are enlarged.
+    rows, row_of = np.unique(framed.rows, return_inverse=True)
+    columns, column_of = np.unique(framed.columns, return_inverse=True)
+    seen = record.ids.take(rows, 0).take(columns, 1)
+    count = len(record.categories)
+    chosen = np.flatnonzero((_areas(seen, count) > 0) & kept)
     if len(chosen) > slots:
-        chosen = np.sort(chosen[np.argsort(draw(len(categories))[chosen], kind="stable")[:slots]])
-    table = np.zeros(len(categories) + 1, np.int32)
+        chosen = np.sort(chosen[np.argsort(draw(count)[chosen], kind="stable")[:slots]])
+    table = np.zeros(count + 1, np.int32)
     table[chosen + 1] = np.arange(1, len(chosen) + 1)
+    ids = np.zeros(framed.image.shape[:2], np.int32)
+    ids[: len(row_of), : len(column_of)] = table.take(seen).take(row_of, 0).take(column_of, 1)
     labels = np.full(slots, -1, np.int32)
-    labels[: len(chosen)] = categories[chosen]
-    return table.take(ids), labels
+    labels[: len(chosen)] = record.categories[chosen]
+    return Packed(ids=ids, labels=labels)
 
 
 def _areas(ids: Int[np.ndarray, "H W"], count: int) -> Int[np.ndarray, " n"]:

@@ -68,11 +68,11 @@ class Stream(Iterator[Batch]):
 
     @property
     def failure(self) -> DataError | None:
-        """The error for more unreadable records than may be passed over.
+        """The error that is due once more records were passed over than `data.max_unreadable`.
 
-        One host raises it by itself. Of several, each counts its own and all go on with what
-        stands in their place, until they agree to stop: a host that left alone would leave the
-        others waiting for it in the middle of a step.
+        The stream goes on all the same, with what stands in their place: each host counts its own,
+        and one that left by itself would leave the others waiting for it in the middle of a step.
+        Whoever takes the batches looks here and ends all hosts behind the same step.
         """
         return self._unreadable.failure
 
@@ -85,7 +85,7 @@ class Stream(Iterator[Batch]):
         """Returns the next batch, laid out over all devices.
 
         Raises:
-            DataError: Too many records cannot be read, see `failure`.
+            DataError: More records in a row cannot be read than may be passed over.
         """
         arrays = self._read()
         self.position += 1
@@ -100,8 +100,6 @@ class Stream(Iterator[Batch]):
         except tf.errors.OpError as error:
             raise self.failure or DataError(_reason(error)) from error
         self._unreadable.tell()
-        if self.failure and jax.process_count() == 1:
-            raise self.failure
         self._look_for_segments(arrays["labels"])
         return arrays
 

@@ -44,7 +44,7 @@ class Unreadable:
         if len(reasons) <= self._limit:
             return None
         what = f"{counted(len(reasons), 'record')} cannot be read"
-        lines = [f"{name}: {reason}" for name, reason in reasons.items()]
+        lines = [f"{name}: {reason}" for name, reason in sorted(reasons.items())]
         return DataError(
             trees.listing(f"{what}; data.max_unreadable is {self._limit}", lines)
             + "\nMend the files, or give a larger data.max_unreadable"
