@@ -18,6 +18,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,12 +28,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 ALL_CORES = sorted(os.sched_getaffinity(0))
-os.sched_setaffinity(0, ALL_CORES[-1:])  # before the libraries count the cores
+if "--waiting" not in sys.argv:  # before the libraries start their threads
+    os.sched_setaffinity(0, ALL_CORES[-1:])
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from drawn_photos import draw_folder  # noqa: E402
+from drawn_photos import draw_folder, read_folder  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from ovseg_jax.config import DataConfig  # noqa: E402
@@ -170,34 +172,45 @@ def waiting(data: DataConfig, step: float, steps: int = 12) -> float:
     return waited / (time.perf_counter() - start)
 
 
-def main() -> None:
-    """Times all cases, prints them and writes them down."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+def waiting_elsewhere(place: str) -> dict[str, float]:
+    """Measures waiting in a process that is not pinned, by seconds of a step."""
+    command = ["taskset", "-c", ",".join(map(str, ALL_CORES)), sys.executable, __file__]
+    run = subprocess.run([*command, "--waiting", place], capture_output=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def run_case(name: str, place: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Draws the photos of a case, measures and prints; what was measured."""
+    photos, height, width, count = CASES[name]
+    row = time_case(draw_folder(place, photos, height, width), count)
+    print(
+        f"{name}: ours {row['ours']:.1f} images/s and core, mapper {row['mapper']:.1f}, "
+        f"{row['ratio']:.2f}x; values that differ {row['values']:.2g}, by {row['levels']} "
+        f"level, masks {row['masks']:.2g}"
     )
+    waits = waiting_elsewhere(str(place))
+    shown = ", ".join(f"{step} s {share:.1%}" for step, share in waits.items())
+    print(f"  waiting, steps of eight images on {len(ALL_CORES)} cores: {shown}", flush=True)
+    return row, waits
+
+
+def main() -> None:
+    """Times all cases, prints them and writes them down; or what steps wait, as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="part of a case's name")
-    only = parser.parse_args().only
-    rows, waits = {}, {}
+    parser.add_argument("--waiting", type=Path, help="a folder that this program has drawn")
+    given = parser.parse_args()
+    if given.waiting:
+        data = read_folder(given.waiting)
+        print(json.dumps({str(step): waiting(data, step) for step in STEPS}))
+        return
+    names, rows, waits = [name for name in CASES if given.only in name], {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, (photos, height, width, count)) in enumerate(CASES.items()):
-            if only not in name:
-                continue
-            data = draw_folder(Path(folder) / str(number), photos, height, width)
-            rows[name] = row = time_case(data, count)
-            print(
-                f"{name}: ours {row['ours']:.1f} images/s and core, mapper {row['mapper']:.1f}, "
-                f"{row['ratio']:.2f}x; values that differ {row['values']:.2g}, by {row['levels']} "
-                f"level, masks {row['masks']:.2g}"
-            )
-            os.sched_setaffinity(0, ALL_CORES)
-            waits[name] = {str(step): waiting(data, step) for step in STEPS}
-            os.sched_setaffinity(0, ALL_CORES[-1:])
-            shown = ", ".join(f"{step} s {share:.1%}" for step, share in waits[name].items())
-            print(f"  waiting, steps of eight images on {len(ALL_CORES)} cores: {shown}")
-    if not only:
-        RESULTS.write_text(
-            json.dumps(describe() | {"cases": rows, "waiting": waits}, indent=2) + "\n"
-        )
+        for number, name in enumerate(names):
+            rows[name], waits[name] = run_case(name, Path(folder) / str(number))
+    if not given.only:
+        found = {"cases": rows, "waiting": waits}
+        RESULTS.write_text(json.dumps(describe() | found, indent=2) + "\n")
 
 
 def describe() -> dict[str, Any]:

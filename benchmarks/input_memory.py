@@ -3,7 +3,7 @@
 python benchmarks/input_memory.py                # Linux
 
 Resident memory is read behind every 20 photos that came out of the stream at 1024 x 1024, with
-jitter 0.1 to 2, eight to a batch. "flat" compares the last 100 photos with the 100 before.
+jitter 0.1 to 2, four to a batch; the first hundred photos are compared with the next hundred.
 """
 
 from __future__ import annotations

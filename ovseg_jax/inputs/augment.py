@@ -79,9 +79,9 @@ def augment(
 
 def _window(shape: tuple[int, ...], draws: np.ndarray, data: DataConfig) -> _Window:
     """Fits the picture into the frame times a random factor, and chooses what the frame shows."""
-    low, high = np.float32(data.scale)
-    frame = np.float32(data.image_size) * (low + (high - low) * draws[1])
-    sides = np.float32(shape)
+    low, high = np.asarray(data.scale, np.float32)
+    frame = np.asarray(data.image_size, np.float32) * (low + (high - low) * draws[1])
+    sides = np.asarray(shape, np.float32)
     whole = np.maximum(np.rint(sides * (frame / sides).min()).astype(int), 1)
     room = np.maximum(whole - data.image_size, 0)
     start = np.rint(room.astype(np.float32) * draws[2]).astype(int)
@@ -96,8 +96,8 @@ def _resized(image: Image.Image, window: _Window, flip: bool) -> UInt8[np.ndarra
     if flip:
         left = width - left - columns
     down, across = image.height / height, image.width / width
-    box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
-    box = tuple(map(min, box, (*image.size, *image.size)))
+    right = min((left + columns) * across, image.width)
+    box = (left * across, top * down, right, min((top + rows) * down, image.height))
     part = image.resize((columns, rows), Image.Resampling.BILINEAR, box=box)
     return np.asarray(part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else part)
 

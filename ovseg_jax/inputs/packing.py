@@ -65,7 +65,7 @@ def pack_segments(
     chosen = np.flatnonzero((_areas(seen, count) > 0) & kept)
     if len(chosen) > slots:
         chosen = np.sort(chosen[np.argsort(draw(count)[chosen], kind="stable")[:slots]])
-    table = np.zeros(count + 1, np.int32)
+    table = np.zeros(count + 1, np.min_scalar_type(len(chosen)))  # small is quick to enlarge
     table[chosen + 1] = np.arange(1, len(chosen) + 1)
     ids = np.zeros(framed.image.shape[:2], np.int32)
     ids[: len(row_of), : len(column_of)] = table.take(seen).take(row_of, 0).take(column_of, 1)
