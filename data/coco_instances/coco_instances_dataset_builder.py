@@ -13,10 +13,14 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.checks.layout import Layout
+from data.checks.lists import instances_list
+from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.instances import InstanceDecoder, InstancesFile
 from data.label_map_files import tell_count
 from data.manual_files import read_picture, require_folder
+from data.trees import Folder, Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -27,6 +31,27 @@ def class_list(root: str, config: str) -> ClassList:
     """Returns the classes whose positions are the categories; the same for all folders."""
     del root, config
     return load_preset("coco_things80")
+
+
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    folder = epath.Path(root)
+    wanted = ["validation"] if config.startswith("validation") else SPLIT_FOLDERS
+    return {
+        split: Tree(
+            Folder((folder / SPLIT_FOLDERS[split],), "the photos", ".jpg"),
+            lists=(folder / "annotations" / f"instances_{SPLIT_FOLDERS[split]}.json",),
+            read_list=instances_list(class_list(root, config)),
+            expected=COUNTS[split],
+            upright=False,
+        )
+        for split in wanted
+    }
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, trees(root, config), class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -49,16 +74,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
-        return {split: self._generate_examples(root, split) for split in wanted}
+        found = trees(str(root), self.builder_config.name)
+        return {split: self._generate_examples(root, split, found[split]) for split in found}
 
     def _generate_examples(
-        self, root: epath.Path, split: str
+        self, root: epath.Path, split: str, tree: Tree
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        folder = SPLIT_FOLDERS[split]
-        pictures = require_folder(root / folder, "the photos")
-        listed = f"annotations/instances_{folder}.json"
-        images = InstancesFile(root / listed).images
+        pictures = require_folder(tree.photos.path, tree.photos.what)
+        listed = tree.lists[0].relative_to(root).as_posix()
+        images = InstancesFile(tree.lists[0]).images
         tell_count(len(images), COUNTS[split], f"{self.name} {split}")
         decode = InstanceDecoder(class_list("", ""))
         for image in images:

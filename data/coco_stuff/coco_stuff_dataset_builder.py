@@ -9,18 +9,18 @@ preparation scripts of Mask-Adapter and OVSeg.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.checks.describe import files_by_name
-from data.checks.layout import LabelMaps, Layout, Needed, OtherForm, Part
+from data.checks.layout import LabelMaps, Layout, OtherForm
+from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_picture, read_png, require_folder
 from data.segments import VOID, decode_regions
+from data.trees import Folder, Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -43,22 +43,26 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("coco_stuff171")
 
 
-def layout(root: str, config: str) -> Layout:
-    """Describes the files on disk, for `ovseg data check`."""
-    folder, table = Path(root), raw_to_index()
-    parts, needed = {}, []
-    for split in ["validation"] if config == "validation" else SPLIT_FOLDERS:
-        name = SPLIT_FOLDERS[split]
-        maps = f"stuffthingmaps/{name}"
-        needed += [
-            Needed((name,), "the photos", ".jpg"),
-            Needed((maps,), "the pixel maps", ".png"),
-        ]
-        photos, labels = files_by_name(folder / name, ".jpg"), files_by_name(folder / maps, ".png")
-        parts[split] = Part(photos, labels, expected=COUNTS[split])
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    folder, table, found = epath.Path(root), raw_to_index(), {}
     unused = frozenset(np.flatnonzero(table[: HIGHEST + 1] == VOID).tolist())
     legal = LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
-    return Layout(folder, parts, len(class_list(root, config)), legal, needed)
+    for split in ["validation"] if config.startswith("validation") else SPLIT_FOLDERS:
+        name = SPLIT_FOLDERS[split]
+        found[split] = Tree(
+            Folder((folder / name,), "the photos", ".jpg"),
+            Folder((folder / "stuffthingmaps" / name,), "the pixel maps", ".png"),
+            legal,
+            expected=COUNTS[split],
+            upright=False,
+        )
+    return found
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, trees(root, config), class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -81,14 +85,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
-        return {split: self._generate_examples(root, SPLIT_FOLDERS[split]) for split in wanted}
+        found = trees(str(root), self.builder_config.name)
+        return {split: self._generate_examples(tree) for split, tree in found.items()}
 
-    def _generate_examples(
-        self, root: epath.Path, folder: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        pictures = require_folder(root / folder, "the photos")
-        maps = require_folder(root / "stuffthingmaps" / folder, "the pixel maps")
+    def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert tree.labels is not None
+        pictures = require_folder(tree.photos.path, tree.photos.what)
+        maps = require_folder(tree.labels.path, tree.labels.what)
         paths = sorted(maps.glob("*.png"))
         if not paths:
             raise ManualFileError(f"no pixel map found; expected files {maps}/*.png")
