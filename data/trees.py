@@ -1,4 +1,4 @@
-"""Where the files of a set lie on a disk: one truth for readers, for checks, and for records' names.
+"""Where the files of a set lie: one truth for readers, for checks and for the names of records.
 
 A builder module of a published set offers `trees(root, config) -> {split: Tree}`. Looking at a
 tree raises nothing and opens no picture: what is missing is told by whoever needs it.

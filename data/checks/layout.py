@@ -1,7 +1,8 @@
 """A neutral description of a set's files, as found on disk, for all checks to work on.
 
-A builder module offers it as `layout(root, config) -> Layout`. Describing raises nothing: what is
-missing or damaged stands in the description. A module may also offer
+A builder module offers it as `layout(root, config) -> Layout`, or None for a folder whose examples
+are to be read one by one. Describing raises nothing: what is missing or damaged stands in the
+description. A module may also offer
 `own_checks(root, config) -> Iterable[Problem]`, for what only that set can get wrong.
 """
 
@@ -72,6 +73,8 @@ class LabelMaps:
         index: Class of each legal label that is one, -1 for void, None for a label that means
             nothing; where it is not given, labels from `first` to `highest` are classes in turn.
         reader: Reads label files that are no pictures, as integers [H, W].
+        advise: Says why labels of a file may mean nothing, from all its labels, those, and
+            Pillow's word for its colours.
     """
 
     bits: int
@@ -84,6 +87,7 @@ class LabelMaps:
     may_hide: bool = False
     index: Callable[[int], int | None] | None = None
     reader: Callable[[Path], np.ndarray] | None = None
+    advise: Callable[[Sequence[int], Sequence[int], str], str] | None = None
 
     @property
     def has_segments(self) -> bool:

@@ -58,9 +58,7 @@ def maps_of_table(
     labels = np.flatnonzero(table >= 0)
     ignore = frozenset(np.flatnonzero(table == VOID).tolist())
     first, highest = int(labels.min()), int(labels.max())
-    return LabelMaps(
-        bits, first, highest, ignore, others=tuple(others), index=index, **settings
-    )
+    return LabelMaps(bits, first, highest, ignore, others=tuple(others), index=index, **settings)
 
 
 def _part(tree: Tree) -> tuple[Part, list[Problem]]:

@@ -171,7 +171,10 @@ def _reason(path: Path, error: Exception) -> str:
         return "a side file of macOS, no picture"
     if path.is_file() and not path.stat().st_size:
         return "the file is empty"
-    text = str(error).replace(repr(str(path)), "").removeprefix(f"{path}: ").strip() or type(error).__name__
+    text = (
+        str(error).replace(repr(str(path)), "").removeprefix(f"{path}: ").strip()
+        or type(error).__name__
+    )
     return f"cannot be read: {text}"
 
 

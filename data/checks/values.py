@@ -54,6 +54,8 @@ def _of_one(fact: Facts, maps: LabelMaps, kind: str, advice: str) -> Iterator[Pr
     path, values = str(fact.label.path), fact.values
     wrong = sorted(value for value in values if not _is_legal(value, maps))
     if wrong:
+        if maps.advise is not None:
+            advice = maps.advise(sorted(values), wrong, fact.label.mode)
         text = f"{_ranges(wrong)}; labels go from {maps.first} to {maps.highest}"
         void = f", {first_few(sorted(maps.ignore))} is void" if maps.ignore else ""
         yield Problem(kind, path, text + void, advice=advice)

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data.checks.layout import Layout
 from data.features import segmentation_example, segmentation_features
 from data.label_map_files import tell_count
 from data.label_maps.choice import FOLDER, choose
 from data.label_maps.coding import Coding, read_regions
 from data.label_maps.description import Description
+from data.label_maps.layout import describe
 from data.label_maps.pairs import Folders, find_pairs
 from data.label_maps.photos import photo_content
 from ovseg_jax.errors import warn
@@ -57,6 +59,11 @@ def class_list(root: str, config: str = "") -> ClassList:
         ManualFileError: See `config_of_folder`.
     """
     return choose(root, config).classes
+
+
+def layout(root: str, config: str = "") -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return describe(root, config)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
