@@ -152,4 +152,4 @@ def _instance_maps(place: epath.Path) -> LabelMaps:
         is_thing = things and value // 256 % 256
         return things.get(value % 256) if is_thing else VOID
 
-    return LabelMaps(IDS, 1, highest, frozenset(), index=index)
+    return LabelMaps(IDS, 1, highest, frozenset(), may_be_void=True, index=index)

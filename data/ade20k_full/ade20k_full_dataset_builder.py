@@ -74,10 +74,9 @@ def trees(root: str, config: str) -> dict[str, Tree]:
 
 def layout(root: str, config: str) -> Layout | None:
     """Describes the files on disk, for `ovseg data check`; None where they are parquet files."""
-    found = trees(root, config)
-    if any(is_parquet(tree) for tree in found.values()):
+    if any(is_parquet(tree) for tree in trees(root, config).values()):
         return None
-    return layout_of(root, found, class_list(root, config))
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 def own_checks(root: str, config: str) -> Iterator[Problem]:

@@ -57,7 +57,8 @@ def examine(name: str, folder: Path, config: str = "") -> Report:
         return Report([*report.problems, *own], report.reads, report.classes)
     facts = read_all(layout)
     found = [problem for check in CHECKS for problem in check.find(layout, facts)]
-    return Report([*layout.problems, *found, *own], reads_of(layout, facts), layout.classes)
+    once = list(dict.fromkeys([*layout.problems, *found, *own]))  # two parts may share photos
+    return Report(once, reads_of(layout, facts), layout.classes)
 
 
 def _own_checks(module: Any, folder: Path, config: str) -> list[Problem]:

@@ -39,7 +39,8 @@ def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Probl
 
 def _of_part(maps: LabelMaps, labels: Sequence[tuple[Facts, Picture]]) -> Iterator[Problem]:
     for _, label in labels if maps.reader is None else ():
-        if not label.damage and (kind := _kind(label, maps.bits)):
+        kind = "" if label.damage else _kind(label, maps.bits)
+        if kind and not (kind == PALETTE and maps.palette):
             text = f"{label.format} of mode {label.mode}"
             yield Problem(kind, str(label.path), text, kind != PALETTE, ADVICE[kind])
     if maps.bits == 16 and labels and _is_cut(labels, maps):

@@ -70,6 +70,8 @@ class LabelMaps:
         may_lack: Whether photos without a label file are in order, as where empty ones are left
             out.
         may_hide: Whether listed segments without a pixel are in order.
+        may_be_void: Whether files without any label are in order.
+        palette: Whether files have a palette as published.
         index: Class of each legal label that is one, -1 for void, None for a label that means
             nothing; where it is not given, labels from `first` to `highest` are classes in turn.
         reader: Reads label files that are no pictures, as integers [H, W].
@@ -85,6 +87,8 @@ class LabelMaps:
     others: tuple[OtherForm, ...] = ()
     may_lack: bool = False
     may_hide: bool = False
+    may_be_void: bool = False
+    palette: bool = False
     index: Callable[[int], int | None] | None = None
     reader: Callable[[Path], np.ndarray] | None = None
     advise: Callable[[Sequence[int], Sequence[int], str], str] | None = None
@@ -157,6 +161,8 @@ class Layout:
         needed: What has to be there.
         upright: Whether photos are read as displayed, after any EXIF rotation.
         problems: What was wrong already while describing.
+        needed_at: What would have to be there if another folder were the root, where a set may lie
+            in one of several trees; else the same.
     """
 
     root: Path
@@ -166,6 +172,7 @@ class Layout:
     needed: Sequence[Needed] = ()
     upright: bool = False
     problems: Sequence[Problem] = ()
+    needed_at: Callable[[Path], Sequence[Needed]] | None = None
 
     def maps_of(self, split: str) -> LabelMaps | None:
         """Returns what the label files of a split may hold; None where it has none."""

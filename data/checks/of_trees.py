@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,37 @@ from data.trees import Folder, Tree
 from ovseg_jax.vocabulary.classes import ClassList
 
 
-def layout_of(root: str, trees: Mapping[str, Tree], classes: ClassList) -> Layout:
+def layout_of(
+    root: str, config: str, find: Callable[[str, str], Mapping[str, Tree]], classes: ClassList
+) -> Layout:
     """Describes the files of a set.
 
     Args:
         root: The folder that was given.
-        trees: Where the files of each split lie.
+        config: A config of the set; empty for its first.
+        find: Says where the files of each split lie, for a folder and a config.
         classes: The classes of the set.
     """
+    trees = find(root, config)
     parts: dict[str, Part] = {}
     problems: list[Problem] = []
-    needed = {need: None for tree in trees.values() for need in _needed(Path(root), tree)}
     for split, tree in trees.items():
         parts[split], wrong = _part(tree)
         problems += wrong
     upright = all(tree.upright for tree in trees.values())
     return Layout(
-        Path(root), parts, len(classes), needed=list(needed), upright=upright, problems=problems
+        Path(root),
+        parts,
+        len(classes),
+        needed=_all_needed(Path(root), trees),
+        upright=upright,
+        problems=problems,
+        needed_at=lambda place: _all_needed(place, find(str(place), config)),
     )
+
+
+def _all_needed(root: Path, trees: Mapping[str, Tree]) -> list[Needed]:
+    return list(dict.fromkeys(need for tree in trees.values() for need in _needed(root, tree)))
 
 
 def maps_of_table(
@@ -67,6 +80,8 @@ def _part(tree: Tree) -> tuple[Part, list[Problem]]:
     if tree.listed is not None and tree.read_list is not None:
         listed, index, problems = tree.read_list(tree.listed)
         source = Path(tree.listed)
+    if listed is not None:
+        photos = {name: path for name, path in photos.items() if name in listed}
     part = Part(photos, labels, listed, source, index, tree.expected, tree.maps)
     return part, problems
 

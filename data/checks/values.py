@@ -59,7 +59,7 @@ def _of_one(fact: Facts, maps: LabelMaps, kind: str, advice: str) -> Iterator[Pr
         text = f"{_ranges(wrong)}; labels go from {maps.first} to {maps.highest}"
         void = f", {first_few(sorted(maps.ignore))} is void" if maps.ignore else ""
         yield Problem(kind, path, text + void, advice=advice)
-    elif not any(map(maps.is_class, values)):
+    elif not (maps.may_be_void or any(map(maps.is_class, values))):
         advice = "the photo has nothing to learn or to score; some sets leave such maps out"
         yield Problem(ALL_VOID, path, f"only {_ranges(values)}", False, advice)
     if unused := sorted(maps.unused & set(values)):

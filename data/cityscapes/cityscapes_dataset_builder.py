@@ -67,7 +67,7 @@ def trees(root: str, config: str) -> dict[str, Tree]:
 
 def layout(root: str, config: str) -> Layout:
     """Describes the files on disk, for `ovseg data check`."""
-    return layout_of(root, trees(root, config), class_list(root, config))
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 class Builder(LabelMapBuilder):

@@ -60,7 +60,7 @@ def tree_of(root: epath.Path, split: str, classes: ClassList | None) -> Tree:
     kind = "labels" if classes is None else "panoptic"
     maps = Folder(maps_of(found[0], kind), f"the {kind} maps", ".png")
     if classes is None:
-        legal = maps_of_table(label_table(0, CLASSES, [UNLABELED]), others=(V2,))
+        legal = maps_of_table(label_table(0, CLASSES, [UNLABELED]), others=(V2,), palette=True)
         return Tree(photos, maps, legal, expected=COUNTS[split])
     read_list = panoptic_list(by_names(classes, SPELLINGS, VOID_NAMES))
     lists = (maps.path / PANOPTIC, maps.path.parent / PANOPTIC)

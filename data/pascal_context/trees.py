@@ -15,7 +15,7 @@ from data.checks.layout import LabelMaps, Listed
 from data.checks.problem import Problem
 from data.manual_files import ManualFileError
 from data.pascal_context.evidence import VOC, order_of
-from data.pascal_context.matlab import FOLDER, LABELS, LISTED, listed_photos, read_label_map
+from data.pascal_context.matlab import FOLDER, LABELS, LISTED, listed_photos, stored_label_map
 from data.pascal_context.merged import MERGED, PHASES, raw_table, read_merged
 from data.pascal_context.orders import RAW_59, check_numbers, voc_first
 from data.pascal_context.prepared import (
@@ -74,7 +74,7 @@ def _index(table: np.ndarray) -> Callable[[int], int | None]:
 
 
 def _read_mat(path: Path) -> np.ndarray:
-    return read_label_map(epath.Path(path))
+    return stored_label_map(epath.Path(path))
 
 
 def _photos(place: epath.Path, names: Collection[str] | None) -> Folder:

@@ -74,7 +74,9 @@ def _tree(
         read_list=text_list if lists else None,
         expected=COUNTS[split],
     )
-    return dataclasses.replace(tree, maps=maps_of_table(table_of(tree, background), others=others))
+    return dataclasses.replace(
+        tree, maps=maps_of_table(table_of(tree, background), others=others, palette=bool(lists))
+    )
 
 
 def table_of(tree: Tree, background: bool) -> np.ndarray:
