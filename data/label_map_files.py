@@ -14,6 +14,7 @@ from data.features import segmentation_example, segmentation_features
 from data.label_pictures import read_map
 from data.manual_files import ManualFileError, read_upright, require_folder
 from data.segments import VOID, Segments, decode_regions
+from data.trees import plain_name
 from ovseg_jax.errors import first_few, warn
 
 SHOWN = 5
@@ -53,8 +54,8 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @property
     def config_name(self) -> str:
-        """The name of the chosen config."""
-        return self.builder_config.name if self.builder_config else ""
+        """The name of the chosen config, without the state of a folder."""
+        return plain_name(self.builder_config.name) if self.builder_config else ""
 
     def splits(self) -> Iterable[str]:
         """The splits of the chosen config; those called "..._train" hold all."""

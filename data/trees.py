@@ -42,8 +42,9 @@ class Folder:
 
     def sizes(self) -> Iterator[tuple[str, str, int]]:
         """Yields path below the folder, name and size in bytes of each file, in no order."""
-        for below, size in _walk(str(self.path), self.ending, self.deep):
-            name = os.path.basename(below).removesuffix(self.ending)
+        cut, ending = -len(self.ending), self.ending
+        for below, size in _walk(str(self.path), ending, self.deep):
+            name = below[below.rfind("/") + 1 : cut]
             if self.only is None or name in self.only:
                 yield below, name, size
 
@@ -88,6 +89,15 @@ class Tree:
         usual = self.lists[0] if self.lists else None
         return next((path for path in self.lists if path.is_file()), usual)
 
+    def stamps(self) -> Iterator[tuple]:
+        """Yields each folder and file that is read, and what changes when files come or go."""
+        for folder in (self.photos, self.labels):
+            if folder is not None:
+                only = None if folder.only is None else len(folder.only)
+                yield str(folder.path), folder.ending, only, _changed(folder.path)
+        for path in (*self.lists, *self.others):
+            yield str(path), _changed(path)
+
     def contents(self) -> Iterator[tuple[str, str, int]]:
         """Yields what each file that is read is for, its place there, and its size in bytes."""
         for what, folder in (("photos", self.photos), ("labels", self.labels)):
@@ -96,6 +106,19 @@ class Tree:
         for path in (*((self.listed,) if self.listed else ()), *self.others):
             if path.is_file():
                 yield "lists", path.name, os.stat(path).st_size
+
+
+def _changed(path: epath.Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def plain_name(config: str) -> str:
+    """Returns the name of a config without the state of a folder behind it; see `data.states`."""
+    return config.partition("-")[0]
 
 
 def with_parts(choices: Sequence[epath.Path], *parts: str) -> tuple[epath.Path, ...]:

@@ -95,7 +95,7 @@ class Builder(LabelMapBuilder):
     def _generate_examples(
         self, root: epath.Path, split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        kind = self.builder_config.name.removesuffix("_train")
+        kind = self.config_name.removesuffix("_train")
         if kind == "semantic":
             yield from super()._generate_examples(root, split)
             return

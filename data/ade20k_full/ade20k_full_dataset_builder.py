@@ -109,7 +109,7 @@ class Builder(LabelMapBuilder):
     def _generate_examples(
         self, root: epath.Path, split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        place, config = find_root(root), self.builder_config.name.removesuffix("_train")
+        place, config = find_root(root), self.config_name.removesuffix("_train")
         if config == "published" and has_prepared(place, split):
             yield from super()._generate_examples(root, split)
             return

@@ -20,7 +20,7 @@ from data.features import segmentation_example, segmentation_features
 from data.instances import InstanceDecoder, InstancesFile
 from data.label_map_files import tell_count
 from data.manual_files import read_picture, require_folder
-from data.trees import Folder, Tree
+from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -74,7 +74,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        found = trees(str(root), self.builder_config.name)
+        found = trees(str(root), plain_name(self.builder_config.name))
         return {split: self._generate_examples(root, split, found[split]) for split in found}
 
     def _generate_examples(

@@ -21,7 +21,7 @@ from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import read_picture, require_folder
 from data.panoptic import decode_segments, read_panoptic_file
-from data.trees import Folder, Tree
+from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 __all__ = [
@@ -92,7 +92,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        found = trees(str(root), self.builder_config.name)
+        found = trees(str(root), plain_name(self.builder_config.name))
         return {split: self._generate_examples(tree) for split, tree in found.items()}
 
     def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -82,8 +82,7 @@ class Builder(LabelMapBuilder):
 
     def _config(self) -> str:
         """Returns what is wanted, whatever the splits."""
-        config = self.builder_config
-        return config.name.removesuffix("_train") if config else ""
+        return self.config_name.removesuffix("_train")
 
     def _generate_examples(
         self, root: epath.Path, split: str
