@@ -1,7 +1,8 @@
 """Draws the dummy data of the three COCO builders in the publisher's layout.
 
 `python -m data.make_dummy_coco [FOLDER]` writes `dummy_data` below FOLDER/coco_panoptic,
-FOLDER/coco_stuff and FOLDER/coco_instances (FOLDER is this one by default). The photos are toy
+FOLDER/coco_stuff and FOLDER/coco_instances (FOLDER is this one by default), and the maps that
+scripts make of COCO-Stuff in FOLDER/coco_stuff/dummy_data_detectron2. The photos are toy
 scenes whose classes are given COCO ids; among them are a grey photo, a crowd, void pixels, ids from
 the gaps of COCO's numbering, a map without any label, and a photo without any object.
 """
@@ -9,6 +10,7 @@ the gaps of COCO's numbering, a map without any label, and a photo without any o
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,22 @@ def _write_stuff(root: Path) -> None:
             Image.fromarray(raw).save(path)
 
 
+def _write_prepared_stuff(published: Path, root: Path) -> None:
+    """Writes the same truth as scripts do: labels in turn, and no map where none has any."""
+    table = np.full(256, UNLABELLED, np.uint8)
+    for index, entry in enumerate(load_preset("coco_stuff171").classes):
+        if entry.original_id is not None:
+            table[entry.original_id - 1] = index
+    for folder in PHOTOS:
+        shutil.copytree(published / folder, root / folder, dirs_exist_ok=True)
+        for path in sorted((published / "stuffthingmaps" / folder).glob("*.png")):
+            labels = table[np.asarray(Image.open(path))]
+            twin = root / "stuffthingmaps_detectron2" / folder / path.name
+            twin.parent.mkdir(parents=True, exist_ok=True)
+            if (labels != UNLABELLED).any():
+                Image.fromarray(labels).save(twin)
+
+
 def _write_instances(root: Path) -> None:
     """Things as polygons of their boxes, so that they overlap; the crowd as plain run lengths."""
     classes = load_preset("coco_things80")
@@ -175,7 +193,9 @@ def _runs(mask: np.ndarray) -> list[int]:
 def main(folder: Path) -> None:
     """Writes all trees below `folder`."""
     _write_panoptic(folder / "coco_panoptic" / "dummy_data")
-    _write_stuff(folder / "coco_stuff" / "dummy_data")
+    stuff = folder / "coco_stuff"
+    _write_stuff(stuff / "dummy_data")
+    _write_prepared_stuff(stuff / "dummy_data", stuff / "dummy_data_detectron2")
     _write_instances(folder / "coco_instances" / "dummy_data")
 
 

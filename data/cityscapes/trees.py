@@ -67,15 +67,16 @@ def semantic_trees(found: tuple[epath.Path, ...], split: str) -> dict[str, Tree]
     """
     made = _tree(found, split, TRAIN_IDS)
     assert made.labels is not None
-    names, photos = set(made.labels.files()), set(made.photos.files())
-    table = maps_of_table(label_id_table(), others=(GIVEN_TRAIN_IDS,))
-    published = dataclasses.replace(_tree(found, split, LABEL_IDS), maps=table)
-    made = dataclasses.replace(
-        made, maps=maps_of_table(train_id_table(), others=(GIVEN_LABEL_IDS,))
-    )
-    if not names or not photos - names:
+    published = _tree(found, split, LABEL_IDS)
+    assert published.labels is not None
+    legal = maps_of_table(label_id_table(), others=(GIVEN_TRAIN_IDS,))
+    published = dataclasses.replace(published, maps=legal)
+    legal = maps_of_table(train_id_table(), others=(GIVEN_LABEL_IDS,))
+    made = dataclasses.replace(made, maps=legal)
+    names = set(made.labels.files())
+    rest = set(made.photos.files()) - names
+    if not names or not rest & set(published.labels.files()):
         return {split: made if names else published}
-    rest = photos - names
     expected = COUNTS[split] - len(rest)
     return {
         split: dataclasses.replace(_only(made, names), expected=expected),

@@ -1,4 +1,4 @@
-"""TFDS builder of COCO-Stuff 164k from the publisher's files.
+"""TFDS builder of COCO-Stuff 164k from the publisher's files, or what scripts have made of them.
 
 A segment is everything of one class in a photo. The pixel maps hold the category id minus one: 182
 values with gaps, of which 171 are classes; categories are positions in the preset `coco_stuff171`.
@@ -8,7 +8,7 @@ preparation scripts of Mask-Adapter and OVSeg.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.checks.layout import LabelMaps, Layout, OtherForm
-from data.checks.of_trees import layout_of
+from data.checks.of_trees import layout_of, maps_of_table
 from data.features import segmentation_example, segmentation_features
+from data.label_map_files import Files, label_table, regions
 from data.manual_files import ManualFileError, read_picture, read_png, require_folder
-from data.segments import VOID, decode_regions
-from data.trees import Folder, Tree, plain_name
+from data.segments import VOID, Segments, decode_regions
+from data.trees import Folder, Tree, first_with, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -31,10 +32,17 @@ HIGHEST = 181
 PREPARED = OtherForm(
     170,
     "prepared labels where raw ones are expected",
-    "these are maps of 0 to 170, such as stuffthingmaps_detectron2; give the publisher's "
+    "these are maps of 0 to 170; put them into stuffthingmaps_detectron2, or give the publisher's "
     "stuffthingmaps, with labels of 0 to 181",
     ignore=255,
 )
+RAW = OtherForm(
+    HIGHEST,
+    "raw labels where prepared ones are expected",
+    "these are the publisher's, of 0 to 181; put them into stuffthingmaps",
+    ignore=255,
+)
+PUBLISHED, DETECTRON2 = "stuffthingmaps", "stuffthingmaps_detectron2"
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -45,19 +53,31 @@ def class_list(root: str, config: str) -> ClassList:
 
 def trees(root: str, config: str) -> dict[str, Tree]:
     """Says where the files of each split lie."""
-    folder, table, found = epath.Path(root), raw_to_index(), {}
-    unused = frozenset(np.flatnonzero(table[: HIGHEST + 1] == VOID).tolist())
-    legal = LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
+    folder, found = epath.Path(root), {}
     for split in ["validation"] if config.startswith("validation") else SPLIT_FOLDERS:
         name = SPLIT_FOLDERS[split]
+        choices = [folder / kind / name for kind in (PUBLISHED, DETECTRON2)]
+        maps = first_with(choices, ".png")
         found[split] = Tree(
             Folder((folder / name,), "the photos", ".jpg"),
-            Folder((folder / "stuffthingmaps" / name,), "the pixel maps", ".png"),
-            legal,
+            Folder((maps, *(x for x in choices if x != maps)), "the pixel maps", ".png"),
+            _legal(maps),
             expected=COUNTS[split],
             upright=False,
         )
     return found
+
+
+def is_published(maps: epath.Path) -> bool:
+    """Whether maps hold the publisher's labels, and not those that scripts have made of them."""
+    return maps.parent.name == PUBLISHED
+
+
+def _legal(maps: epath.Path) -> LabelMaps:
+    if not is_published(maps):
+        return maps_of_table(label_table(0, 171, [255]), others=(RAW,), may_lack=True)
+    unused = frozenset(np.flatnonzero(raw_to_index()[: HIGHEST + 1] == VOID).tolist())
+    return LabelMaps(8, highest=HIGHEST, unused=unused, others=(PREPARED,))
 
 
 def layout(root: str, config: str) -> Layout:
@@ -76,7 +96,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the COCO folder as manual_dir. It should hold train2017/ and val2017/ (photos), and "
-        "stuffthingmaps/train2017/ and stuffthingmaps/val2017/ (pixel maps). "
+        "stuffthingmaps/train2017/ and stuffthingmaps/val2017/ (pixel maps), or "
+        "stuffthingmaps_detectron2/ with the same. "
         "See data/coco_stuff/README.md."
     )
 
@@ -95,13 +116,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         paths = sorted(maps.glob("*.png"))
         if not paths:
             raise ManualFileError(f"no pixel map found; expected files {maps}/*.png")
-        table = raw_to_index()
+        read = _read_published() if is_published(maps) else _read_prepared
         for path in paths:
-            segments = decode_regions(read_png(path, "L", "the pixel map"), table)
+            segments = read(path)
             if segments.categories:
                 photo = f"{path.stem}.jpg"
                 content = read_picture(pictures / photo, segments.ids.shape)
                 yield path.stem, segmentation_example(content, segments, (), photo)
+
+
+def _read_published() -> Callable[[epath.Path], Segments]:
+    table = raw_to_index()
+    return lambda path: decode_regions(read_png(path, "L", "the pixel map"), table)
+
+
+def _read_prepared(path: epath.Path) -> Segments:
+    """Labels of the scripts' maps are the positions of the classes."""
+    return regions(path, Files({}, {}, label_table(0, 171, [255]), hint=RAW.advice))
 
 
 def raw_to_index() -> np.ndarray:

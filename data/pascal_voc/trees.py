@@ -66,6 +66,8 @@ def _tree(
     """A list of names says what belongs to a split of the publisher's tree."""
     listed = lists[0].read_text().split() if lists and lists[0].is_file() else None
     only = None if listed is None else frozenset(listed)
+    if labels[0].parent.name.startswith(PREPARED):  # beside photos of all kinds
+        only = frozenset(Folder(labels, "", ".png").files())
     others = (CONTEXT,) if lists or background else (RAW, CONTEXT)
     tree = Tree(
         Folder(photos, "the photos", ".jpg", only=only),

@@ -31,7 +31,6 @@ class Case:
         form: What labels are: "8 bits", "16 bits", "MATLAB", "colours", "ids" or "objects".
         other: How labels look in another form, and what that is called; None where none is told.
         folder: Of the dummy data.
-        prepare: Makes derived files.
         split: Which part is spoilt.
     """
 
@@ -40,7 +39,6 @@ class Case:
     form: str
     other: tuple[Callable[[np.ndarray], np.ndarray], str] | None = None
     folder: str = "dummy_data"
-    prepare: Callable[[Path], None] = lambda place: None
     split: str = "validation"
 
     def __str__(self):
@@ -49,9 +47,7 @@ class Case:
 
     def copy(self, place: Path) -> Path:
         """Copies the dummy data."""
-        shutil.copytree(DATA / self.name / self.folder, place)
-        self.prepare(place)
-        return place
+        return shutil.copytree(DATA / self.name / self.folder, place)
 
     def layout(self, place: Path) -> Layout:
         return module_of(self.name).layout(str(place), self.config)

@@ -127,6 +127,17 @@ def test_the_labels_of_mapillary_v2_alone_are_told(tmp_path, config):
     assert not fatal(examine("mapillary", place.parent, config))
 
 
+@pytest.mark.parametrize("config", ["pas20", "pas21"])
+def test_photos_of_other_kinds_beside_prepared_maps_are_no_problem(tmp_path, config):
+    source = DATA / "pascal_voc" / "dummy_data" / "VOCdevkit" / "VOC2012"
+    maps = DATA / "pascal_voc" / DETECTRON2 / "pascal_voc_d2" / "annotations_pascal20"
+    shutil.copytree(source / "JPEGImages", tmp_path / "JPEGImages")
+    folder = f"annotations_detectron2{'_bg' if config == 'pas21' else ''}"
+    shutil.copytree(maps / "validation", tmp_path / folder / "val")
+    report = examine("pascal_voc", tmp_path, config)
+    assert not fatal(report) and report.reads["validation"].photos == 2
+
+
 def test_train_ids_of_some_photos_only_are_read_with_the_label_ids_of_the_others(tmp_path):
     place = shutil.copytree(DATA / "cityscapes" / "dummy_data", tmp_path / "set")
     label = min((place / "gtFine" / "val").rglob("*_labelIds.png"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from PIL import Image  # noqa: E402
 from planted import (  # noqa: E402
     DETECTRON2,
     FAULTS,
@@ -39,27 +37,6 @@ EIGHT, SIXTEEN, IDS, OBJECTS, COLOURS, MATLAB = FORMS = (
 )
 
 
-def derive_panoptic(place: Path) -> None:
-    """Makes Cityscapes' panoptic maps from those of instances, as createPanopticImgs.py does."""
-    maps = place / "gtFine" / "cityscapes_panoptic_val"
-    maps.mkdir()
-    entries = []
-    for path in sorted((place / "gtFine" / "val").rglob("*_instanceIds.png")):
-        numbers = np.array(Image.open(path)).astype(int)
-        colours = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], -1)
-        name = path.name.replace("instanceIds", "panoptic")
-        Image.fromarray(colours.astype(np.uint8)).save(maps / name)
-        labels = {n: n // 1000 if n >= 1000 else n for n in np.unique(numbers).tolist()}
-        known = {n: label for n, label in labels.items() if label in (7, 23, 26)}
-        colours[~np.isin(numbers, list(known))] = 0
-        Image.fromarray(colours.astype(np.uint8)).save(maps / name)
-        info = [{"id": n, "category_id": label, "iscrowd": 0} for n, label in known.items()]
-        entries.append({"image_id": name, "file_name": name, "segments_info": info})
-    categories = [{"id": 7, "name": "road"}, {"id": 23, "name": "sky"}, {"id": 26, "name": "car"}]
-    content = {"annotations": entries, "categories": categories}
-    maps.with_suffix(".json").write_text(json.dumps(content))
-
-
 def in_turn(labels: np.ndarray) -> np.ndarray:
     """Labels of all 171 prepared classes, so that those occur which no raw map has."""
     return (np.arange(labels.size) % 171).astype(np.uint8).reshape(labels.shape)
@@ -74,9 +51,14 @@ def train_ids(labels: np.ndarray) -> np.ndarray:
     return np.where(labels == 1, 255, labels % 19).astype(np.uint8)
 
 
+def label_ids(labels: np.ndarray) -> np.ndarray:
+    return one_pixel(26)(np.where(labels == 255, 1, labels + 7).astype(np.uint8))
+
+
 CASES = (
     Case("coco_panoptic", "full", IDS),
     Case("coco_stuff", "full", EIGHT, (in_turn, PREPARED.kind)),
+    Case("coco_stuff", "full", EIGHT, (one_pixel(181), RAW), DETECTRON2),
     Case("coco_instances", "full", OBJECTS),
     Case("ade20k", "semantic_train", EIGHT, (lambda x: x - 1, ade20k.FROM_0.kind)),
     Case("ade20k", "semantic", EIGHT, (raw(150), ade20k.FROM_1.kind), DETECTRON2),
@@ -104,7 +86,14 @@ CASES = (
         (lambda x: np.where(x == 1, 255, x % 19).astype(np.uint8), cityscapes.GIVEN_TRAIN_IDS.kind),
     ),
     Case("cityscapes", "panoptic_train", SIXTEEN),
-    Case("cityscapes", "panoptic", IDS, prepare=derive_panoptic),
+    Case(
+        "cityscapes",
+        "semantic_train",
+        EIGHT,
+        (label_ids, cityscapes.GIVEN_LABEL_IDS.kind),
+        DETECTRON2,
+    ),
+    Case("cityscapes", "panoptic", IDS, folder=DETECTRON2),
     Case("mapillary", "semantic", EIGHT, (one_pixel(100), mapillary.V2.kind)),
     Case("mapillary", "panoptic_train", IDS),
 )
@@ -161,7 +150,10 @@ def test_a_planted_fault_is_found_by_name(tmp_path, case, fault):
         assert f"give {place}" in found[0].advice
     if fault.__name__ == "stored_turned":
         assert "EXIF orientation is 6" in found[0].text
-    if fault.__name__ not in ("another_count", "segment_without_pixel"):
+    notes = {"another_count", "segment_without_pixel"}
+    if case.name == "coco_stuff" and case.folder == DETECTRON2:
+        notes.add("missing_label")  # scripts leave out maps without a class
+    if fault.__name__ not in notes:
         assert all(problem.fatal for problem in found)
 
 
