@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
+from data.preparing import prepare
 from data.states import config_of_state, tell_other_states
 from ovseg_jax import shipped
 from ovseg_jax.configs_io import ConfigError
@@ -114,7 +115,7 @@ def _prepare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tu
     if hasattr(module_of(options.name), "trees"):
         tell_other_states(builder)
     manual = str(folder) if folder else None
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+    prepare(builder, manual, FILE_FORMAT)
     return builder, module_of(options.name).class_list(manual or "", options.config or "")
 
 

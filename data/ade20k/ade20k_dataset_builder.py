@@ -9,7 +9,9 @@ it is: the area that scripts list for it, and published panoptic quality counts,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,6 @@ from data.ade20k.trees import (
 from data.checks.layout import Layout
 from data.checks.of_trees import layout_of
 from data.checks.problem import Problem
-from data.features import segmentation_example
 from data.label_map_files import (
     Files,
     LabelMapBuilder,
@@ -41,8 +42,10 @@ from data.label_map_files import (
     photos_of,
     read_known,
     tell_count,
+    upright_example,
 )
-from data.manual_files import ManualFileError, read_png, read_upright
+from data.manual_files import ManualFileError, read_png
+from data.parallel import in_order
 from data.segments import Segments, pack
 from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -75,6 +78,10 @@ def own_checks(root: str, config: str) -> list[Problem]:
     return []
 
 
+Named = tuple[str, Callable[[], Segments]]
+"""The name of a photo, and what reads its segments."""
+
+
 class Builder(LabelMapBuilder):
     """Photos of scenes, every pixel labelled."""
 
@@ -100,13 +107,16 @@ class Builder(LabelMapBuilder):
             yield from super()._generate_examples(root, split)
             return
         place = find_root(root)
-        count = 0
-        for name, segments in annotated(place, split, kind):
+        count = itertools.count()
+
+        def read(named: Named) -> tuple[str, dict[str, Any]]:
+            name, segments = named
             photo = photos_of([name], place / "images" / FOLDERS[split])[name]
-            content = read_upright(photo, segments.ids.shape)
-            count += 1
-            yield name, segmentation_example(content, segments, (), photo.name)
-        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
+            next(count)
+            return name, upright_example(photo, segments())
+
+        yield from in_order(read, annotated(place, split, kind), f"{self.name} {split}")
+        tell_count(next(count), self.COUNTS[split], f"{self.name} {split}")
 
 
 def find_root(root: epath.Path) -> epath.Path:
@@ -127,8 +137,8 @@ def find_semantic(place: epath.Path, split: str) -> Files:
     return Files(photos_of(maps, tree.photos.path), maps, table, hint=hint)
 
 
-def annotated(place: epath.Path, split: str, kind: str) -> Iterator[tuple[str, Segments]]:
-    """Reads panoptic segments or instances: from the publisher's maps, else from prepared files.
+def annotated(place: epath.Path, split: str, kind: str) -> Iterable[Named]:
+    """Finds panoptic segments or instances: the publisher's maps, else prepared files.
 
     Raises:
         ManualFileError: There are none, or they are damaged.
@@ -137,18 +147,22 @@ def annotated(place: epath.Path, split: str, kind: str) -> Iterator[tuple[str, S
     if (place / INSTANCES / FOLDERS[split]).is_dir():
         return read_published(place, split, things_only=kind == "instance")
     if kind == "panoptic" and prepared.is_dir():
-        return read_panoptic(prepared)
+        return _as_read(read_panoptic(prepared))
     if kind == "instance" and prepared.with_suffix(".json").is_file():
-        return read_instances(prepared.with_suffix(".json"))
+        return _as_read(read_instances(prepared.with_suffix(".json")))
     raise ManualFileError(
         f"objects not found; expected the folder {place / 'annotations_instance' / FOLDERS[split]} "
         f"or the prepared {prepared}{'.json' if kind == 'instance' else ''}"
     )
 
 
-def read_published(
-    place: epath.Path, split: str, things_only: bool
-) -> Iterator[tuple[str, Segments]]:
+def _as_read(found: Iterable[tuple[str, Segments]]) -> Iterator[Named]:
+    """Files that list all photos are read in turn."""
+    for name, segments in found:
+        yield name, functools.partial(lambda known: known, segments)
+
+
+def read_published(place: epath.Path, split: str, things_only: bool) -> list[Named]:
     """Lays the things of the instance maps over the stuff of the semantic ones.
 
     Raises:
@@ -157,14 +171,18 @@ def read_published(
     files, things = find_semantic(place, split), thing_table(place)
     folder = first_folder([place / INSTANCES / FOLDERS[split]], "the instance maps")
     is_stuff = np.append(~load_preset("ade150").thing_mask, False)  # void indexes the end
-    for name, path in files.maps.items():
+
+    def read(name: str) -> Segments:
+        path = files.maps[name]
         colors = read_png(folder / f"{name}.png", "RGB", "the instance map").astype(np.int32)
         labels = read_known(path, files)
         if colors.shape[:2] != labels.shape:
             raise ManualFileError(f"{folder / path.name}: is of another size than {path}")
         classes = files.table[labels]
         stuff = np.where(is_stuff[classes] & (not things_only), classes, -1)
-        yield name, panoptic(stuff, colors, things, folder / path.name)
+        return panoptic(stuff, colors, things, folder / path.name)
+
+    return [(name, functools.partial(read, name)) for name in files.maps]
 
 
 def panoptic(

@@ -8,8 +8,9 @@ Prepared photos (`images_detectron2`) are what the scripts wrote and are taken a
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from data.label_map_files import (
     tell_count,
 )
 from data.manual_files import ManualFileError, read_picture, read_png
+from data.parallel import in_order
 from data.resizing import bilinear, nearest
 from data.segments import decode_regions
 from data.trees import Tree
@@ -116,28 +118,32 @@ class Builder(LabelMapBuilder):
         count, found = pictures(place, split)
         tell_count(count, self.COUNTS[split], f"{self.name} {split}")
         table = class_table()
-        for name, content, colors in found:
+
+        def read(open_picture: Callable[[], Picture]) -> tuple[str, dict[str, Any]]:
+            name, content, colors = open_picture()
             raw = colors[..., 0].astype(np.int32) // 10 * 256 + colors[..., 1]
             if config == "published":
                 content, raw = as_published(content, raw)
             segments = decode_regions(raw, table)
-            yield name, segmentation_example(content, segments, (), f"{name}.jpg")
+            return name, segmentation_example(content, segments, (), f"{name}.jpg")
+
+        yield from in_order(read, found, f"{self.name} {split}")
 
 
-def pictures(place: epath.Path, split: str) -> tuple[int, Iterable[Picture]]:
+def pictures(place: epath.Path, split: str) -> tuple[int, Iterable[Callable[[], Picture]]]:
     """Finds the release's own photos: in its folders, else in the parquet copy.
 
     Returns:
-        How many there are, and each one's name, file, and the colours of its map.
+        How many there are, and what reads each one's name, file, and the colours of its map.
 
     Raises:
         ManualFileError: There are none.
     """
     release = place / IMAGES / FOLDERS[split]
     if maps := sorted(Path(release).rglob(f"*{SEGMENTS}")):
-        return len(maps), map(_picture, maps)
+        return len(maps), [functools.partial(_picture, path) for path in maps]
     if files := parquet_files(place, split):
-        return count_rows(files), read_rows(files)
+        return count_rows(files), map(_known, read_rows(files))
     remark = ""
     if has_prepared(place, split):
         remark = "; photos of images_detectron2 are no originals: take config published"
@@ -145,6 +151,10 @@ def pictures(place: epath.Path, split: str) -> tuple[int, Iterable[Picture]]:
         f"no label map found; expected files {release}/**/*{SEGMENTS}, or "
         f"{place / 'data' / split}-*.parquet{remark}"
     )
+
+
+def _known(row: Picture) -> Callable[[], Picture]:
+    return lambda: row
 
 
 def _picture(path: Path) -> Picture:

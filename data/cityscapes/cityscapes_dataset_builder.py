@@ -30,7 +30,6 @@ from data.cityscapes.trees import (
     places,
     semantic_trees,
 )
-from data.features import segmentation_example
 from data.label_map_files import (
     Files,
     LabelMapBuilder,
@@ -38,10 +37,12 @@ from data.label_map_files import (
     first_folder,
     regions,
     tell_count,
+    upright_example,
 )
 from data.label_pictures import read_map
-from data.manual_files import ManualFileError, read_upright, require_folder
+from data.manual_files import ManualFileError, require_folder
 from data.panoptic import read_panoptic_file
+from data.parallel import in_order
 from data.segments import Segments
 from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -89,11 +90,12 @@ class Builder(LabelMapBuilder):
         find = semantic if self.config_name.startswith("semantic") else panoptic
         readers = find(place, split)
         tell_count(len(readers), COUNTS[split], f"{self.name} {split}")
-        for name, read in readers.items():
-            segments = read()
+
+        def read(name: str) -> tuple[str, dict[str, Any]]:
             photo = place / "leftImg8bit" / folder / f"{_in_city(name)}{PHOTO}"
-            content = read_upright(photo, segments.ids.shape)
-            yield name, segmentation_example(content, segments, (), photo.name)
+            return name, upright_example(photo, readers[name]())
+
+        yield from in_order(read, list(readers), f"{self.name} {split}")
 
 
 def find_root(root: epath.Path) -> epath.Path:

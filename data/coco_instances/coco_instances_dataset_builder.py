@@ -7,7 +7,7 @@ are of photos as stored, so these are kept byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -17,9 +17,10 @@ from data.checks.layout import Layout
 from data.checks.lists import instances_list
 from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
-from data.instances import InstanceDecoder, InstancesFile
+from data.instances import InstanceDecoder
 from data.label_map_files import tell_count
 from data.manual_files import read_picture, require_folder
+from data.parallel import in_order
 from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -82,12 +83,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         pictures = require_folder(tree.photos.path, tree.photos.what)
         listed = tree.lists[0].relative_to(root).as_posix()
-        images = InstancesFile(tree.lists[0]).images
-        tell_count(len(images), COUNTS[split], f"{self.name} {split}")
         decode = InstanceDecoder(class_list("", ""))
-        for image in images:
+        images = decode.open(root / listed)[0].images
+        tell_count(len(images), COUNTS[split], f"{self.name} {split}")
+
+        def read(image: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             name = image["file_name"]
             entry = {"gt": listed, "image": name, "height": image["height"]}
             segments = decode(root, entry | {"width": image["width"]})
             content = read_picture(pictures / name, segments.ids.shape)
-            yield epath.Path(name).stem, segmentation_example(content, segments, (), name)
+            return epath.Path(name).stem, segmentation_example(content, segments, (), name)
+
+        yield from in_order(read, images, f"{self.name} {split}")

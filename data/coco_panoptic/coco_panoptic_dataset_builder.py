@@ -9,7 +9,7 @@ the file's `categories` give to its ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -21,6 +21,7 @@ from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import read_picture, require_folder
 from data.panoptic import decode_segments, read_panoptic_file
+from data.parallel import in_order
 from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -100,13 +101,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         pictures = require_folder(tree.photos.path, tree.photos.what)
         maps = require_folder(tree.labels.path, tree.labels.what)
         listed = read_panoptic_file(tree.lists[0], class_list("", ""))
-        for entry in listed.entries:
-            name = entry["file_name"]
+
+        def read(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             segments = listed.segments(entry, maps)
-            photo = epath.Path(name).with_suffix(".jpg").name
-            content = read_picture(pictures / photo, segments.ids.shape)
-            key = epath.Path(name).stem
-            yield key, segmentation_example(content, segments, (), photo)
+            key = epath.Path(entry["file_name"]).stem
+            content = read_picture(pictures / f"{key}.jpg", segments.ids.shape)
+            return key, segmentation_example(content, segments, (), f"{key}.jpg")
+
+        yield from in_order(read, listed.entries, f"{self.name} {pictures.name}")
 
 
 def category_to_index() -> dict[int, int]:

@@ -20,6 +20,7 @@ from data.checks.of_trees import layout_of, maps_of_table
 from data.features import segmentation_example, segmentation_features
 from data.label_map_files import Files, label_table, regions
 from data.manual_files import ManualFileError, read_picture, read_png, require_folder
+from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
 from data.trees import Folder, Tree, first_with, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -117,12 +118,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if not paths:
             raise ManualFileError(f"no pixel map found; expected files {maps}/*.png")
         read = _read_published() if is_published(maps) else _read_prepared
-        for path in paths:
-            segments = read(path)
-            if segments.categories:
-                photo = f"{path.stem}.jpg"
-                content = read_picture(pictures / photo, segments.ids.shape)
-                yield path.stem, segmentation_example(content, segments, (), photo)
+
+        def example(path: epath.Path) -> tuple[str, dict[str, Any]] | None:
+            segments, photo = read(path), f"{path.stem}.jpg"
+            if not segments.categories:
+                return None
+            content = read_picture(pictures / photo, segments.ids.shape)
+            return path.stem, segmentation_example(content, segments, (), photo)
+
+        made = in_order(example, paths, f"{self.name} {pictures.name}")
+        yield from (found for found in made if found is not None)
 
 
 def _read_published() -> Callable[[epath.Path], Segments]:

@@ -7,7 +7,7 @@ another set and refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -16,7 +16,6 @@ from etils import epath
 from data.checks.layout import Layout
 from data.checks.of_trees import layout_of
 from data.checks.problem import Problem
-from data.features import segmentation_example
 from data.label_map_files import (
     Files,
     LabelMapBuilder,
@@ -26,8 +25,9 @@ from data.label_map_files import (
     maps_in,
     photos_of,
     tell_count,
+    upright_example,
 )
-from data.manual_files import ManualFileError, read_upright
+from data.manual_files import ManualFileError
 from data.mapillary.trees import (
     CLASSES,
     COUNTS,
@@ -42,6 +42,7 @@ from data.mapillary.trees import (
     tree_of,
 )
 from data.panoptic import read_panoptic_file
+from data.parallel import in_order
 from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -104,10 +105,12 @@ class Builder(LabelMapBuilder):
         tell_count(len(listed.entries), COUNTS[split], f"{self.name} {split}")
         stems = [epath.Path(entry["file_name"]).stem for entry in listed.entries]
         photos = photos_of(stems, place / "images")
-        for stem, entry in zip(stems, listed.entries, strict=True):
-            segments = listed.segments(entry, maps)
-            content = read_upright(photos[stem], segments.ids.shape)
-            yield stem, segmentation_example(content, segments, (), photos[stem].name)
+
+        def read(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+            stem = epath.Path(entry["file_name"]).stem
+            return stem, upright_example(photos[stem], listed.segments(entry, maps))
+
+        yield from in_order(read, listed.entries, f"{self.name} {split}")
 
 
 def find_split(root: epath.Path, split: str) -> epath.Path:

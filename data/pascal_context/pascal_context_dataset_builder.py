@@ -14,6 +14,7 @@ which, or the config says it and none shows otherwise.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,9 +24,16 @@ from etils import epath
 from data.checks.layout import Layout
 from data.checks.of_trees import layout_of
 from data.checks.problem import Problem
-from data.features import segmentation_example
-from data.label_map_files import Files, LabelMapBuilder, configs, photos_of, tell_count
-from data.manual_files import ManualFileError, read_upright
+from data.label_map_files import (
+    Files,
+    LabelMapBuilder,
+    configs,
+    photos_of,
+    tell_count,
+    upright_example,
+)
+from data.manual_files import ManualFileError
+from data.parallel import in_order
 from data.pascal_context.matlab import FOLDER, mat_59, mat_459
 from data.pascal_context.merged import MERGED, merged_59
 from data.pascal_context.prepared import find_prepared, has_prepared, voc_folder
@@ -93,13 +101,16 @@ class Builder(LabelMapBuilder):
             yield from super()._generate_examples(root, split)
             return
         place = voc_folder(root)
-        count = 0
-        for name, segments in published(place, split, config):
+        count = itertools.count()
+
+        def read(found: tuple[str, Segments]) -> tuple[str, dict[str, Any]]:
+            name, segments = found
             photo = photos_of([name], place / "JPEGImages")[name]
-            content = read_upright(photo, segments.ids.shape)
-            count += 1
-            yield name, segmentation_example(content, segments, (), photo.name)
-        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
+            next(count)
+            return name, upright_example(photo, segments)
+
+        yield from in_order(read, published(place, split, config), f"{self.name} {split}")
+        tell_count(next(count), self.COUNTS[split], f"{self.name} {split}")
 
 
 def published(place: epath.Path, split: str, config: str) -> Iterator[tuple[str, Segments]]:

@@ -56,8 +56,6 @@ def load_builder(data: DataConfig) -> Any:
     Raises:
         DataError: There is no such builder or config, or its files are missing or damaged.
     """
-    import tensorflow_datasets as tfds
-
     module = builder_module(data)
     arguments = {"file_format": "array_record"}
     if data.prepared:
@@ -68,8 +66,7 @@ def load_builder(data: DataConfig) -> Any:
             builder = module.Builder(**arguments)
         if hasattr(module, "trees"):
             reader("states").tell_other_states(builder)
-        download = tfds.download.DownloadConfig(manual_dir=data.root or None)
-        builder.download_and_prepare(download_config=download, file_format="array_record")
+        reader("preparing").prepare(builder, data.root or None, "array_record")
     return builder
 
 
