@@ -16,7 +16,7 @@ from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
-from ovseg_jax.evaluation.shares import copies
+from ovseg_jax.evaluation.shares import Device, copies
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import View
@@ -35,7 +35,7 @@ class Bench:
         text: The vocabulary.
     """
 
-    device: jax.Device
+    device: Device
     params: Params
     text: Text
 
@@ -65,12 +65,17 @@ class Judge:
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self._judge = jax.jit(self._judged)
 
-    def benches(self, params: Params, devices: Sequence[jax.Device]) -> list[Bench]:
+    def benches(self, params: Params, devices: Sequence[Device]) -> list[Bench]:
         """Puts parameters and vocabulary on devices of this host; all hosts ask together."""
         on_each = copies(params, devices)
         text = embed_vocabulary(self._model, self._method, on_each[0], self._classes)
         pairs = zip(devices, on_each, strict=True)
         return [Bench(device, own, jax.device_put(text, device)) for device, own in pairs]
+
+    @property
+    def others(self) -> str:
+        """Tells the model that makes the masks from any other; empty where none does."""
+        return "" if self._others is None else self._others.key
 
     def __call__(self, view: View, bench: Bench) -> Outcome:
         """Judges one batch. Masks of another model are made on the first device."""

@@ -67,6 +67,11 @@ class Piece:
         """Returns the number of the batch without reading the rest."""
         return int(line[len(HEAD) : line.index(b",")])
 
+    @staticmethod
+    def images_in(line: bytes) -> int:
+        """Returns the number of photos likewise."""
+        return int(line.split(b",", 2)[1].split(b":")[1])
+
     @classmethod
     def of_line(cls, line: bytes) -> Piece:
         """Reads what `line` wrote."""

@@ -91,12 +91,11 @@ def photo_to_plain(photo: WorstPhoto) -> dict[str, Any]:
 
 def photo_from_plain(plain: dict[str, Any]) -> WorstPhoto:
     """Returns the photo that `photo_to_plain` was given."""
-    return WorstPhoto(
-        **{
-            name: _pixels_from_plain(value) if isinstance(value, dict) else value
-            for name, value in plain.items()
-        }
-    )
+    fields: dict[str, Any] = {
+        name: _pixels_from_plain(value) if isinstance(value, dict) else value
+        for name, value in plain.items()
+    }
+    return WorstPhoto(**fields)
 
 
 def _counts_to_plain(counts: np.ndarray) -> dict[str, Any]:

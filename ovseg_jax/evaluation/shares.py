@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import NamedSharding
@@ -18,12 +18,14 @@ from jax.sharding import PartitionSpec as P
 
 from ovseg_jax.typing import Params
 
+Device = Any
+"""One of `jax.devices()`."""
 Item = TypeVar("Item")
 Place = TypeVar("Place")
 Made = TypeVar("Made")
 
 
-def own_devices() -> list[jax.Device]:
+def own_devices() -> list[Device]:
     """Returns the devices of this host."""
     return jax.local_devices()
 
@@ -34,7 +36,7 @@ def own_numbers(count: int, done: Collection[int] = ()) -> list[int]:
     return [number for number in own if number not in done]
 
 
-def copies(params: Params, devices: Sequence[jax.Device]) -> list[Params]:
+def copies(params: Params, devices: Sequence[Device]) -> list[Params]:
     """Puts all parameters whole on each device; all hosts have to ask for it together.
 
     Args:
@@ -55,7 +57,7 @@ def _is_spread(leaf: jax.Array) -> bool:
     return isinstance(leaf.sharding, NamedSharding) and len(leaf.sharding.device_set) > 1
 
 
-def _part_on(leaf: jax.Array, device: jax.Device) -> jax.Array:
+def _part_on(leaf: jax.Array, device: Device) -> jax.Array:
     return next(part.data for part in leaf.addressable_shards if part.device == device)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 from ovseg_jax import build
@@ -11,7 +13,9 @@ from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation import gathered, shares
 from ovseg_jax.evaluation.card import fill_card, seen_classes
 from ovseg_jax.evaluation.evaluator import Evaluator, Table
+from ovseg_jax.evaluation.identity import identify
 from ovseg_jax.evaluation.instance import InstanceEvaluator
+from ovseg_jax.evaluation.journal import Kept, KeptOnDisk
 from ovseg_jax.evaluation.judge import Bench, Judge
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
@@ -68,6 +72,7 @@ class Suite:
         on_batch: Callable[[int], None] | None = None,
         *,
         by_photo: bool = False,
+        journal: Path | None = None,
     ) -> Result:
         """Scores the split; all hosts of a cluster have to ask for it together.
 
@@ -76,25 +81,40 @@ class Suite:
             weights: What the card calls them.
             on_batch: Called with the number of images so far, those of other hosts left out.
             by_photo: Also keep the sums of each photo, and the worst photos.
+            journal: Where counts are kept, so that a killed evaluation goes on; it stays behind.
 
         Returns:
             Scores, the numbers of each class, and the protocol behind them.
+
+        Raises:
+            JournalError: The journal is of another evaluation, damaged, in use, or not ours.
         """
         evaluators = self._evaluators()
-        counting, seen, lines = Counting(evaluators, by_photo=by_photo), 0, []
-        for piece, line in self._pieces(params, counting):
-            lines.append(line)
-            seen += piece.images
-            if on_batch is not None:
-                on_batch(seen)
-        pieces = map(Piece.of_line, sorted(gathered.from_all_hosts(lines), key=Piece.number_in))
-        totals = Totals(evaluators, pieces)
+        counting = Counting(evaluators, by_photo=by_photo)
+        with self._kept(params, journal, called=weights, by_photo=by_photo) as kept:
+            seen = kept.images
+            for piece, line in self._pieces(params, counting, kept.lines):
+                kept.add(line)
+                seen += piece.images
+                if on_batch is not None:
+                    on_batch(seen)
+            lines = gathered.from_all_hosts(kept.lines.values())
+        totals = Totals(evaluators, map(Piece.of_line, sorted(lines, key=Piece.number_in)))
         stride = self._method.stride
         card = fill_card(self._config, self._model, self.classes, stride, totals, weights)
         return put_together(totals, card, self.classes)
 
-    def _pieces(self, params: Params, counting: Counting) -> Iterator[tuple[Piece, bytes]]:
-        """Counts the batches of this host, in their order."""
+    def _kept(self, params: Params, journal: Path | None, **more: Any) -> Kept:
+        if journal is None:
+            return Kept()
+        masks = self._judge.others
+        own = identify(self._config, self._model, params, self.classes, masks=masks, **more)
+        return KeptOnDisk(journal, own)
+
+    def _pieces(
+        self, params: Params, counting: Counting, done: Collection[int]
+    ) -> Iterator[tuple[Piece, bytes]]:
+        """Counts those batches of this host that are not done, in their order."""
         benches = self._judge.benches(params, shares.own_devices())
         seen = int((benches[0].text.seen & benches[0].text.valid).sum())
 
@@ -104,7 +124,8 @@ class Suite:
             piece = counting.count(view, outcome, rule)
             return piece, piece.line()
 
-        return shares.in_order(work, self._views(shares.own_numbers), benches)
+        wanted = functools.partial(shares.own_numbers, done=frozenset(done))
+        return shares.in_order(work, self._views(wanted), benches)
 
     def _views(self, share: Share) -> Iterator[View]:
         data, limit = self._config.data, self._config.max_images

@@ -1,28 +1,22 @@
 """An evaluation divided over devices and hosts gives the same files, to the last bit."""
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build
-from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.evaluation import gathered, shares
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.instance import Encoded, ImageInstances
 from ovseg_jax.evaluation.panoptic import PanopticCounts
 from ovseg_jax.evaluation.pieces import Piece
 from ovseg_jax.evaluation.report.files import contents
-from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.evaluation.worst import WorstPhoto
-from ovseg_jax.weights import load_weights
 from tests.training.test_hosts import free_port
 
 PROGRAM = "tests/evaluation/scores_on_devices.py"
@@ -54,20 +48,10 @@ def test_devices_and_hosts_change_no_digit(tmp_path):
     assert here[0] != here[1] and all(len(each) == 5 for each in here)
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory):
-    """Six scenes one by one, and parameters."""
-    model, params = load_weights("ovseg_jax/assets/toy/mask_adapter")
-    (item,) = load_config(Path("configs/toy/mask_adapter.py")).evaluations
-    place = str(tmp_path_factory.mktemp("prepared"))
-    data = dataclasses.replace(item.data, config="tiny", prepared=place, batch_size=1)
-    item = dataclasses.replace(item, data=data, metrics=("mask_accuracy", "semantic", "panoptic"))
-    return Suite(item, model, build.method(model)), params
-
-
-def test_threads_and_hosts_change_no_digit(suite, monkeypatch):
+def test_threads_and_hosts_change_no_digit(scenes, monkeypatch):
     """Three threads on one device, and two hosts whose lines meet as on a cluster."""
-    suite, params = suite
+    make, params = scenes
+    suite = make()
 
     def written():
         return contents(suite.score(params, "toy", by_photo=True), "toy")
