@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_overwrite(parser)
     parser.add_argument(
+        "--save-predictions",
+        action="store_true",
+        help="also write what was answered: COCO results, COCO panoptic, label maps; `ovseg "
+        "rescore` scores them again without the model",
+    )
+    parser.add_argument(
         "--fresh",
         action="store_true",
         help="throw away what a killed run of this command has counted, which is otherwise taken "
@@ -87,9 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.other_masks import with_other_masks
     from ovseg_jax.cli.results import inputs_of
-    from ovseg_jax.cli.scoring import Scoring, is_first
+    from ovseg_jax.cli.scoring import Files, Scoring, is_first
     from ovseg_jax.disk.outputs import OutputFolder
-    from ovseg_jax.evaluation.report.files import ENDINGS
     from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
@@ -107,11 +112,16 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.out or place / EVALUATIONS
     inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
-    names = [f"{item.name}{end}" for item in chosen for end in ENDINGS]
-    results.claim(names + suites.files_of(arguments.suite), place)
+    results.claim([*_names(chosen, arguments), *suites.files_of(arguments.suite)], place)
     preflight.check_evaluations(chosen, config.model)
     devices.announce("scoring")
-    scoring = Scoring(config.model, params, str(arguments.model), place, results)
+    scoring = Scoring(
+        config.model,
+        params,
+        str(arguments.model),
+        Files(results, place),
+        arguments.save_predictions,
+    )
     if arguments.fresh:
         scoring.forget(chosen)
     scores = {item.name: scoring.score(item) for item in chosen}
@@ -125,6 +135,15 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry of `evaluate.py`; ends the program with the exit status."""
     sys.exit(run_program(__doc__, add_arguments, run, argv))
+
+
+def _names(chosen: list[Any], arguments: argparse.Namespace) -> list[str]:
+    """The files of all evaluations, but pictures of predictions."""
+    from ovseg_jax.evaluation.predictions.keeping import endings
+    from ovseg_jax.evaluation.report.files import ENDINGS
+
+    answers = endings if arguments.save_predictions else lambda _: ()
+    return [f"{x.name}{end}" for x in chosen for end in (*ENDINGS, *answers(x.metrics))]
 
 
 def _experiment(place: Path, arguments: argparse.Namespace) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ovseg_jax.evaluation import plain
 from ovseg_jax.evaluation.counted import ByPhoto, Counted, PhotoPart
 from ovseg_jax.evaluation.evaluator import Evaluator, Outcome, State, valid_images
 from ovseg_jax.evaluation.photo_sums import WIDTHS
+from ovseg_jax.evaluation.predictions.keeping import Keeper, Note
 from ovseg_jax.evaluation.worst import Worst, WorstPhoto
 from ovseg_jax.inputs.batches import View
 
@@ -39,6 +40,7 @@ class Piece:
         names: File names of the photos that count; none where photos are not kept apart.
         parts: What evaluators counted in each of these.
         worst: Photos that were among the worst so far, by their place in the split.
+        notes: Of each photo whose answer was kept.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Piece:
     names: tuple[str, ...] = ()
     parts: Mapping[str, tuple[PhotoPart, ...]] = dataclasses.field(default_factory=dict)
     worst: Mapping[int, WorstPhoto] = dataclasses.field(default_factory=dict)
+    notes: Sequence[Note] = ()
 
     def line(self) -> bytes:
         """Writes the piece as one line of JSON, without its end."""
@@ -59,6 +62,7 @@ class Piece:
             "names": self.names,
             "parts": {n: [plain.part_to_plain(x) for x in some] for n, some in self.parts.items()},
             "worst": [[place, plain.photo_to_plain(x)] for place, x in self.worst.items()],
+            "notes": list(self.notes),
         }
         return json_bytes(content, separators=(",", ":"))
 
@@ -88,20 +92,24 @@ class Piece:
                 for name, some in parts.items()
             },
             worst={place: plain.photo_from_plain(x) for place, x in content["worst"]},
+            notes=content["notes"],
         )
 
 
 class Counting:
     """Counts batches; threads may share it."""
 
-    def __init__(self, evaluators: Mapping[str, Evaluator], *, by_photo: bool):
+    def __init__(
+        self, evaluators: Mapping[str, Evaluator], *, by_photo: bool, keeper: Keeper | None = None
+    ):
         """Says what is counted.
 
         Args:
             evaluators: By the prefix of their scores.
             by_photo: Also keep the sums of each photo, and the worst photos.
+            keeper: Keeps answers; they are known where photos are kept apart.
         """
-        self._evaluators, self._by_photo = evaluators, by_photo
+        self._evaluators, self._by_photo, self._keeper = evaluators, by_photo, keeper
         self._worst = Worst()
 
     def count(self, view: View, outcome: Outcome, rule: str) -> Piece:
@@ -113,28 +121,46 @@ class Counting:
                 states[name] = counted[name].state
             else:
                 states[name] = one.update(one.init(), outcome)
-        piece = Piece(
+        return self.piece(view, rule, states, counted)
+
+    def piece(
+        self,
+        view: View,
+        rule: str,
+        states: Mapping[str, State],
+        counted: Mapping[str, Counted[Any]],
+    ) -> Piece:
+        """Puts together what was counted in one batch.
+
+        Args:
+            view: The batch.
+            rule: What named the masks.
+            states: What each evaluator adds.
+            counted: What those counted that keep photos apart.
+        """
+        rows = np.flatnonzero(np.asarray(valid_images(view))).tolist()
+        names = tuple(view.names[row] for row in rows) if view.names and self._by_photo else ()
+        notes = ()
+        if self._keeper is not None:
+            sizes = np.asarray(view.truth.sizes)[rows].tolist()
+            notes = self._keeper.keep(names, sizes, counted)
+        return Piece(
             number=view.number,
-            images=int(np.asarray(valid_images(view)).sum()),
+            images=len(rows),
             rule=rule,
             states=states,
-        )
-        return self._with_photos(piece, view, outcome, counted) if counted else piece
-
-    def _with_photos(
-        self, piece: Piece, view: View, outcome: Outcome, counted: Mapping[str, Counted[Any]]
-    ) -> Piece:
-        names, rows = view.names or (), len(view.images)
-        judged = counted[next(name for name in WORST_BY if name in counted)].photos
-        worst = {}
-        for part in judged:
-            place = view.number * rows + part.row
-            photo = self._worst.see(place, names[part.row], outcome, part)
-            if photo is not None:
-                worst[place] = photo
-        return dataclasses.replace(
-            piece,
-            names=tuple(names[part.row] for part in judged),
+            names=names,
             parts={name: one.photos for name, one in counted.items()},
-            worst=worst,
+            worst=self._seen(view, counted),
+            notes=notes,
         )
+
+    def _seen(self, view: View, counted: Mapping[str, Counted[Any]]) -> dict[int, WorstPhoto]:
+        judged = next((counted[name].photos for name in WORST_BY if name in counted), ())
+        found, names = {}, view.names or ()
+        for part in judged:
+            place = view.number * len(view.images) + part.row
+            photo = self._worst.see(place, names[part.row], view.truth, part)
+            if photo is not None:
+                found[place] = photo
+        return found

@@ -31,6 +31,7 @@ class Result:
         photos: Sums of each photo; None where they were not kept.
         worst: The worst photos, the worst first.
         worst_by: What they were judged by, such as "mIoU".
+        predictions: What is written behind the pictures of kept answers, by its ending.
     """
 
     table: Table
@@ -43,6 +44,7 @@ class Result:
     photos: PhotoSums | None = None
     worst: tuple[WorstPhoto, ...] = ()
     worst_by: str = ""
+    predictions: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def classes(self) -> dict[str, dict[str, float]]:
         """The numbers of each class, by its name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -11,22 +12,19 @@ from ovseg_jax import build
 from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation import gathered, shares
-from ovseg_jax.evaluation.card import fill_card, seen_classes
-from ovseg_jax.evaluation.evaluator import Evaluator, Table
+from ovseg_jax.evaluation.card import fill_card
+from ovseg_jax.evaluation.configured import make_evaluators, open_views
+from ovseg_jax.evaluation.evaluator import Table
 from ovseg_jax.evaluation.identity import identify
-from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.journal import Kept, KeptOnDisk
 from ovseg_jax.evaluation.judge import Bench, Judge
-from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
-from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.pieces import Counting, Piece
+from ovseg_jax.evaluation.predictions.keeping import Keeper, Write, lists
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.evaluation.result import Result, put_together
-from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.evaluation.totals import Totals
-from ovseg_jax.inference.postprocess.panoptic import PanopticRules
-from ovseg_jax.inputs.batches import Share, View, frame_views, photo_views
-from ovseg_jax.inputs.labels import class_filter, class_list
+from ovseg_jax.inputs.batches import View
+from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.typing import Params
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
@@ -73,6 +71,7 @@ class Suite:
         *,
         by_photo: bool = False,
         journal: Path | None = None,
+        predictions: Write | None = None,
     ) -> Result:
         """Scores the split; all hosts of a cluster have to ask for it together.
 
@@ -82,6 +81,7 @@ class Suite:
             on_batch: Called with the number of images so far, those of other hosts left out.
             by_photo: Also keep the sums of each photo, and the worst photos.
             journal: Where counts are kept, so that a killed evaluation goes on; it stays behind.
+            predictions: Writes answers; see `evaluation.predictions.keeping`. Needs `by_photo`.
 
         Returns:
             Scores, the numbers of each class, and the protocol behind them.
@@ -89,9 +89,11 @@ class Suite:
         Raises:
             JournalError: The journal is of another evaluation, damaged, in use, or not ours.
         """
-        evaluators = self._evaluators()
-        counting = Counting(evaluators, by_photo=by_photo)
-        with self._kept(params, journal, called=weights, by_photo=by_photo) as kept:
+        evaluators = make_evaluators(self._config, self._model, self.classes)
+        keeper = Keeper(self._config.name, self.classes, predictions) if predictions else None
+        counting = Counting(evaluators, by_photo=by_photo, keeper=keeper)
+        own = {"called": weights, "by_photo": by_photo, "predictions": keeper is not None}
+        with self._kept(params, journal, own) as kept:
             seen = kept.images
             for piece, line in self._pieces(params, counting, kept.lines):
                 kept.add(line)
@@ -102,9 +104,13 @@ class Suite:
         totals = Totals(evaluators, map(Piece.of_line, sorted(lines, key=Piece.number_in)))
         stride = self._method.stride
         card = fill_card(self._config, self._model, self.classes, stride, totals, weights)
-        return put_together(totals, card, self.classes)
+        result = put_together(totals, card, self.classes)
+        if keeper is None:
+            return result
+        files = lists(self._config, self._model, self.classes, card, totals)
+        return dataclasses.replace(result, predictions=files)
 
-    def _kept(self, params: Params, journal: Path | None, **more: Any) -> Kept:
+    def _kept(self, params: Params, journal: Path | None, more: dict[str, Any]) -> Kept:
         if journal is None:
             return Kept()
         masks = self._judge.others
@@ -125,28 +131,5 @@ class Suite:
             return piece, piece.line()
 
         wanted = functools.partial(shares.own_numbers, done=frozenset(done))
-        return shares.in_order(work, self._views(wanted), benches)
-
-    def _views(self, share: Share) -> Iterator[View]:
-        data, limit = self._config.data, self._config.max_images
-        kept = class_filter(data, self.classes)
-        if self._config.protocol == "frame":
-            return frame_views(data, limit, kept, share)
-        stride = self._method.stride
-        return photo_views(data, self._model.inference, limit, kept, stride, share)
-
-    def _evaluators(self) -> dict[str, Evaluator]:
-        config, inference = self._config, self._model.inference
-        seen = seen_classes(self._model, self.classes) if config.seen_apart else None
-        things = self.classes.thing_mask
-        rules = PanopticRules(
-            object_threshold=inference.object_threshold,
-            overlap_threshold=inference.overlap_threshold,
-        )
-        known = {
-            "mask_accuracy": MaskAccuracy(seen, things),
-            "semantic": SemanticEvaluator(seen, things, config.miou),
-            "panoptic": PanopticEvaluator(seen, things, rules),
-            "instance": InstanceEvaluator(seen, things, inference.top_instances),
-        }
-        return {name: known[name] for name in config.metrics}
+        views = open_views(self._config, self._model, self.classes, self._method.stride, wanted)
+        return shares.in_order(work, views, benches)

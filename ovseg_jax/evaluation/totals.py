@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.evaluator import Evaluator, Pass, State
+from ovseg_jax.evaluation.instance import Encoded
 from ovseg_jax.evaluation.photo_sums import PhotoSums, SparseSums
 from ovseg_jax.evaluation.pieces import WORST_BY, Piece
+from ovseg_jax.evaluation.predictions.keeping import Note
 from ovseg_jax.evaluation.worst import Worst, WorstPhoto
 
 
@@ -17,6 +19,7 @@ class Totals:
     Attributes:
         images: Photos that were counted.
         rules: What the rules that named masks said of themselves.
+        notes: Of the photos whose answers were kept.
     """
 
     def __init__(self, evaluators: Mapping[str, Evaluator], pieces: Iterable[Piece]):
@@ -31,7 +34,7 @@ class Totals:
         self._names: list[str] = []
         self._parts: dict[str, list[PhotoPart]] = {}
         self._worst = Worst()
-        self.images, self.rules = 0, set[str]()
+        self.images, self.rules, self.notes = 0, set[str](), list[Note]()
         for piece in pieces:
             self._add(piece)
 
@@ -39,9 +42,14 @@ class Totals:
         """What the evaluators found."""
         return Pass(self._evaluators, self._states, self.images)
 
+    @property
+    def instances(self) -> Encoded | None:
+        """What the instance evaluator gathered; None where it did not run."""
+        return self._states.get("instance")
+
     def sums(self, num_classes: int) -> PhotoSums | None:
         """The sums of all photos; None where no evaluator counts them."""
-        if not self._names:
+        if not self._parts:
             return None
         sums = {name: SparseSums.of(parts) for name, parts in self._parts.items()}
         return PhotoSums(tuple(self._names), num_classes, sums)
@@ -61,6 +69,7 @@ class Totals:
         for name, state in piece.states.items():
             self._states[name] = self._states[name] + state
         self._names += piece.names
+        self.notes += piece.notes
         for name, parts in piece.parts.items():
             self._parts.setdefault(name, []).extend(parts)
         for place, photo in piece.worst.items():

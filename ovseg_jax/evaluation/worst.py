@@ -12,7 +12,6 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 
 from ovseg_jax.evaluation.counted import PhotoPart
-from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.typing import Batch
 
 MOST = 10
@@ -54,13 +53,13 @@ class Worst:
         self._kept: list[tuple[float, int, WorstPhoto]] = []  # the best of them first
         self._lock = threading.Lock()
 
-    def see(self, place: int, name: str, outcome: Outcome, part: PhotoPart) -> WorstPhoto | None:
+    def see(self, place: int, name: str, batch: Batch, part: PhotoPart) -> WorstPhoto | None:
         """Keeps a photo of a batch if it is among the worst so far; only then it is drawn.
 
         Args:
             place: Of the photo in the split; no two are equal.
             name: Its file name.
-            outcome: Of its batch.
+            batch: With the photo and its truth, at the size of the score.
             part: What was counted in it.
 
         Returns:
@@ -68,7 +67,7 @@ class Worst:
         """
         if math.isnan(part.score) or not self._wants(part.score, place):
             return None
-        photo = self._small(name, outcome.batch, part)
+        photo = self._small(name, batch, part)
         self.put(place, photo)
         return photo
 

@@ -149,6 +149,6 @@ def test_only_the_worst_are_kept_and_small(monkeypatch):
     parts = EVALUATORS["semantic"].count(outcome).photos
     scores = [("a", 0.5), ("c", 0.2), ("b", 0.2), ("d", float("nan")), ("e", 0.9)]
     for place, (name, score) in zip((0, 2, 1, 3, 4), scores, strict=True):
-        kept.see(place, name, outcome, dataclasses.replace(parts[0], score=score))
+        kept.see(place, name, outcome.batch, dataclasses.replace(parts[0], score=score))
     assert [photo.name for photo in kept.photos()] == ["b", "c"]
     assert kept.photos()[0].truth.shape == (6, 6) and kept.photos()[0].image.shape == (6, 6, 3)
