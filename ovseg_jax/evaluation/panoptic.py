@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -33,6 +33,8 @@ from ovseg_jax.evaluation.evaluator import (
 from ovseg_jax.evaluation.panoptic_truth import VOID, PanopticTruth
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.inputs.batches import Overlaps
+from ovseg_jax.typing import Batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,11 +198,18 @@ def mean_of_sums(sums: Float[np.ndarray, "*n k 4"]) -> Float[np.ndarray, "*n"]:
     return np.where(occurs > 0, quality.sum(-1) / np.maximum(occurs, 1), np.nan)
 
 
-def _part(row: int, counts: PanopticCounts, labels: Callable[[], np.ndarray]) -> PhotoPart:
+def _part(
+    row: int, counts: PanopticCounts, found: np.ndarray, classes: Mapping[int, int]
+) -> PhotoPart:
     columns = (counts.iou, counts.matched, counts.false_alarms, counts.misses)
     sums = np.stack(columns, axis=-1).astype(np.float64)
     present = np.flatnonzero(sums[:, 1:].any(-1))
-    return PhotoPart(row, present, sums[present], float(mean_of_sums(sums)), labels)
+    table = np.full(max(classes, default=0) + 1, -1)
+    table[list(classes)] = list(classes.values())
+    score = float(mean_of_sums(sums))
+    return PhotoPart(
+        row, present, sums[present], score, lambda: table[found], lambda: (found, classes)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,10 +240,31 @@ class PanopticEvaluator:
         """Counts one batch; of each photo the four counts of the classes that occur."""
         photos, state = [], self.init()
         for row in np.flatnonzero(np.asarray(valid_images(outcome.batch))).tolist():
-            counts, labels = self._count(jax.tree.map(lambda leaf, i=row: leaf[i], outcome))
+            one = jax.tree.map(lambda leaf, i=row: leaf[i], outcome)
+            truth = PanopticTruth.of(one.batch, self.is_thing, one.overlaps)
+            counts, part = self._compared(*self._segments(one), truth, row)
             state = state + counts
-            photos.append(_part(row, counts, labels))
+            photos.append(part)
         return Counted(state, tuple(photos))
+
+    def count_segments(
+        self,
+        found: Int[np.ndarray, "H W"],
+        classes: Mapping[int, int],
+        batch: Batch,
+        overlaps: Overlaps | None = None,
+    ) -> Counted[PanopticCounts]:
+        """Counts one photo whose answer is known.
+
+        Args:
+            found: Segment of each pixel, 0 for none.
+            classes: Class of each segment.
+            batch: The photo with its truth, without the batch axis.
+            overlaps: All of each true segment that others hide, without the batch axis.
+        """
+        truth = PanopticTruth.of(batch, self.is_thing, overlaps)
+        counts, part = self._compared(found, classes, truth, 0)
+        return Counted(counts, (part,))
 
     def result(self, state: PanopticCounts) -> Table:
         """PQ, SQ and RQ over all classes and per group."""
@@ -246,26 +276,24 @@ class PanopticEvaluator:
         rows = np.where(occurs[:, None], per_class(state), np.nan)
         return dict(zip(("PQ", "SQ", "RQ"), rows.T, strict=True))
 
-    def _count(self, outcome: Outcome) -> tuple[PanopticCounts, Callable[[], np.ndarray]]:
-        """The counts of one photo, and what makes the class of each of its pixels."""
+    def _segments(self, outcome: Outcome) -> tuple[np.ndarray, dict[int, int]]:
+        """Segment of each pixel of one photo, and the class of each segment."""
         frame, (height, width) = at_size_of_score(outcome)
-        truth = PanopticTruth.of(outcome.batch, self.is_thing, outcome.overlaps)
         slots = outcome.log_probs.shape[-1] - 1
-        is_thing = np.pad(self.is_thing, (0, slots - len(self.is_thing)))
         found = panoptic_segments(
             outcome.log_probs,
             as_logits(outcome.proposals.masks),
             frame,
-            is_thing,
+            np.pad(self.is_thing, (0, slots - len(self.is_thing))),
             self.rules,
             valid=np.asarray(outcome.proposals.valid),
         )
-        predicted = {int(number): int(label) for number, _, label in found.info}
-        classes = np.concatenate([[-1], found.info[:, 2]])
-        counts = count_image(
-            found.segment_ids[:height, :width],
-            predicted,
-            truth.cut(height, width),
-            len(self.is_thing),
-        )
-        return counts, lambda: classes[found.segment_ids[:height, :width]]
+        classes = {int(number): int(label) for number, _, label in found.info}
+        return found.segment_ids[:height, :width], classes
+
+    def _compared(
+        self, found: np.ndarray, classes: Mapping[int, int], truth: PanopticTruth, row: int
+    ) -> tuple[PanopticCounts, PhotoPart]:
+        """Compares the answer for one photo with its truth."""
+        counts = count_image(found, classes, truth.cut(*found.shape), len(self.is_thing))
+        return counts, _part(row, counts, found, classes)

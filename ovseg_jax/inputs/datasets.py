@@ -36,6 +36,17 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
     return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
 
 
+def describe_records(data: DataConfig) -> dict[str, Any]:
+    """Tells the prepared records of a data set from those of any other, without reading them.
+
+    Raises:
+        DataError: The data set does not exist.
+    """
+    info = load_builder(data).info
+    sizes = {name: [part.num_bytes, *part.shard_lengths] for name, part in info.splits.items()}
+    return {"name": info.full_name, "sizes": sizes}
+
+
 def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:
     """Refuses a split that does not exist or, as a slice of few examples may be, is empty."""
     known = ", ".join(f"{name} ({split.num_examples} examples)" for name, split in splits.items())
