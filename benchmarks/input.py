@@ -158,7 +158,7 @@ def time_case(data: DataConfig, count: int) -> dict[str, Any]:
     return row | {"ratio": row["ours"] / row["mapper"]}
 
 
-def waiting(data: DataConfig, step: float, steps: int = 12) -> float:
+def waiting(data: DataConfig, step: float, steps: int = 8) -> float:
     """Returns the share of time that steps of eight images wait for the stream, on all cores."""
     stream = open_stream(data, 8, 0)
     next(stream)
