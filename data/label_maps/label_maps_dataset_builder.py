@@ -62,6 +62,15 @@ def class_list(root: str, config: str = "") -> ClassList:
     return choose(root, config).classes
 
 
+def classes_of_interest(root: str, config: str = "") -> tuple[str, ...]:
+    """Returns the names of the classes that have a score of their own, as MESS gives it.
+
+    Raises:
+        ManualFileError: See `config_of_folder`.
+    """
+    return choose(root, config).interest
+
+
 def layout(root: str, config: str = "") -> Layout:
     """Describes the files on disk, for `ovseg data check`."""
     return describe(root, config)

@@ -4,7 +4,8 @@ Plain numpy per image, with counts per class that can be added in any order, to 
 same. The rules, in the order they apply:
 
 1. A predicted and a true segment of one class match when their IoU exceeds 0.5. Predicted pixels
-   on void ground truth do not enlarge the union. Crowds never match.
+   on void ground truth do not enlarge the union; what things cover of stuff does, where the data
+   tell of it, as the areas in ADE20K's published lists count it. Crowds never match.
 2. True segments without a match are misses, except crowds.
 3. Predicted segments without a match are false alarms, unless more than half of one lies on void
    or on a crowd of its class. With several crowds of a class in one image, the last one counts.
@@ -29,12 +30,9 @@ from ovseg_jax.evaluation.evaluator import (
     class_groups,
     valid_images,
 )
+from ovseg_jax.evaluation.panoptic_truth import VOID, PanopticTruth
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
-from ovseg_jax.typing import Batch
-
-VOID = 0
-"""Id of pixels without a segment, in ground truth and prediction."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,27 +81,24 @@ class PanopticCounts:
 def count_image(
     predicted_ids: Int[np.ndarray, "H W"],
     predicted_classes: Mapping[int, int],
-    true_ids: Int[np.ndarray, "H W"],
-    true_classes: Mapping[int, int],
+    truth: PanopticTruth,
     num_classes: int,
-    crowds: frozenset[int] = frozenset(),
 ) -> PanopticCounts:
     """Counts one image.
 
     Args:
         predicted_ids: Segment of each pixel, 0 for void.
         predicted_classes: Class of each predicted segment id; ids without pixels are dropped.
-        true_ids: Segment of each pixel, 0 for void.
-        true_classes: Class of each true segment id; one without pixels is a miss, as there.
+        truth: True segments; one of its classes without pixels is a miss, as there.
         num_classes: Number of classes.
-        crowds: True segment ids that are crowds.
 
     Raises:
         OperandError: If a predicted pixel carries an id that has no class.
     """
-    overlap = _overlaps(true_ids, predicted_ids)
+    true_classes, crowds = truth.classes, truth.crowds
+    overlap = _overlaps(truth.ids, predicted_ids)
     areas = dict(zip(*_unique(predicted_ids), strict=True))
-    true_areas = dict(zip(*_unique(true_ids), strict=True))
+    true_areas = dict(zip(*_unique(truth.ids), strict=True)) | truth.whole_areas
     if unknown := sorted(areas.keys() - predicted_classes.keys() - {VOID}):
         raise OperandError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
     false_alarms, misses = np.zeros((2, num_classes), np.int64)
@@ -254,7 +249,7 @@ class PanopticEvaluator:
     def _count(self, outcome: Outcome) -> tuple[PanopticCounts, Callable[[], np.ndarray]]:
         """The counts of one photo, and what makes the class of each of its pixels."""
         frame, (height, width) = at_size_of_score(outcome)
-        true_ids, true_classes, crowds = self._truth(outcome.batch)
+        truth = PanopticTruth.of(outcome.batch, self.is_thing, outcome.overlaps)
         slots = outcome.log_probs.shape[-1] - 1
         is_thing = np.pad(self.is_thing, (0, slots - len(self.is_thing)))
         found = panoptic_segments(
@@ -270,24 +265,7 @@ class PanopticEvaluator:
         counts = count_image(
             found.segment_ids[:height, :width],
             predicted,
-            true_ids[:height, :width],
-            true_classes,
+            truth.cut(height, width),
             len(self.is_thing),
-            crowds,
         )
         return counts, lambda: classes[found.segment_ids[:height, :width]]
-
-    def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int], frozenset[int]]:
-        """Ids, the class of each, and which are crowds; stuff of one class has one id."""
-        ids, labels = np.asarray(batch.segment_ids), np.asarray(batch.labels)
-        crowd = np.zeros(len(labels), bool) if batch.crowds is None else np.asarray(batch.crowds)
-        numbers = np.zeros(len(labels) + 1, np.int64)
-        first: dict[int, int] = {}  # the segment that gathers a stuff class
-        for slot, label in enumerate(labels.tolist(), start=1):
-            if label >= 0:
-                alone = self.is_thing[label] or crowd[slot - 1]
-                numbers[slot] = slot if alone else first.setdefault(label, slot)
-        merged = numbers[ids]
-        present = [number for number in np.unique(merged).tolist() if number != VOID]
-        classes = {number: int(labels[number - 1]) for number in present}
-        return merged, classes, frozenset(number for number in present if crowd[number - 1])

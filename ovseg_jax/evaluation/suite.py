@@ -15,6 +15,7 @@ from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation import protocol
+from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.evaluator import (
     Evaluator,
     NamingRule,
@@ -33,7 +34,7 @@ from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
-from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
+from ovseg_jax.inputs.labels import class_filter, class_list, interest_mask, named_classes
 from ovseg_jax.opening import open_mask_maker
 from ovseg_jax.typing import Batch, Params, Text
 from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
@@ -169,15 +170,17 @@ class Suite:
 
     def _evaluators(self) -> dict[str, Evaluator]:
         seen = self._seen() if self._config.seen_apart else None
-        things = self.classes.thing_mask
+        things, interest = self.classes.thing_mask, interest_mask(self._config.data, self.classes)
         inference = self._model.inference
         rules = PanopticRules(
             object_threshold=inference.object_threshold,
             overlap_threshold=inference.overlap_threshold,
         )
+        semantic = SemanticEvaluator(seen, things, self._config.miou, interest)
         known = {
             "mask_accuracy": MaskAccuracy(seen, things),
-            "semantic": SemanticEvaluator(seen, things, self._config.miou),
+            "semantic": semantic,
+            "boundary": BoundaryEvaluator(semantic),
             "panoptic": PanopticEvaluator(seen, things, rules),
             "instance": InstanceEvaluator(seen, things, inference.top_instances),
         }

@@ -81,6 +81,21 @@ def own_classes(data: DataConfig) -> ClassList:
         return module.class_list(data.root, data.config)
 
 
+def own_interest(data: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the classes for which a data set wants a score of their own.
+
+    Its module says so by `classes_of_interest(root, config)`; without that there are none.
+
+    Raises:
+        DataError: As `own_classes`.
+    """
+    module = builder_module(data)
+    if not hasattr(module, "classes_of_interest"):
+        return ()
+    with _naming_the_root(data):
+        return module.classes_of_interest(data.root, data.config)
+
+
 def builder_module(data: DataConfig) -> ModuleType:
     """Imports the module of `data.name`, after checking that it has the config.
 
