@@ -31,7 +31,7 @@ def started(prepared, devices, *counts, **more):
 
 
 def hashes(process):
-    printed = process.communicate(timeout=500)[0].decode()
+    printed = process.communicate(timeout=1500)[0].decode()
     assert process.returncode == 0
     return json.loads(printed.splitlines()[-1])  # above it the network says that it is there
 
