@@ -40,6 +40,8 @@ def main() -> None:
     log, target = out / "accelerator.jsonl", out / "accelerator.json"
     log.unlink(missing_ok=True)
     rows = _supervise(options, log, target, start + options.budget)
+    if not rows:
+        raise SystemExit("nothing was measured: the process that measures said why above")
     from accelerated.table import format_table
 
     print(format_table(rows))
@@ -67,18 +69,18 @@ def _supervise(
     options: argparse.Namespace, log: pathlib.Path, target: pathlib.Path, deadline: float
 ) -> list[dict[str, Any]]:
     """Starts workers until all cases have a row or time is up; returns the rows."""
-    while True:
-        done = _finished(log)
-        worker = _start_worker(options, deadline, done)
+    late, reason = "no time was left", ""
+    while not reason or time.monotonic() < deadline - 30:
+        worker = _start_worker(options, deadline, _finished(log))
         reason = _watch(worker, log, target, deadline)
         lines = _read(log)
-        begun = [line for line in lines if line.get("status") == "begun"]
-        if worker.returncode == 0 or not begun or len(begun) == len(_rows(lines)):
-            break
-        _append(log, begun[-1] | {"status": "failed", "reason": reason})
-        _write(log, target)
-        if time.monotonic() > deadline - 30:
-            break
+        if not lines or lines[-1].get("status") != "begun":
+            break  # all is done, or the process ended between cases
+        _append(log, lines[-1] | {"status": "failed", "reason": reason})
+    if time.monotonic() > deadline - 30:
+        reason = late
+    for case in _planned(log)[_finished(log) :]:
+        _append(log, case | {"status": "skipped", "reason": reason or late})
     _write(log, target)
     return _rows(_read(log))
 
@@ -122,13 +124,18 @@ def _watch(
 
 
 def _read(log: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns what a worker has said; a line that it is still writing ends without a break."""
     if not log.exists():
         return []
-    return [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+    return [json.loads(line) for line in log.read_text().split("\n")[:-1]]
 
 
 def _rows(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("status") not in (None, "begun")]
+
+
+def _planned(log: pathlib.Path) -> list[dict[str, Any]]:
+    return next((line["planned"] for line in _read(log) if "planned" in line), [])
 
 
 def _finished(log: pathlib.Path) -> int:
@@ -138,7 +145,7 @@ def _finished(log: pathlib.Path) -> int:
 def _write(log: pathlib.Path, target: pathlib.Path) -> None:
     """Writes what is known so far: the machine once, then a row per case."""
     lines = _read(log)
-    machine = next((line for line in lines if "status" not in line), {})
+    machine = next((line for line in lines if "backend" in line), {})
     partial = target.with_suffix(".part")
     partial.write_text(json.dumps({**machine, "cases": _rows(lines)}, indent=1) + "\n")
     partial.replace(target)
@@ -163,6 +170,8 @@ def _work(options: argparse.Namespace) -> None:
         for case in chosen:
             _append(log, {"case": case.name, "shape": case.shape, "status": "listed"})
         return
+    if not options.done:
+        _append(log, {"planned": [{"case": case.name, "shape": case.shape} for case in chosen]})
     peaks, measured = machine.measure_peaks(small=options.small)
     if not options.done:
         _append(log, machine.describe(peaks, measured))

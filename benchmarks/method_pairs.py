@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import method_references
 import numpy as np
 import torch
+from jax.typing import DTypeLike
 
 from ovseg_jax.config import FisaConfig, MaskClipPlusPlusConfig, OVSegConfig
 from ovseg_jax.methods.fisa import Fisa
@@ -51,10 +52,14 @@ class Setting:
     cached: bool = True
 
 
-def settings() -> list[Setting]:
-    """Returns what is measured: ViT-B/16 as OpenAI published it, 150 classes."""
+def settings(dtype: DTypeLike = "float32") -> list[Setting]:
+    """Returns what is measured: ViT-B/16 as OpenAI published it, 150 classes.
+
+    Args:
+        dtype: Of our activations.
+    """
     text = TextTower(vocab_size=8, context_length=4, width=12, heads=2, layers=1, embedding_dim=512)
-    clip = build_clip("vit_b_16_quickgelu", position_resize="bicubic_aligned").clone(text=text)
+    clip = build_clip("vit_b_16_quickgelu", dtype, "bicubic_aligned").clone(text=text)
     prompted = OVSeg(clip=clip, config=OVSegConfig())
     tuned = MaskClipPlusPlus(clip=clip, config=MaskClipPlusPlusConfig())
     ranked = FisaConfig(clip_size=CLIP_SIDE, rank=96)  # 128 does not divide into 12 heads

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from accelerated import correctness, methods, operations, towers, training
+from accelerated import correctness, methods, operations, pairs, towers, training
 from accelerated.cases import Case, Script
 from accelerated.machine import Peaks
 from accelerated.measuring import described, run_case
@@ -22,7 +22,7 @@ COSTS = {"ops": 12.0, "towers": 35.0, "methods": 60.0, "training": 80.0, "correc
 def every_case(*, small: bool) -> Iterator[Case | Script]:
     """Yields all cases, part by part."""
     dtype = jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
-    for part in (operations, training, methods, towers, correctness):
+    for part in (operations, training, methods, towers, correctness, pairs):
         yield from part.cases(dtype, small=small)
 
 
