@@ -19,6 +19,9 @@ from ovseg_jax.vocabulary.classes import (
 )
 from ovseg_jax.vocabulary.matching import label_table
 
+SEARCHED = ("negatives", "not_exhaustive")
+"""Lists of classes in records of sets whose photos were not searched for every class."""
+
 
 def named_classes(name: str) -> ClassList:
     """Loads a class list: a preset by name, or a file."""
@@ -67,7 +70,12 @@ class Labelled(Sequence):
                 f"{self._data.name}: {name} has label {wrong[0]}, but the data set has "
                 f"{len(self._table)} classes; prepare it anew"
             )
-        return record | {"categories": self._table[categories]}
+        moved = {
+            name: self._table[np.asarray(record[name], np.int64)]
+            for name in SEARCHED
+            if name in record
+        }
+        return record | moved | {"categories": self._table[categories]}
 
 
 def positions(data: DataConfig) -> Int[np.ndarray, " c"]:
