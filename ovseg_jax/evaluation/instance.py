@@ -159,7 +159,7 @@ class InstanceEvaluator:
         """Adds the instances of one batch, image by image."""
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            state = state + Encoded.of(self._instances(one))
+            state = state + Encoded.of(instances_of(one, self.is_thing, self.top))
         return state
 
     def result(self, state: Encoded) -> Table:
@@ -185,27 +185,35 @@ class InstanceEvaluator:
             self.last[:] = [(state, encoded_ap(state, np.flatnonzero(self.is_thing).tolist()))]
         return self.last[0][1]
 
-    def _instances(self, outcome: Outcome) -> ImageInstances:
-        labels, crowds = np.asarray(outcome.batch.labels), outcome.batch.crowds
-        own = np.flatnonzero((labels >= 0) & self.is_thing[np.maximum(labels, 0)])
-        slots = outcome.log_probs.shape[-1] - 1
-        frame, (height, width) = at_size_of_score(outcome)
-        found = instances(
-            outcome.log_probs,
-            as_logits(outcome.proposals.masks),
-            frame,
-            top=self.top,
-            is_thing=np.pad(self.is_thing, (0, slots - len(self.is_thing))),
-            valid=np.asarray(outcome.proposals.valid),
-        )
-        return ImageInstances(
-            true_masks=true_masks(outcome, own + 1)[:, :height, :width],
-            true_classes=labels[own],
-            crowds=np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own],
-            masks=found.masks[:, :height, :width],
-            classes=found.classes,
-            scores=found.scores,
-        )
+
+def instances_of(outcome: Outcome, is_thing: Bool[np.ndarray, " k"], top: int) -> ImageInstances:
+    """True and predicted instances of one image, at the size of its score.
+
+    Args:
+        outcome: Of one image, without the batch axis.
+        is_thing: Classes that are things.
+        top: Pairs of mask and class that are considered.
+    """
+    labels, crowds = np.asarray(outcome.batch.labels), outcome.batch.crowds
+    own = np.flatnonzero((labels >= 0) & is_thing[np.maximum(labels, 0)])
+    slots = outcome.log_probs.shape[-1] - 1
+    frame, (height, width) = at_size_of_score(outcome)
+    found = instances(
+        outcome.log_probs,
+        as_logits(outcome.proposals.masks),
+        frame,
+        top=top,
+        is_thing=np.pad(is_thing, (0, slots - len(is_thing))),
+        valid=np.asarray(outcome.proposals.valid),
+    )
+    return ImageInstances(
+        true_masks=true_masks(outcome, own + 1)[:, :height, :width],
+        true_classes=labels[own],
+        crowds=np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own],
+        masks=found.masks[:, :height, :width],
+        classes=found.classes,
+        scores=found.scores,
+    )
 
 
 def true_masks(outcome: Outcome, ids: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n H W"]:

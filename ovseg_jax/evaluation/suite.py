@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from ovseg_jax.evaluation.evaluator import (
     Table,
     run_pass,
 )
+from ovseg_jax.evaluation.federated import FederatedEvaluator
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
@@ -33,6 +35,7 @@ from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import View, frame_views, photo_views
+from ovseg_jax.inputs.federated import class_frequencies
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
 from ovseg_jax.opening import open_mask_maker
 from ovseg_jax.typing import Batch, Params, Text
@@ -102,9 +105,10 @@ class Suite:
 
         def judge(view: View) -> Outcome:
             given = self._given(view)
-            outcome = self._judge(params, view.replace(overlaps=None, names=None), text, given)
+            outcome = self._judge(params, view.on_device, text, given)
             rules.add(outcome.rule)
-            return outcome.replace(overlaps=view.overlaps, frame=self._frame(view, given))
+            on_host = {"overlaps": view.overlaps, "searched": view.searched}
+            return outcome.replace(**on_host, frame=self._frame(view, given))
 
         record = PhotoRecord() if by_photo else None
         keep = record.add if record else None
@@ -175,13 +179,21 @@ class Suite:
             object_threshold=inference.object_threshold,
             overlap_threshold=inference.overlap_threshold,
         )
-        known = {
+        known: dict[str, Evaluator] = {
             "mask_accuracy": MaskAccuracy(seen, things),
             "semantic": SemanticEvaluator(seen, things, self._config.miou),
             "panoptic": PanopticEvaluator(seen, things, rules),
             "instance": InstanceEvaluator(seen, things, inference.top_instances),
         }
+        if self._frequencies is not None:
+            known["instance"] = FederatedEvaluator(seen, things, self._frequencies)
         return {name: known[name] for name in self._config.metrics}
+
+    @functools.cached_property
+    def _frequencies(self) -> tuple[str, ...] | None:
+        """How often classes occur, where AP counts as of LVIS; None elsewhere."""
+        scores_objects = "instance" in self._config.metrics
+        return class_frequencies(self._config.data) if scores_objects else None
 
     def _seen(self) -> np.ndarray:
         train = self._model.train_vocabulary
@@ -225,6 +237,7 @@ class Suite:
             weights=weights,
             dtype=model.clip.compute_dtype,
             version=ovseg_jax.__version__,
+            truth=protocol.TRUTH if self._frequencies is None else protocol.FEDERATED,
         )
 
 
