@@ -9,6 +9,7 @@ from ovseg_jax.config.data import (
     DataConfig,
     EvaluationConfig,
     MaskSourceConfig,
+    MoreData,
 )
 from ovseg_jax.config.experiment import (
     CheckpointConfig,
@@ -68,6 +69,7 @@ __all__ = [
     "MeshConfig",
     "MethodConfig",
     "ModelConfig",
+    "MoreData",
     "NoGeneratorConfig",
     "OVSegConfig",
     "OptimizerConfig",

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 from ovseg_jax.config.schema import schema
+
+
+@schema
+class MoreData:
+    """Another data set of one training stream; the fields mean what they mean in `DataConfig`."""
+
+    name: str = ""
+    config: str = ""
+    split: str = "train"
+    root: str = ""
+    prepared: str = ""
 
 
 @schema
@@ -17,8 +29,8 @@ class DataConfig:
         split: TFDS split, slices allowed ("train[:64]").
         root: Where the publisher's files lie; empty where the builder makes its own.
         prepared: Where TFDS keeps prepared records; empty for its default.
-        vocabulary: Class list that labels are read as, by name: a preset or a file; empty for the
-            classes of the data set itself.
+        vocabulary: Class list that labels are read as, by name: a preset, several of them joined
+            by "+", or a file; empty for the classes of the data set itself.
         image_size: Height and width of training images in pixels.
         batch_size: Images per step over all devices.
         max_segments: Ground-truth slots per image.
@@ -32,6 +44,8 @@ class DataConfig:
             training and evaluation drop the same ones.
         shuffle: Order the examples anew in each epoch.
         captions: Whether a caption of each image is drawn and tokenised.
+        more: Data sets whose records stand behind those of the first, as one set; an epoch holds
+            each record once. All are read as `vocabulary`, which has to be named. Training only.
         fraction: Share of the split's records that are read, at least one: a random subset.
         subset_seed: Draws the subset; of one seed, larger subsets contain the smaller ones.
     """
@@ -52,8 +66,15 @@ class DataConfig:
     min_area: float = 0.0
     shuffle: bool = True
     captions: bool = False
+    more: tuple[MoreData, ...] = ()
     fraction: float = 1.0
     subset_seed: int = 0
+
+    @property
+    def sets(self) -> tuple[DataConfig, ...]:
+        """Each data set alone and whole, with what is common to all."""
+        alone = dataclasses.replace(self, more=(), fraction=1.0)
+        return (alone, *(dataclasses.replace(alone, **vars(item)) for item in self.more))
 
 
 @schema

@@ -13,7 +13,7 @@ from ovseg_jax.inputs.builders import DataError, own_classes
 from ovseg_jax.vocabulary.classes import (
     ClassList,
     VocabularyError,
-    available_presets,
+    is_preset,
     load_class_file,
     load_preset,
 )
@@ -24,8 +24,8 @@ SEARCHED = ("negatives", "not_exhaustive")
 
 
 def named_classes(name: str) -> ClassList:
-    """Loads a class list: a preset by name, or a file."""
-    return load_preset(name) if name in available_presets() else load_class_file(name)
+    """Loads a class list: a preset by name, several joined by "+", or a file."""
+    return load_preset(name) if is_preset(name) else load_class_file(name)
 
 
 def class_list(data: DataConfig) -> ClassList:

@@ -25,7 +25,7 @@ Content = Mapping[str, str | int]
 def content_of(data: DataConfig) -> Content:
     """Names the records, which for folders holds a fingerprint, and counts and classes of them."""
     return {
-        "records": load_builder(data).info.full_name,
+        "records": " + ".join(load_builder(each).info.full_name for each in data.sets),
         "examples": len(open_split(data)),
         "classes": class_file_hash(class_list(data)),
     }

@@ -8,6 +8,7 @@ data sets opened, which may mean preparing them.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -81,7 +82,7 @@ def check_training(config: Config) -> None:
         if config.num_steps:
             _check_frame(config.data, method)
         _check_parameters(config, method)
-    sections = {"": config.data} if config.num_steps else {}
+    sections = _sets(config.data) if config.num_steps else {}
     _check_items(items, config.model, problems)
     _check_data(sections | _sections(items), problems)
     if config.num_steps:
@@ -148,9 +149,19 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
             named_classes(model.train_vocabulary)
     for item in items:
         _check_numbers(item, problems, f"evaluation {item.name!r}: ")
+        with problems.noted(f"evaluation {item.name!r}: "):
+            if item.data.more:
+                raise DataError("data.more: data sets are joined for training only")
         with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))
+
+
+def _sets(data: DataConfig) -> dict[str, DataConfig]:
+    """Returns the data sets of a training stream by what messages call them."""
+    first, *others = data.sets
+    whole = dataclasses.replace(first, fraction=data.fraction)
+    return {"": whole} | {f"data.more.{n}: ": each for n, each in enumerate(others)}
 
 
 def _sections(items: Sequence[EvaluationConfig]) -> dict[str, DataConfig]:
