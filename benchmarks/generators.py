@@ -21,6 +21,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import references
 import torch
 from ops import DEVICE, RESULTS, draw, to_torch
 from timing import (
@@ -192,7 +193,7 @@ def sampling(size: int) -> list[Case]:
         return jax.grad(lambda arrays: (deformable_sample(*arrays) ** 2).sum())(arrays)
 
     def theirs(*tensors: torch.Tensor) -> torch.Tensor:
-        return grid_sampled(tensors[:-2], *tensors[-2:])
+        return references.deformable(tensors[:-2], *tensors[-2:])
 
     def their_backward(*tensors: torch.Tensor) -> Any:
         return torch.autograd.grad((theirs(*tensors) ** 2).sum(), tensors)
@@ -221,20 +222,6 @@ def sampling(size: int) -> list[Case]:
             **options,
         ),
     ]
-
-
-def grid_sampled(
-    values: tuple[torch.Tensor, ...], places: torch.Tensor, weights: torch.Tensor
-) -> torch.Tensor:
-    """The same sums by `grid_sample`, level by level."""
-    found = []
-    for level, value in enumerate(values):
-        maps = value.permute(0, 3, 4, 1, 2).flatten(0, 1)
-        grid = (2 * places[:, :, :, level] - 1).transpose(1, 2).flatten(0, 1)
-        found.append(torch.nn.functional.grid_sample(maps, grid, align_corners=False))
-    stacked = torch.stack(found, dim=-2).flatten(-2)
-    mixed = (stacked * weights.transpose(1, 2).flatten(0, 1).flatten(-2)[:, None]).sum(-1)
-    return mixed.unflatten(0, (1, HEADS)).permute(0, 3, 1, 2)
 
 
 def main() -> None:

@@ -41,3 +41,27 @@ def differentiate(x: torch.Tensor, kernel: torch.Tensor) -> tuple[torch.Tensor, 
     gradient = x
     x, kernel = x.detach().requires_grad_(), kernel.detach().requires_grad_()
     return torch.autograd.grad(convolve(x, kernel), (x, kernel), gradient)
+
+
+def deformable(
+    values: tuple[torch.Tensor, ...], places: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Sums deformable samples by `grid_sample`, level by level, as Deformable-DETR falls back to.
+
+    Args:
+        values: Maps [b, h, w, heads, d].
+        places: x and y of samples, 0 to 1: [b, n, heads, levels, points, 2].
+        weights: Of samples: [b, n, heads, levels, points].
+
+    Returns:
+        [b, n, heads, d].
+    """
+    batch, _, heads = weights.shape[:3]
+    found = []
+    for level, value in enumerate(values):
+        maps = value.permute(0, 3, 4, 1, 2).flatten(0, 1)
+        grid = (2 * places[:, :, :, level] - 1).transpose(1, 2).flatten(0, 1)
+        found.append(F.grid_sample(maps, grid, align_corners=False))
+    stacked = torch.stack(found, dim=-2).flatten(-2)
+    mixed = (stacked * weights.transpose(1, 2).flatten(0, 1).flatten(-2)[:, None]).sum(-1)
+    return mixed.unflatten(0, (batch, heads)).permute(0, 3, 1, 2)

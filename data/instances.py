@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -143,6 +144,19 @@ class InstanceDecoder:
         """
         self._classes = classes
         self._files: dict[epath.Path, tuple[InstancesFile, dict[int, int]]] = {}
+        self._reading = threading.Lock()  # photos are decoded by several threads
+
+    def open(self, path: epath.Path) -> tuple[InstancesFile, dict[int, int]]:
+        """Returns a file, and the class of each category id in use; reads it the first time.
+
+        Raises:
+            ManualFileError: It is missing or damaged.
+        """
+        with self._reading:
+            if path not in self._files:
+                read = InstancesFile(path)
+                self._files[path] = read, read.class_indices(self._classes)
+            return self._files[path]
 
     def __call__(self, root: epath.Path, entry: Mapping[str, Any]) -> Segments:
         """Decodes one photo: of overlapping objects the smaller is on top, crowds are lowest.
@@ -152,10 +166,7 @@ class InstanceDecoder:
                 with the manifest about its size.
         """
         path, size = root / entry["gt"], (entry["height"], entry["width"])
-        if path not in self._files:
-            read = InstancesFile(path)
-            self._files[path] = read, read.class_indices(self._classes)
-        file, index = self._files[path]
+        file, index = self.open(path)
         image = file.image(entry["image"])
         _check_size(image, size, path)
         return file.segments(image, size, index)

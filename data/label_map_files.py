@@ -13,7 +13,9 @@ from etils import epath
 from data.features import segmentation_example, segmentation_features
 from data.label_pictures import read_map
 from data.manual_files import ManualFileError, read_upright, require_folder
+from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
+from data.trees import plain_name
 from ovseg_jax.errors import first_few, warn
 
 SHOWN = 5
@@ -53,8 +55,8 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @property
     def config_name(self) -> str:
-        """The name of the chosen config."""
-        return self.builder_config.name if self.builder_config else ""
+        """The name of the chosen config, without the state of a folder."""
+        return plain_name(self.builder_config.name) if self.builder_config else ""
 
     def splits(self) -> Iterable[str]:
         """The splits of the chosen config; those called "..._train" hold all."""
@@ -73,11 +75,22 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         files = self.find(root, split)
         tell_count(len(files.maps), self.COUNTS[split], f"{self.name} {split}")
-        for name, path in files.maps.items():
-            segments = regions(path, files)
-            photo = files.photos[name]
-            content = read_upright(photo, segments.ids.shape)
-            yield name.replace("/", "_"), segmentation_example(content, segments, (), photo.name)
+
+        def read(name: str) -> tuple[str, dict[str, Any]]:
+            segments = regions(files.maps[name], files)
+            return name.replace("/", "_"), upright_example(files.photos[name], segments)
+
+        yield from in_order(read, list(files.maps), f"{self.name} {split}")
+
+
+def upright_example(photo: epath.Path, segments: Segments) -> dict[str, Any]:
+    """Returns the record of a photo, read as displayed, and its segments.
+
+    Raises:
+        ManualFileError: See `read_upright`.
+    """
+    content = read_upright(photo, segments.ids.shape)
+    return segmentation_example(content, segments, (), photo.name)
 
 
 def configs(*names: str) -> list[tfds.core.BuilderConfig]:

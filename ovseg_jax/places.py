@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 PATHS = ("root", "prepared", "path", "init_from", "tokenizer_file")
 """Fields of a config, in any section, that hold a path or nothing."""
+SECTIONS = ("evaluations", "mixed_with")
+"""Fields that hold several sections."""
 LISTS = ("vocabulary", "train_vocabulary")
 """Fields that hold the name of a preset, a path or nothing."""
 TOY = "toy"
@@ -83,7 +85,7 @@ def _changed(config: T, place: Callable[[str, str], str], where: str = "") -> T:
             changes[field.name] = _changed(value, place, f"{name}.")
         elif field.name == "init_parts":
             changes[field.name] = tuple((pattern, place(path, name)) for pattern, path in value)
-        elif field.name in ("evaluations", "more"):
+        elif field.name in SECTIONS:
             items = enumerate(value)
             changes[field.name] = tuple(_changed(x, place, f"{name}.{n}.") for n, x in items)
         elif _is_path(field.name, value):

@@ -9,15 +9,15 @@ Table 4 and 5 vary the second phase and are scored without ensemble, Table 6 var
 the paper leaves open is our reading: the length of "ground truth only" (that of the second phase),
 the Mask2Former of Table 5 (Swin-B, COCO panoptic), the void row on it (that of the first phase).
 Table 7 warms up on more data; "default" is its first row. The paper says neither how sets are mixed
-nor for how long: "lvis" takes each photo of either set once an epoch, for as long as the default,
-and reads both as one list, in which classes that both show by one name are one.
+nor for how long: "lvis" takes each set as often as it has photos, for as long as the default, and
+reads both as one list, in which classes that both show by one name are one.
 
 python train.py configs/mask_adapter/ablations.py:lvis --workdir runs/lvis --data.root /data/coco \
-    --data.more.0.root /data
+    --data.mixed-with.0.root /data
 
 Its third row adds about 2 % of SA-1B with GranD's masks and labels, whose words, mapping to classes
 and choice of photos are not published; there is no builder of GranD here. Files turned into COCO's
-form are read by `photo_set`: a config of one's own puts `MoreData(name="photo_set", root=...)`
+form are read by `photo_set`: a config of one's own puts `MixedConfig(name="photo_set", root=...)`
 behind LVIS, and a class file that holds all three lists in the place of the two presets.
 Cost per variant: four RTX 3090, hours not published. Ours: needs official weights and data.
 """
@@ -35,7 +35,7 @@ from ovseg_jax.config import (
     EnsembleConfig,
     MaskPoolingConfig,
     MaskSourceConfig,
-    MoreData,
+    MixedConfig,
     QueryGeneratorConfig,
 )
 
@@ -103,7 +103,9 @@ def warmup_on_lvis() -> Config:
     """The warm-up on COCO panoptic and LVIS together."""
     config = warmup.get_config()
     model = dataclasses.replace(config.model, train_vocabulary=WITH_LVIS)
-    data = dataclasses.replace(config.data, vocabulary=WITH_LVIS, more=(MoreData(name="lvis"),))
+    lvis = MixedConfig(name="lvis", weight=100_170)
+    mixed_in = {"weight": 118_287, "mixed_with": (lvis,)}
+    data = dataclasses.replace(config.data, vocabulary=WITH_LVIS, **mixed_in)
     return dataclasses.replace(config, model=model, data=data)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.checks.describe import files_by_name, listed_objects, read_objects
+from data.checks.describe import listed_objects, read_objects
 from data.checks.layout import Layout, Listed, Needed, Part
 from data.checks.problem import Problem
 from data.features import segmentation_example, segmentation_features
@@ -57,7 +57,7 @@ def layout(root: str, config: str) -> Layout:
             Needed((name,), "the photos", ".jpg"),
             Needed((f"annotations/captions_{name}.json",), "the captions"),
         ]
-        photos = {f"{stem}.jpg": x for stem, x in files_by_name(folder / name, ".jpg").items()}
+        photos = {photo.name: photo for photo in sorted((folder / name).glob("*.jpg"))}
         listed, index = {}, {}
         try:
             listed = {x: Listed() for x in read_captions(source)} if source.is_file() else {}

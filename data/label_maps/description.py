@@ -14,7 +14,7 @@ from data.fingerprints import content_hash
 from data.label_maps import fields
 from data.label_maps.coding import Coding
 from data.label_maps.coding_fields import coding_of
-from data.label_maps.names import read_classes
+from data.label_maps.names import interesting, read_classes
 from data.label_maps.pairs import LABEL_SUFFIXES, PHOTO_SUFFIXES, Folders, find_pairs
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
@@ -30,6 +30,7 @@ class Description:
         coding: What labels mean.
         splits: Where the files of each split lie.
         counts: How many photos splits should have, where that is known.
+        interest: Names of the classes that a score of their own is given for; mostly none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Description:
     coding: Coding
     splits: Mapping[str, Folders]
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    interest: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Returns 12 hexadecimal digits that stand for all that the records depend on.
@@ -83,6 +85,7 @@ def describe(file: Path, root: Path, name: str, *, is_ours: bool = False) -> Des
         coding_of(content, classes, where),
         {split: _folders(section, content, base, where) for split, section in sections.items()},
         {split: n for split, x in sections.items() if (n := fields.count_of(x, where))},
+        interesting(content, classes, where),
     )
 
 

@@ -16,7 +16,7 @@ from ovseg_jax.errors import printable
 
 FIELDS = (
     *("root", "photos", "labels", "photo_suffix", "label_suffix", "names", "things"),
-    *("ignore", "first", "remap", "splits", "count", "partial"),
+    *("background", "interest", "ignore", "first", "remap", "splits", "count", "partial"),
 )
 SPLIT_FIELDS = ("photos", "labels", "count")
 LARGEST = 2**21

@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data.checks.layout import Layout
 from data.features import segmentation_example, segmentation_features
 from data.label_map_files import tell_count
 from data.label_maps.choice import FOLDER, choose
 from data.label_maps.coding import Coding, read_regions
 from data.label_maps.description import Description
-from data.label_maps.pairs import Folders, find_pairs
+from data.label_maps.layout import describe
+from data.label_maps.pairs import Folders, Pair, find_pairs
 from data.label_maps.photos import photo_content
+from data.parallel import in_order
 from ovseg_jax.errors import warn
 from ovseg_jax.vocabulary.classes import ClassList
 
@@ -59,6 +62,20 @@ def class_list(root: str, config: str = "") -> ClassList:
     return choose(root, config).classes
 
 
+def classes_of_interest(root: str, config: str = "") -> tuple[str, ...]:
+    """Returns the names of the classes that have a score of their own, as MESS gives it.
+
+    Raises:
+        ManualFileError: See `config_of_folder`.
+    """
+    return choose(root, config).interest
+
+
+def layout(root: str, config: str = "") -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return describe(root, config)
+
+
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Photos with a region per class, in the order of their names."""
 
@@ -90,11 +107,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         pairs, table, seen = find_pairs(folders), found.coding.table(), set[int]()
         tell_count(len(pairs), found.counts.get(split, len(pairs)), f"{found.name} {split}")
-        for number, pair in enumerate(pairs):
+
+        def read(pair: Pair) -> dict[str, Any]:
             segments, labels = read_regions(pair.labels, found.coding, table)
-            seen |= labels
+            seen.update(labels)
             content = photo_content(pair.photo, np.shape(segments.ids))
-            yield number, segmentation_example(content, segments, (), pair.name)
+            return segmentation_example(content, segments, (), pair.name)
+
+        yield from enumerate(in_order(read, pairs, f"{found.name} {split}"))
         _tell_masks(seen, found.coding, folders)
 
 

@@ -50,6 +50,25 @@ def read_classes(content: Mapping[str, Any], places: Sequence[Path], where: str)
     return with_things(classes, things)
 
 
+def interesting(content: Mapping[str, Any], classes: ClassList, where: str) -> tuple[str, ...]:
+    """Returns the classes of interest: those named so, or all but the background; else none.
+
+    Raises:
+        ManualFileError: A name is no class, or both fields are there.
+    """
+    named = fields.texts_of(content, "interest", where)
+    background = fields.text_of(content, "background", where)
+    if named and background:
+        raise ManualFileError(f"{where}: give 'interest' or 'background', not both")
+    if unknown := sorted({*(named or ()), *filter(None, [background])} - set(classes.names)):
+        raise ManualFileError(
+            f"{where}: {unknown[0]!r} of '{'interest' if named else 'background'}' is none of "
+            "'names'"
+        )
+    others = (name for name in classes.names if name != background)
+    return tuple(named or (others if background else ()))
+
+
 def numbered_classes(file: Path) -> ClassList:
     """Reads a class file whose classes are those of consecutive labels.
 

@@ -60,8 +60,8 @@ def find_pairs(folders: Folders) -> list[Pair]:
         ManualFileError: A folder is missing or empty, a name stands twice, or something has no
             partner.
     """
-    maps = _by_stem(folders.labels, folders.label_suffixes, "the label maps")
-    photos = _by_stem(
+    maps = files_by_stem(folders.labels, folders.label_suffixes, "the label maps")
+    photos = files_by_stem(
         folders.photos, folders.photo_suffixes, "the photos", {str(path) for path in maps.values()}
     )
     _check_partners(folders, photos, maps)
@@ -72,10 +72,20 @@ def find_pairs(folders: Folders) -> list[Pair]:
     ]
 
 
-def _by_stem(
+def files_by_stem(
     folder: Path, suffixes: Sequence[str], what: str, others: Collection[str] = ()
 ) -> dict[str, Path]:
-    """Returns the files with one of some suffixes, in any case, by the path before it."""
+    """Returns the files with one of some suffixes, in any case, by the path before it.
+
+    Args:
+        folder: Where to look, in its folders too.
+        suffixes: Such as ".png".
+        what: What they are, in words.
+        others: Paths of files that are others.
+
+    Raises:
+        ManualFileError: The folder is missing or has none of them, or a name stands twice.
+    """
     require_folder(epath.Path(folder), what)
     # glob follows links to folders, and leaves hidden files out, such as macOS's side files.
     names = sorted(glob.glob("**/*", root_dir=folder, recursive=True))

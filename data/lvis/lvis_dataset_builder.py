@@ -52,7 +52,7 @@ def layout(root: str, config: str) -> Layout:
         source = annotations.find_file(given, *FILES[split])
         places = tuple(f"{x}/{name}".lstrip("/") for name in FILES[split] for x in FOLDERS)
         needed.append(Needed(places, "the LVIS v1 annotations"))
-        file, index, wrong = read_objects(Path(source), classes, LvisFile)
+        file, index, wrong = read_objects(Path(source), classes, kind=LvisFile)
         listed = listed_objects(file) if file else {}
         listed = {name: said for name, said in listed.items() if _is_of(split, name)}
         found = {name: Path(photos / name) for name in listed if (photos / name).is_file()}

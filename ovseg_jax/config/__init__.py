@@ -9,7 +9,7 @@ from ovseg_jax.config.data import (
     DataConfig,
     EvaluationConfig,
     MaskSourceConfig,
-    MoreData,
+    MixedConfig,
 )
 from ovseg_jax.config.experiment import (
     CheckpointConfig,
@@ -68,8 +68,8 @@ __all__ = [
     "MaskSourceConfig",
     "MeshConfig",
     "MethodConfig",
+    "MixedConfig",
     "ModelConfig",
-    "MoreData",
     "NoGeneratorConfig",
     "OVSegConfig",
     "OptimizerConfig",

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.evaluation.counted import ByClass, ByPhoto, Counted
+from ovseg_jax.evaluation.counted import ByClass
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import Overlaps, View
 from ovseg_jax.inputs.federated import Searched
@@ -93,10 +93,6 @@ class Evaluator(Protocol):
         ...
 
 
-OnPhotos = Callable[[Any, Outcome, Mapping[str, Counted[Any]]], None]
-"""Takes a batch, what was made of it, and what evaluators counted in it."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Pass:
     """What a pass over a split leaves.
@@ -147,7 +143,6 @@ def run_pass(
     *,
     max_images: int = 0,
     on_batch: Callable[[int], None] | None = None,
-    on_photos: OnPhotos | None = None,
 ) -> Pass:
     """Runs all evaluators in one pass.
 
@@ -158,22 +153,14 @@ def run_pass(
         max_images: Stop once this many valid images were seen; 0 takes all. The batch in which
             the limit falls is cut to it.
         on_batch: Called with the number of images so far, for progress bars.
-        on_photos: Called with each batch, to keep more of photos than sums.
     """
     states = {name: evaluator.init() for name, evaluator in evaluators.items()}
     seen = 0
     for batch in batches:
         batch, count = _limit(batch, max_images - seen if max_images else None)
         outcome = judge(batch)
-        counted = {}
         for name, evaluator in evaluators.items():
-            if on_photos is not None and isinstance(evaluator, ByPhoto):
-                counted[name] = evaluator.count(outcome)
-                states[name] = states[name] + counted[name].state
-            else:
-                states[name] = evaluator.update(states[name], outcome)
-        if on_photos is not None:
-            on_photos(batch, outcome, counted)
+            states[name] = evaluator.update(states[name], outcome)
         seen += count
         if on_batch is not None:
             on_batch(seen)

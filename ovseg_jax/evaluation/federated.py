@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.evaluation.instance import ImageInstances, instances_of
+from ovseg_jax.evaluation.instance import ImageInstances, InstanceEvaluator
 from ovseg_jax.typing import needed
 
 MOST = 300
@@ -177,10 +177,11 @@ class FederatedEvaluator:
     def update(self, state: Judged, outcome: Outcome) -> Judged:
         """Adds one batch, image by image."""
         searched = needed(outcome.searched, "Outcome.searched")
+        reader = InstanceEvaluator(None, self.is_thing, MOST)
         found = []
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            image = instances_of(one, self.is_thing, MOST)
+            image = reader.instances_of(one)
             lists = searched.negatives[index], searched.not_exhaustive[index]
             found.append(match(image, *([x for x in row.tolist() if x >= 0] for row in lists)))
         return state + Judged(tuple(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -27,23 +26,25 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
         DataError: The data set or the split does not exist, the split is empty, or the vocabulary
             lacks a class of the data set.
     """
-    if not data.more:
-        source = _open(data)
-    elif not data.vocabulary:
-        raise DataError("data.vocabulary: name one that holds the classes of all of data.more")
-    else:
-        source = Joined([_open(each) for each in data.sets])
-    return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
-
-
-def _open(data: DataConfig) -> Sequence[dict[str, Any]]:
     import tensorflow_datasets as tfds
 
     builder = load_builder(data)
     skip = {"image": tfds.decode.SkipDecoding(), "segment_ids": tfds.decode.SkipDecoding()}
     _check_split(data, builder.info.splits)
     source = builder.as_data_source(split=data.split, decoders=skip)
-    return Labelled(source, data)
+    source = Labelled(source, data)
+    return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
+
+
+def describe_records(data: DataConfig) -> dict[str, Any]:
+    """Tells the prepared records of a data set from those of any other, without reading them.
+
+    Raises:
+        DataError: The data set does not exist.
+    """
+    info = load_builder(data).info
+    sizes = {name: [part.num_bytes, *part.shard_lengths] for name, part in info.splits.items()}
+    return {"name": info.full_name, "sizes": sizes}
 
 
 def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:
@@ -60,22 +61,6 @@ def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:
         raise DataError(
             f"data.split: {data.split!r} of {data.name} holds no example; known: {known}"
         )
-
-
-class Joined(Sequence):
-    """Several sequences, one behind the other."""
-
-    def __init__(self, parts: Sequence[Sequence]):
-        """Takes the sequences in their order."""
-        self._parts = parts
-        self._ends = np.cumsum([len(part) for part in parts]).tolist()
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        place = bisect.bisect_right(self._ends, index)
-        return self._parts[place][index - self._ends[place] + len(self._parts[place])]
 
 
 class Subset(Sequence):

@@ -38,6 +38,11 @@ def stack_searched(examples: Sequence[Mapping[str, Any]], batch_size: int) -> Se
     return Searched(**{name: _padded(examples, name, batch_size) for name in SEARCHED})
 
 
+def searches_apart(data: DataConfig) -> bool:
+    """Whether the photos of a data set were searched for some classes only; prepares nothing."""
+    return hasattr(builder_module(data), "FREQUENCY")
+
+
 def class_frequencies(data: DataConfig) -> tuple[str, ...] | None:
     """Returns how often each class of the vocabulary occurs in training: "r", "c" or "f".
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.inputs.builders import DataError, own_classes
+from ovseg_jax.inputs.builders import DataError, own_classes, own_interest
 from ovseg_jax.vocabulary.classes import (
     ClassList,
     VocabularyError,
@@ -36,6 +36,18 @@ def class_list(data: DataConfig) -> ClassList:
         VocabularyError: There is no such preset or file.
     """
     return named_classes(data.vocabulary) if data.vocabulary else own_classes(data)
+
+
+def interest_mask(data: DataConfig, classes: ClassList) -> Bool[np.ndarray, " k"] | None:
+    """Marks the classes of interest of a data set among those of the vocabulary; None for none.
+
+    Raises:
+        DataError: The data set's description cannot be read.
+    """
+    names = set(own_interest(data))
+    if not names:
+        return None
+    return np.array([not names.isdisjoint(entry.synonyms) for entry in classes.classes])
 
 
 class Labelled(Sequence):

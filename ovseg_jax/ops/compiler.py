@@ -18,7 +18,7 @@ _ARENA_MAX = -8
 
 
 @functools.cache
-def compiler_options() -> dict[str, str] | None:
+def compiler_options(platform: str = "") -> dict[str, str] | None:
     """Returns what `jax.jit(..., compiler_options=)` should get on this machine; None for nothing.
 
     On CPUs, XLA orders steps for concurrency, which few cores do not need; ordered for memory, a
@@ -26,8 +26,11 @@ def compiler_options() -> dict[str, str] | None:
     speed (many were not tried). With AVX-512 it uses vectors of half that width; the whole ones
     make a ConvNeXt a fifth faster, most of it in the depthwise convolutions. Results may differ by
     rounding.
+
+    Args:
+        platform: What is compiled for, such as "cpu"; empty for the default backend.
     """
-    if jax.default_backend() != "cpu":
+    if (platform or jax.default_backend()) != "cpu":
         return None
     options: dict[str, str] = {}
     for option in (_SEQUENTIAL, _WIDE) if _has_avx512() else (_SEQUENTIAL,):

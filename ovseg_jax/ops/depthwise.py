@@ -41,7 +41,7 @@ def depthwise_conv(
         x: Feature maps. Low precision is accumulated in float32.
         kernel: One kernel per channel; both sides odd.
         form: "grouped" (XLA's grouped convolution, the plain reference), "shift" (sum of shifted
-            products), or None for the faster one on the default backend.
+            products), or None for the faster one on the platform that is compiled for.
 
     Returns:
         The convolved maps, in the dtype of `x`.
@@ -49,14 +49,12 @@ def depthwise_conv(
     Raises:
         OperandError: If the form is unknown or a side of the kernel is even.
     """
-    if form is None:
-        form = "shift" if jax.default_backend() == "cpu" else "grouped"
-    if form not in FORMS:
+    if form not in (None, *FORMS):
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
         raise OperandError(f"kernel has sides {kernel.shape[:2]}; odd ones keep the size")
-    convolve = _convolve_grouped if form == "grouped" else _convolve_by_shifts
-    return convolve(x, kernel.astype(x.dtype))
+    ways = {"grouped": _convolve_grouped, "shift": _convolve_by_shifts, None: _convolve_fastest}
+    return ways[form](x, kernel.astype(x.dtype))
 
 
 def _convolve_grouped(x: Array, kernel: Array) -> Array:
@@ -142,3 +140,27 @@ def _kernel_gradient(x: Array, kernel: Array, gradient: Array) -> Array:
 
 
 _convolve_by_shifts.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def _convolve_fastest(x: Array, kernel: Array) -> Array:
+    """The form for the platform, with a derivative of its own so that one form's is kept."""
+    return lax.platform_dependent(x, kernel, cpu=_convolve_by_shifts, default=_convolve_grouped)
+
+
+def _fastest_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve_fastest(x, kernel), (x, kernel)
+
+
+def _fastest_backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    return lax.platform_dependent(
+        residuals, gradient, cpu=_backward, default=_differentiate_grouped
+    )
+
+
+def _differentiate_grouped(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    _, derive = jax.vjp(_convolve_grouped, *residuals)
+    return derive(gradient)
+
+
+_convolve_fastest.defvjp(_fastest_forward, _fastest_backward)

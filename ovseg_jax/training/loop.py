@@ -118,7 +118,9 @@ def _take_steps(
         batch = next(stream)
         update = update or step.compile_step(raw, current, batch, text)
         current, metrics = update(current, batch, text)
+        keeper.stop.error = stream.failure
         keeper.step_done(number, current, metrics, stream.position)
+    keeper.stop.error = None  # nothing is left to read
     return current
 
 

@@ -8,7 +8,6 @@ data sets opened, which may mean preparing them.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,12 +15,15 @@ from typing import Any
 from ovseg_jax import build, devices, trees
 from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
+from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
+from ovseg_jax.inputs.order import check_mixture
+from ovseg_jax.inputs.synthetic import check_synthetic
 from ovseg_jax.methods.method import Method
 from ovseg_jax.opening import resolve
 from ovseg_jax.parameters import parameter_shapes
@@ -82,9 +84,8 @@ def check_training(config: Config) -> None:
         if config.num_steps:
             _check_frame(config.data, method)
         _check_parameters(config, method)
-    sections = _sets(config.data) if config.num_steps else {}
     _check_items(items, config.model, problems)
-    _check_data(sections | _sections(items), problems)
+    _check_data(_trained_on(config, problems) | _sections(items), problems)
     if config.num_steps:
         check_classes(config.model, class_list(config.data))
 
@@ -149,24 +150,31 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
             named_classes(model.train_vocabulary)
     for item in items:
         _check_numbers(item, problems, f"evaluation {item.name!r}: ")
-        with problems.noted(f"evaluation {item.name!r}: "):
-            if item.data.more:
-                raise DataError("data.more: data sets are joined for training only")
         with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))
 
 
-def _sets(data: DataConfig) -> dict[str, DataConfig]:
-    """Returns the data sets of a training stream by what messages call them."""
-    first, *others = data.sets
-    whole = dataclasses.replace(first, fraction=data.fraction)
-    return {"": whole} | {f"data.more.{n}: ": each for n, each in enumerate(others)}
-
-
 def _sections(items: Sequence[EvaluationConfig]) -> dict[str, DataConfig]:
     """Returns the data sections of evaluations by what messages call them."""
     return {f"evaluation {item.name!r}: ": item.data for item in items}
+
+
+def _trained_on(config: Config, problems: Problems) -> dict[str, DataConfig]:
+    """Returns the data sections of a training; none where nothing is read."""
+    data = config.data
+    if not config.num_steps:
+        return {}
+    if data.name == SYNTHETIC:
+        with problems.noted():
+            check_synthetic(data)
+            _check_list(data)
+        return {}
+    with problems.noted():
+        check_mixture(data)
+    alone, *others = data_sets(data)
+    named = enumerate(others)
+    return {"": alone} | {f"data.mixed_with[{number}]: ": item for number, item in named}
 
 
 def _check_data(sections: Mapping[str, DataConfig], problems: Problems) -> None:

@@ -19,6 +19,7 @@ from data.lvis import lvis_dataset_builder as lvis  # noqa: E402
 from data.lvis.annotations import MINIVAL  # noqa: E402
 from data.make_dummy_lvis import CATEGORIES, VALIDATION  # noqa: E402
 from ovseg_jax.config import DataConfig, InferenceConfig  # noqa: E402
+from ovseg_jax.errors import OperandError  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.builders import DataError  # noqa: E402
 from ovseg_jax.inputs.datasets import decode, open_split  # noqa: E402
@@ -158,10 +159,13 @@ def test_a_configured_evaluation_scores_as_lvis_does(root):
     data = section(root, batch_size=2, max_segments=8)
     item = EvaluationConfig(data=data, metrics=("instance",), names="matched")
     model = dataclasses.replace(model, templates="single")  # one prompt: the names are many
-    table, card = Suite(item, model, build.method(model)).run(params, "toy")
+    suite = Suite(item, model, build.method(model))
+    table, card = suite.run(params, "toy")
     assert 0.7 < table["instance/AP"] < 1.0  # the masks lack what lies hidden, the truth does not
     assert "instance/APf" in table
     assert "as of LVIS: the 300 best objects" in card.truth
+    with pytest.raises(OperandError, match="leave 'instance' out of the metrics"):
+        suite.score(params, "toy", predictions=lambda *_: None)
 
 
 def wrong(root, change):

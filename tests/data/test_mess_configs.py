@@ -53,3 +53,22 @@ def test_photos_for_training_are_left_out_where_a_folder_holds_both(tmp_path):
 def test_a_path_of_a_shipped_description_will_do_too(tmp_path):
     split, _ = draw(tmp_path / "sets", "suim")
     assert read(tmp_path / "sets", "configs/data/mess/suim.yaml", split)
+
+
+def test_the_suite_scores_each_set_on_the_split_that_its_description_names():
+    from ovseg_jax.cli import suites
+
+    items = suites.load("mess").evaluations
+    assert {item.data.config: item.data.split for item in items} == {
+        f"mess/{name}": next(iter(yaml.safe_load(path.read_text())["splits"]))
+        for name, path in FILES.items()
+    }
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_classes_of_interest_are_all_but_the_background_or_those_that_mess_names(tmp_path, name):
+    draw(tmp_path, name)
+    found = choose(str(tmp_path), f"mess/{name}")
+    count = {"atlantis": 0, "bdd100k": 0, "floodnet": 2, "worldfloods": 1}
+    assert len(found.interest) == count.get(name, len(found.classes) - 1)
+    assert set(found.interest) < set(found.classes.names)

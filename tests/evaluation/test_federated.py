@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from ovseg_jax.evaluation import plain
 from ovseg_jax.evaluation.evaluator import add_states
 from ovseg_jax.evaluation.federated import MOST, FederatedEvaluator, Judged, federated_ap, match
 from ovseg_jax.evaluation.instance import ImageInstances
@@ -127,6 +128,16 @@ def test_states_add_up_to_the_last_digit_in_any_cut():
         for number, photo in enumerate(photos)
     ]
     assert evaluator.result(Judged(tuple(apart))) == evaluator.result(Judged(tuple(apart[::-1])))
+
+
+def test_states_pass_through_json_to_the_last_bit():
+    state = Judged(tuple(match(*case(number)) for number in range(9)))
+    text = json.dumps(plain.state_to_plain(state))
+    again = plain.state_from_plain(json.loads(text))
+    for one, other in zip(state.photos, again.photos, strict=True):
+        for name, value in vars(one).items():
+            np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)
+            assert value.dtype.kind == getattr(other, name).dtype.kind
 
 
 def one_photo(found, classes, *, true=(), negatives=(), not_exhaustive=()):

@@ -39,9 +39,9 @@ def test_other_processors_get_no_wide_vectors(monkeypatch):
     assert compiler.compiler_options() == compiler._SEQUENTIAL
 
 
-def test_other_backends_get_none(monkeypatch):
-    monkeypatch.setattr(compiler.jax, "default_backend", lambda: "gpu")
-    assert compiler.compiler_options() is None
+def test_other_platforms_get_none():
+    assert compiler.compiler_options("gpu") is None
+    assert compiler.compiler_options("cpu") == compiler.compiler_options()
 
 
 def test_steps_in_order_of_memory_take_less_of_it():

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Sequence
 from importlib import resources
 
-import ftfy
 import numpy as np
 from jaxtyping import Int
 from tokenizers import Regex, models, pre_tokenizers
@@ -112,6 +111,8 @@ class HashTokenizer:
 
 def clean(text: str) -> str:
     """Repairs broken Unicode and HTML entities, joins white space, lowers the case."""
+    import ftfy  # late: models that never meet a text do not need it
+
     repaired = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(repaired.split()).lower()
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.nn.initializers import lecun_normal, zeros
+from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
@@ -50,21 +50,55 @@ class DistributionAdapter(nn.Module):
         """
         if not self.layers:
             return masks
-        if jax.default_backend() == "cpu" and not self.is_initializing():
-            params = self.variables["params"]
-            return refine_by_products(masks, [params[f"conv{i}"] for i in range(self.layers)])
-        x = masks.reshape(-1, *masks.shape[2:], 1).astype(self.dtype)
-        for index in range(self.layers):
-            last = index == self.layers - 1
-            x = nn.Conv(
-                1 if last else self.hidden,
-                (3, 3),
-                kernel_init=zeros if last else lecun_normal(),
-                dtype=self.dtype,
-                name=f"conv{index}",
-            )(x)
-            x = x if last else jax.nn.relu(x)
-        return masks + x.reshape(masks.shape).astype(masks.dtype)
+        layers = [
+            Convolution(inputs, outputs, zeros if outputs == 1 else lecun_normal(), name=name)()
+            for name, inputs, outputs in self._sizes()
+        ]
+        convolve = partial(refine_by_convolutions, dtype=self.dtype)
+        return lax.platform_dependent(masks, layers, cpu=refine_by_products, default=convolve)
+
+    def _sizes(self) -> list[tuple[str, int, int]]:
+        channels = [1, *[self.hidden] * (self.layers - 1), 1]
+        return [(f"conv{i}", channels[i], channels[i + 1]) for i in range(self.layers)]
+
+
+class Convolution(nn.Module):
+    """The parameters of a 3 x 3 convolution, as `nn.Conv` would hold them.
+
+    Attributes:
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        kernel_init: Draws the kernel; biases start at zero.
+    """
+
+    inputs: int
+    outputs: int
+    kernel_init: Initializer
+
+    @nn.compact
+    def __call__(self) -> Params:
+        """Returns kernel [3, 3, in, out] and bias."""
+        kernel = self.param("kernel", self.kernel_init, (3, 3, self.inputs, self.outputs))
+        return {"kernel": kernel, "bias": self.param("bias", zeros, (self.outputs,))}
+
+
+def refine_by_convolutions(
+    masks: Float[Array, "b q h w"], layers: Sequence[Params], dtype: DTypeLike = jnp.float32
+) -> Float[Array, "b q h w"]:
+    """Adds what the convolutions make of each mask, all masks at once.
+
+    Args:
+        masks: Logits.
+        layers: Kernel [3, 3, in, out] and bias of each convolution; ReLUs stand between them.
+        dtype: Compute type.
+    """
+    x = masks.reshape(-1, *masks.shape[2:], 1).astype(dtype)
+    for index, layer in enumerate(layers):
+        kernel, bias = layer["kernel"].astype(dtype), layer["bias"].astype(dtype)
+        axes = ("NHWC", "HWIO", "NHWC")
+        x = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=axes) + bias
+        x = jax.nn.relu(x) if index < len(layers) - 1 else x
+    return masks + x.reshape(masks.shape).astype(masks.dtype)
 
 
 def refine_by_products(

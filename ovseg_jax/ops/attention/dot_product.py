@@ -12,6 +12,8 @@ All of them compute logits and softmax in float32 whatever the type of the input
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -48,7 +50,7 @@ def attention(
         bias: Added to the logits; use a large negative number to block. A row in which all is
             blocked by -inf has no meaning: the forms differ there.
         causal: Token i sees tokens 0 to i only; needs l = s.
-        form: One of `FORMS`; None for the fastest on the default backend.
+        form: One of `FORMS`; None for the fastest on the platform that is compiled for.
 
     Returns:
         The mixed values, in the dtype of `query`.
@@ -56,7 +58,8 @@ def attention(
     Raises:
         OperandError: The form is unknown, or "cudnn" is asked for where it cannot run.
     """
-    form = form or choose_form(query, key, bias)
+    if form is None:
+        return _fastest(query, key, value, bias, causal)
     if form == "xla":
         return jax.nn.dot_product_attention(
             query, key, value, bias, is_causal=causal, implementation="xla"
@@ -104,15 +107,35 @@ def shared_query_attention(
     return jnp.einsum("bhqs,bshd->bqhd", weights.astype(value.dtype), value)
 
 
-def choose_form(query: Array, key: Array, bias: Array | None = None) -> str:
-    """Returns the form that is fastest for such inputs on the default backend."""
-    backend = jax.default_backend()
-    if backend == "gpu" and cudnn_problem(query, key, bias) is None:
+def choose_form(query: Array, key: Array, bias: Array | None = None, *, platform: str) -> str:
+    """Returns the form that is fastest for such inputs on a platform.
+
+    Args:
+        query: What asks.
+        key: What is asked.
+        bias: Added to the logits.
+        platform: As JAX names what is compiled for: "cpu", "cuda", "tpu".
+    """
+    if platform == "cuda" and cudnn_problem(query, key, bias) is None:
         return "cudnn"
     batch, length, heads, _ = query.shape
     logits = 4 * batch * heads * length * key.shape[1]
-    large = logits > (LARGE_ON_CPU if backend == "cpu" else LARGE_ELSEWHERE)
+    large = logits > (LARGE_ON_CPU if platform == "cpu" else LARGE_ELSEWHERE)
     return "chunked" if large and length > 1 else "xla"
+
+
+def _fastest(query: Array, key: Array, value: Array, bias: Array | None, causal: bool) -> Array:
+    forms = {name: choose_form(query, key, bias, platform=name) for name in ("cpu", "cuda", "tpu")}
+    usual = forms.pop("tpu")
+
+    def mix(form: str, *arrays: Array) -> Array:
+        return attention(*arrays, causal=causal, form=form)
+
+    arrays = (query, key, value) if bias is None else (query, key, value, bias)
+    others = {name: partial(mix, form) for name, form in forms.items() if form != usual}
+    if not others:
+        return mix(usual, *arrays)
+    return lax.platform_dependent(*arrays, **others, default=partial(mix, usual))
 
 
 def cudnn_problem(query: Array, key: Array, bias: Array | None = None) -> str | None:

@@ -137,14 +137,18 @@ def _along(x: Array, matrix: np.ndarray, axis: int, form: str | None) -> Array:
 
 def _multiply(x: Array, matrix: np.ndarray, axis: int, form: str | None) -> Array:
     taps = int(np.max(np.count_nonzero(matrix, axis=1)))
-    if form is None:
-        cheap = jax.default_backend() == "cpu" and taps <= MOST_TAPS
-        form = "gather" if cheap else "matmul"
-    if form == "gather":
+
+    def gather(x: Array) -> Array:
         return _gather(x, matrix, axis, taps)
-    weights = jnp.asarray(matrix, x.dtype)
-    product = jnp.tensordot(weights, x, axes=(1, axis), precision=lax.Precision.HIGHEST)
-    return jnp.moveaxis(product, 0, axis)
+
+    def product(x: Array) -> Array:
+        weights = jnp.asarray(matrix, x.dtype)
+        result = jnp.tensordot(weights, x, axes=(1, axis), precision=lax.Precision.HIGHEST)
+        return jnp.moveaxis(result, 0, axis)
+
+    if form is None and taps <= MOST_TAPS:
+        return lax.platform_dependent(x, cpu=gather, default=product)
+    return gather(x) if form == "gather" else product(x)
 
 
 def _gather(x: Array, matrix: np.ndarray, axis: int, taps: int) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import jax
+from functools import partial
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
@@ -32,7 +33,8 @@ def mask_iou(
         second: The other, of the same image size.
         eps: Added to the union, in pixels (1e-6 in Mask-Adapter's matcher).
         form: "broadcast" (pair by pair, the plain reference), "matmul" (matrix product), "popcount"
-            (32 pixels a word, memory for bits only), or None for the best on the default backend.
+            (32 pixels a word, memory for bits only), or None for the best on the platform that is
+            compiled for.
 
     Returns:
         IoU in float32.
@@ -41,7 +43,9 @@ def mask_iou(
         OperandError: If the form is unknown.
     """
     if form is None:
-        form = "popcount" if jax.default_backend() == "cpu" else "matmul"
+        forms = {"cpu": "popcount", "default": "matmul"}
+        ways = {name: partial(mask_iou, eps=eps, form=each) for name, each in forms.items()}
+        return lax.platform_dependent(first, second, **ways)
     if form not in FORMS:
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if form == "popcount":
@@ -101,10 +105,14 @@ def _count_by_broadcast(first: Array, second: Array) -> Array:
 
 def _count_by_product(first: Array, second: Array) -> Array:
     """Counts shared pixels exactly: in integers on CPU, in bfloat16 with float32 sums elsewhere."""
-    if jax.default_backend() == "cpu":
-        left, right = first.astype(jnp.int8), second.astype(jnp.int8)
-        return jnp.einsum("np,mp->nm", left, right, preferred_element_type=jnp.int32)
-    return _count_by_float_product(first, second)
+    return lax.platform_dependent(
+        first, second, cpu=_count_by_integer_product, default=_count_by_float_product
+    )
+
+
+def _count_by_integer_product(first: Array, second: Array) -> Array:
+    left, right = first.astype(jnp.int8), second.astype(jnp.int8)
+    return jnp.einsum("np,mp->nm", left, right, preferred_element_type=jnp.int32)
 
 
 def _count_by_float_product(first: Array, second: Array) -> Array:

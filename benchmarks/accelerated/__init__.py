@@ -1,0 +1,1 @@
+"""What `benchmarks/accelerator.py` measures, one module per part, and how."""

@@ -1,0 +1,353 @@
+"""Single operations in all their forms, against the formulation of the PyTorch references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from accelerated import torch_side
+from accelerated.cases import Case, draw, draw_boxes
+from accelerated.torch_side import to_torch
+from ovseg_jax.ops.attention.deformable import deformable_sample
+from ovseg_jax.ops.attention.dot_product import attention
+from ovseg_jax.ops.depthwise import depthwise_conv
+from ovseg_jax.ops.images.resize import interpolation_matrix, resample_masks, resize_masks
+from ovseg_jax.ops.masks.iou import mask_iou
+from ovseg_jax.ops.masks.pooling import average_under_maps
+from ovseg_jax.ops.matching.by_iou import binarise_logits, match_by_iou
+
+ROUNDING = {"float32": 1e-4, "bfloat16": 3e-2}
+"""Largest distance of results, relative to the largest value."""
+
+
+def cases(dtype: Any, *, small: bool) -> Iterator[Case]:
+    """Yields all of them.
+
+    Args:
+        dtype: Of features.
+        small: Sizes for trying the program.
+    """
+    yield from attentions(dtype, small)
+    yield from depthwise(dtype, small)
+    yield aggregation(dtype, small)
+    yield matcher(small)
+    yield from sampling(small)
+    yield from resizing(small)
+    yield from ious(small)
+
+
+def _references() -> Any:
+    import references
+
+    return references
+
+
+def _with_torch(
+    name: str, convert: Callable[[tuple], tuple], *, training: bool = False
+) -> Callable[[Sequence[tuple]], Any]:
+    """A function of `references.py` on converted inputs."""
+
+    def theirs(inputs: Sequence[tuple]) -> Any:
+        function = getattr(_references(), name)
+        return torch_side.contenders(function, [convert(x) for x in inputs], training=training)
+
+    return theirs
+
+
+# ---- masks ------------------------------------------------------------------------------------
+
+
+def matcher(small: bool) -> Case:
+    """Pairwise IoU and matching, from logits and boolean ground truth."""
+    queries, truths, size = (10, 5, 32) if small else (250, 50, 256)
+
+    def inputs() -> list[tuple]:
+        noise = draw(0, queries, size, size)
+        scenes = [draw_boxes(turn, truths, size) for turn in range(len(noise))]
+        signs = [jnp.where(scene[jnp.arange(queries) % truths], 2.0, -2.0) for scene in scenes]
+        return [(n + s, scene) for n, s, scene in zip(noise, signs, scenes, strict=True)]
+
+    def ours(logits: Any, truth: Any) -> Any:
+        valid = {"gt_valid": jnp.ones(truths, bool), "pred_valid": jnp.ones(queries, bool)}
+        ious = mask_iou(binarise_logits(logits, 0.4), truth)
+        return match_by_iou(ious, rng=jax.random.key(0), **valid)
+
+    def theirs(inputs: Sequence[tuple]) -> Any:
+        function = _references().matcher
+        pairs = [tuple(map(to_torch, pair)) for pair in inputs]
+        return torch_side.contenders(function, pairs, compiled=False)
+
+    return Case(
+        name="ops/matcher",
+        shape=f"{queries} x {truths} masks of {size}²",
+        forms={"ours": ours},
+        inputs=inputs,
+        theirs=theirs,
+        pick=lambda _: [],
+        align=lambda _: [],  # both draw at random which of several pairs they keep
+        missing="results (both draw at random); compiled (a loop over what passes)",
+    )
+
+
+def ious(small: bool) -> Iterator[Case]:
+    """Pairwise IoU alone in all its forms."""
+    for queries, truths, size in ((6, 4, 32),) if small else ((250, 50, 256), (250, 50, 800)):
+
+        def inputs(queries: int = queries, truths: int = truths, size: int = size) -> list[tuple]:
+            pairs = [(draw_boxes(turn, queries, size), turn) for turn in (1, 2)]
+            return [(boxes, draw_boxes(10 + turn, truths, size)) for boxes, turn in pairs]
+
+        yield Case(
+            name="ops/mask IoU",
+            shape=f"{queries} x {truths} masks of {size}²",
+            forms={
+                "ours": mask_iou,
+                "popcount": partial(mask_iou, form="popcount"),
+                "matmul": partial(mask_iou, form="matmul"),
+            },
+            inputs=inputs,
+            theirs=_with_torch("iou", lambda pair: tuple(map(to_torch, pair))),
+            urgency=1 if size == 256 else 2,
+        )
+
+
+def resizing(small: bool) -> Iterator[Case]:
+    """Bilinear resizing of mask logits both ways."""
+    sizes = ((3, 10, 40), (3, 32, 14)) if small else ((100, 200, 800), (250, 256, 112))
+    for count, source, target in sizes:
+        matrix = interpolation_matrix(source, target)
+
+        def theirs(inputs: Sequence[tuple], target: int = target) -> Any:
+            import torch.nn.functional as F
+
+            def shrink(masks: Any) -> Any:
+                return F.interpolate(masks, (target, target), mode="bilinear")[0]
+
+            return torch_side.contenders(shrink, [(to_torch(x)[None],) for (x,) in inputs])
+
+        yield Case(
+            name="ops/resize masks",
+            shape=f"{count} of {source}² to {target}²",
+            forms={
+                "ours": lambda m, t=target: resize_masks(m, (t, t)),
+                "gather": partial(resample_masks, rows=matrix, columns=matrix, form="gather"),
+                "matmul": partial(resample_masks, rows=matrix, columns=matrix, form="matmul"),
+            },
+            inputs=lambda c=count, s=source: [(x,) for x in draw(4, c, s, s)],
+            theirs=theirs,
+            tolerance=1e-3,
+            urgency=1 if target > source else 2,
+        )
+
+
+# ---- features ---------------------------------------------------------------------------------
+
+
+def aggregation(dtype: Any, small: bool) -> Case:
+    """Masked aggregation: 16 activation maps for each mask."""
+    queries, maps, channels, size = (4, 2, 8, 7) if small else (250, 16, 1536, 28)
+
+    def planar(pair: tuple) -> tuple:
+        features, weights = map(to_torch, pair)
+        return features.permute(0, 3, 1, 2).contiguous(), weights.flatten(1, 2)
+
+    return Case(
+        name="ops/masked aggregation",
+        shape=f"{queries} x {maps} maps, {size}² x {channels}",
+        forms={
+            "ours": average_under_maps,
+            "softmax": partial(average_under_maps, form="softmax"),
+        },
+        inputs=lambda: list(
+            zip(
+                draw(5, 1, size, size, channels, dtype=dtype),
+                draw(6, 1, queries, maps, size, size, dtype=dtype),
+                strict=True,
+            )
+        ),
+        theirs=_with_torch("aggregation", planar),
+        align=lambda x: x.unflatten(1, (queries, maps)),
+        tolerance=ROUNDING[jnp.dtype(dtype).name],
+        urgency=0,
+    )
+
+
+def depthwise(dtype: Any, small: bool) -> Iterator[Case]:
+    """Depthwise 7 x 7 at the stages of a ConvNeXt-L at 1,024 pixels, four pictures."""
+    batch = 1 if small else 4
+    sizes = ((8, 4),) if small else ((64, 768), (256, 192), (128, 384))
+    for place, (size, channels) in enumerate(sizes):
+
+        def inputs(size: int = size, channels: int = channels) -> list[tuple]:
+            x = draw(7, batch, size, size, channels, dtype=dtype)
+            return list(zip(x, draw(8, 7, 7, 1, channels, dtype=dtype, scale=1 / 7), strict=True))
+
+        for training in (False, True):
+            name = "ops/depthwise 7x7" + (", forward and backward" if training else "")
+            yield Case(
+                name=name,
+                shape=f"{batch} x {size}² x {channels}",
+                forms={
+                    form or "ours": _depthwise(form, training)
+                    for form in (None, "grouped", "shift")
+                },
+                inputs=inputs,
+                theirs=_with_torch(
+                    "differentiate" if training else "convolve", _planar, training=training
+                ),
+                align=_channels_last,
+                tolerance=ROUNDING[jnp.dtype(dtype).name],
+                urgency=min(place, 1),
+            )
+
+
+def _depthwise(form: str | None, training: bool) -> Callable[..., Any]:
+    convolve = partial(depthwise_conv, form=form)
+    if not training:
+        return convolve
+
+    def forward_and_backward(x: Any, kernel: Any) -> Any:
+        _, derive = jax.vjp(convolve, x, kernel)
+        return derive(x)
+
+    return forward_and_backward
+
+
+def _planar(pair: tuple) -> tuple:
+    """In torch's order of axes, channels last in memory, which its GPU kernels like."""
+    import torch
+
+    x, kernel = to_torch(pair[0]).permute(0, 3, 1, 2), to_torch(pair[1]).permute(3, 2, 0, 1)
+    last = {"memory_format": torch.channels_last}
+    return x.contiguous(**last), kernel.contiguous(**last)
+
+
+def _channels_last(result: Any) -> Any:
+    if isinstance(result, tuple):
+        return [result[0].permute(0, 2, 3, 1), result[1].permute(2, 3, 1, 0)]
+    return result.permute(0, 2, 3, 1)
+
+
+def sampling(small: bool) -> Iterator[Case]:
+    """Deformable sampling at the shapes of Mask2Former's pixel decoder."""
+    heads, depth, points, side = (2, 4, 2, 64) if small else (8, 32, 4, 1024)
+    sides = [side // stride for stride in (32, 16, 8)]
+    count = sum(each**2 for each in sides)
+    shape = (1, count, heads, len(sides), points)
+
+    def inputs() -> list[tuple]:
+        maps = [draw(9 + i, 1, s, s, heads, depth, turns=1)[0] for i, s in enumerate(sides)]
+        axes = [(jnp.arange(s) + 0.5) / s for s in sides]
+        grids = [jnp.stack(jnp.meshgrid(a, a), -1).reshape(-1, 2) for a in axes]
+        offsets = draw(20, *shape, 2, turns=1)[0] * 3 / jnp.asarray(sides)[:, None, None]
+        places = jnp.concatenate(grids)[None, :, None, None, None] + offsets
+        return [(tuple(maps), places, jax.nn.softmax(draw(21, *shape, turns=1)[0]))]
+
+    def differentiate(form: str) -> Callable[..., Any]:
+        def loss(maps: Any, places: Any, weights: Any) -> jax.Array:
+            return (deformable_sample(maps, places, weights, form=form) ** 2).sum()
+
+        return jax.grad(loss, (0, 1, 2))
+
+    for training in (False, True):
+        forms = {
+            "ours" if form == "packed" else form: (
+                differentiate(form) if training else partial(deformable_sample, form=form)
+            )
+            for form in ("packed", "reference")
+        }
+        yield Case(
+            name="ops/deformable sampling" + (", forward and backward" if training else ""),
+            shape=f"{count} x {heads} x {len(sides)} x {points}",
+            forms=forms,
+            inputs=inputs,
+            theirs=partial(_grid_sampled, training=training),
+            tolerance=2e-2 if training else 1e-3,
+            urgency=1,
+        )
+
+
+def _grid_sampled(inputs: Sequence[tuple], *, training: bool) -> Any:
+    import torch
+
+    sample = _references().deformable
+    (maps, places, weights), *_ = inputs
+    tensors = tuple(to_torch(x).requires_grad_(training) for x in (*maps, places, weights))
+
+    def forward(*tensors: Any) -> Any:
+        return sample(tensors[:-2], *tensors[-2:])
+
+    def backward(*tensors: Any) -> Any:
+        return torch.autograd.grad((forward(*tensors) ** 2).sum(), tensors)
+
+    return torch_side.contenders(backward if training else forward, [tensors], training=training)
+
+
+def attentions(dtype: Any, small: bool) -> Iterator[Case]:
+    """Attention of a ViT-L: plain, with a bias, and with its gradient."""
+    batch, length, heads, depth = (1, 32, 2, 8) if small else (8, 2116, 16, 64)
+    for biased, training in ((False, False), (True, False), (False, True)):
+        name = "ops/attention" + (", bias" if biased else "")
+        yield Case(
+            name=name + (", forward and backward" if training else ""),
+            shape=f"{batch} x {length} tokens, {heads} x {depth}",
+            forms={
+                form or "ours": _attend(form, training)
+                for form in (None, "xla", "chunked", "cudnn", "reference")
+            },
+            inputs=partial(_attention_inputs, dtype, batch, length, heads, depth, biased),
+            theirs=partial(_sdpa, training=training),
+            align=_heads_second,
+            tolerance=ROUNDING[jnp.dtype(dtype).name],
+            urgency=int(biased or training),
+        )
+
+
+def _attention_inputs(
+    dtype: Any, batch: int, length: int, heads: int, depth: int, biased: bool
+) -> list[tuple]:
+    arrays = [draw(30 + i, batch, length, heads, depth, dtype=dtype) for i in range(3)]
+    if biased:
+        arrays.append(draw(40, 1, heads, length, length, dtype=dtype))
+    return list(zip(*arrays, strict=True))
+
+
+def _attend(form: str | None, training: bool) -> Callable[..., Any]:
+    mix = partial(attention, form=form)
+    if not training:
+        return mix
+
+    def forward_and_backward(query: Any, key: Any, value: Any) -> Any:
+        _, derive = jax.vjp(mix, query, key, value)
+        return derive(query)
+
+    return forward_and_backward
+
+
+def _sdpa(inputs: Sequence[tuple], *, training: bool) -> Any:
+    import torch
+    import torch.nn.functional as F
+
+    def convert(arrays: tuple) -> tuple:
+        heads = [to_torch(x).transpose(1, 2).contiguous() for x in arrays[:3]]
+        return (*heads, *map(to_torch, arrays[3:]))
+
+    def backward(query: Any, key: Any, value: Any) -> Any:
+        tensors = [x.detach().requires_grad_() for x in (query, key, value)]
+        return torch.autograd.grad(F.scaled_dot_product_attention(*tensors), tensors, query)
+
+    def forward(query: Any, key: Any, value: Any, bias: Any = None) -> Any:
+        return F.scaled_dot_product_attention(query, key, value, bias)
+
+    function = backward if training else forward
+    return torch_side.contenders(function, [convert(x) for x in inputs], training=training)
+
+
+def _heads_second(result: Any) -> Any:
+    if isinstance(result, tuple):
+        return [x.transpose(1, 2) for x in result]
+    return result.transpose(1, 2)
