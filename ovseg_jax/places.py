@@ -10,7 +10,6 @@ A run stores whole paths, so that it can be resumed and scored from any folder.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import re
 from collections.abc import Callable
@@ -100,12 +99,11 @@ def _is_section(value: Any) -> TypeGuard[DataclassInstance]:
 
 def _is_path(field: str, value: Any) -> bool:
     if field in LISTS:
-        return bool(value) and value not in _presets()
+        return bool(value) and not _is_preset(value)
     return field in PATHS and value not in ("", TOY)
 
 
-@functools.cache
-def _presets() -> tuple[str, ...]:
-    from ovseg_jax.vocabulary.classes import available_presets  # too heavy for a help text
+def _is_preset(name: str) -> bool:
+    from ovseg_jax.vocabulary.classes import is_preset  # too heavy for a help text
 
-    return available_presets()
+    return is_preset(name)

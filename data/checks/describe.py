@@ -7,19 +7,20 @@ import json
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from etils import epath
 
 from data.categories import SPELLINGS, class_indices, read_categories
 from data.checks.layout import Listed
 from data.checks.problem import Problem
-from data.instances import InstancesFile, plain_name
+from data.instances import InstancesFile
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
 
 DAMAGED = "damaged annotations"
 CATEGORIES = "unknown categories"
+File = TypeVar("File", bound=InstancesFile)
 
 
 def read_json(path: Path) -> tuple[Any, list[Problem]]:
@@ -34,14 +35,18 @@ def read_json(path: Path) -> tuple[Any, list[Problem]]:
 
 
 def read_objects(
-    source: Path, classes: ClassList, index_of: Callable[..., Any] | None = None
-) -> tuple[InstancesFile | None, dict[int, int], list[Problem]]:
+    source: Path,
+    classes: ClassList,
+    index_of: Callable[..., Any] | None = None,
+    kind: type[File] = InstancesFile,
+) -> tuple[File | None, dict[int, int], list[Problem]]:
     """Reads a COCO instances file.
 
     Args:
         source: The JSON file.
         classes: Whose positions the categories become, by their names.
         index_of: Finds them in another way; takes what `category_index` takes, but the classes.
+        kind: What reads it.
 
     Returns:
         The file, None where it cannot be read; the class of each category id; what is wrong.
@@ -49,7 +54,7 @@ def read_objects(
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            file = InstancesFile(epath.Path(source))
+            file = kind(epath.Path(source))
         except (ManualFileError, OSError) as error:
             advice = "export the file again, or get it again; see data/photo_set/README.md"
             text = _short(error, source)
@@ -62,9 +67,9 @@ def read_objects(
 
 
 def listed_objects(file: InstancesFile) -> dict[str, Listed]:
-    """Returns size and objects of each photo of an instances file, by its `file_name`."""
+    """Returns size and objects of each photo of an instances file, by its name there."""
     return {
-        plain_name(image["file_name"]): Listed(size_of(image), objects=file.objects(image["id"]))
+        file.name_of(image): Listed(size_of(image), objects=file.objects(image["id"]))
         for image in file.images
     }
 

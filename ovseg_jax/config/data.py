@@ -40,8 +40,8 @@ class DataConfig:
         split: TFDS split, slices allowed ("train[:64]").
         root: Where the publisher's files lie; empty where the builder makes its own.
         prepared: Where TFDS keeps prepared records; empty for its default.
-        vocabulary: Class list that labels are read as, by name: a preset or a file; empty for the
-            classes of the data set itself.
+        vocabulary: Class list that labels are read as, by name: a preset, several of them joined
+            by "+", or a file; empty for the classes of the data set itself.
         image_size: Height and width of training images in pixels.
         batch_size: Images per step over all devices.
         max_segments: Ground-truth slots per image.

@@ -7,8 +7,9 @@ from jaxtyping import Bool
 
 import ovseg_jax
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.evaluation.protocol import ProtocolCard, describe_resize
+from ovseg_jax.evaluation.protocol import FEDERATED, TRUTH, ProtocolCard, describe_resize
 from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.inputs.federated import searches_apart
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.vocabulary.classes import ClassList, class_file_hash, seen_mask
 from ovseg_jax.vocabulary.prompts import templates
@@ -19,6 +20,11 @@ def seen_classes(model: ModelConfig, classes: ClassList) -> Bool[np.ndarray, " k
     if not model.train_vocabulary:
         return np.zeros(len(classes), bool)
     return np.asarray(seen_mask(classes, named_classes(model.train_vocabulary)))
+
+
+def is_federated(config: EvaluationConfig) -> bool:
+    """Whether AP is scored, on a set whose photos were searched for some classes only."""
+    return "instance" in config.metrics and searches_apart(config.data)
 
 
 def fill_card(
@@ -62,6 +68,7 @@ def fill_card(
         weights=weights,
         dtype=model.clip.compute_dtype,
         version=ovseg_jax.__version__,
+        truth=FEDERATED if is_federated(config) else TRUTH,
     )
 
 

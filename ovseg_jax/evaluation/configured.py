@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation.boundary import BoundaryEvaluator
-from ovseg_jax.evaluation.card import seen_classes
+from ovseg_jax.evaluation.card import is_federated, seen_classes
 from ovseg_jax.evaluation.evaluator import Evaluator
+from ovseg_jax.evaluation.federated import FederatedEvaluator
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import Share, View, frame_views, photo_views
+from ovseg_jax.inputs.federated import class_frequencies
 from ovseg_jax.inputs.labels import class_filter, interest_mask
+from ovseg_jax.typing import needed
 from ovseg_jax.vocabulary.classes import ClassList
 
 
@@ -30,13 +33,16 @@ def make_evaluators(
     )
     interest = interest_mask(config.data, classes)
     semantic = SemanticEvaluator(seen, things, config.miou, interest)
-    known = {
+    known: dict[str, Evaluator] = {
         "mask_accuracy": MaskAccuracy(seen, things),
         "semantic": semantic,
         "boundary": BoundaryEvaluator(semantic),
         "panoptic": PanopticEvaluator(seen, things, rules),
         "instance": InstanceEvaluator(seen, things, inference.top_instances),
     }
+    if is_federated(config):
+        frequencies = needed(class_frequencies(config.data), "class_frequencies")
+        known["instance"] = FederatedEvaluator(seen, things, frequencies)
     return {name: known[name] for name in config.metrics}
 
 

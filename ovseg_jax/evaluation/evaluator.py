@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ovseg_jax.evaluation.counted import ByClass
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import Overlaps, View
+from ovseg_jax.inputs.federated import Searched
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
@@ -47,6 +48,7 @@ class Outcome(Struct):
         log_probs: Log probability of each class for each mask, void last.
         mask_labels: True class of each mask; -1 where it has none.
         overlaps: All of each true segment that others hide; None where nothing overlaps.
+        searched: For which classes the images were searched; None where for all.
         frame: Sizes by which the masks of one photo are brought to its own size; None where masks
             and truth share the frame of the batch.
         rule: What made the log probabilities; it describes itself to the protocol card.
@@ -57,8 +59,14 @@ class Outcome(Struct):
     log_probs: Float[Array, "b q k1"]
     mask_labels: Int[Array, "b q"]
     overlaps: Overlaps | None = None
+    searched: Searched | None = None
     frame: Frame | None = dataclasses.field(default=None, metadata={"static": True})
     rule: NamingRule | None = dataclasses.field(default=None, metadata={"static": True})
+
+    @property
+    def on_device(self) -> Outcome:
+        """What programs are compiled for: without what stays on the host."""
+        return self.replace(overlaps=None, searched=None)
 
 
 def at_size_of_score(outcome: Outcome) -> tuple[Frame, Size]:

@@ -161,7 +161,7 @@ class InstanceEvaluator:
         """Adds the instances of one batch, image by image."""
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            state = state + Encoded.of(self._instances(one))
+            state = state + Encoded.of(self.instances_of(one))
         return state
 
     def result(self, state: Encoded) -> Table:
@@ -203,7 +203,8 @@ class InstanceEvaluator:
         crowd = np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own]
         return masks, labels[own], crowd
 
-    def _instances(self, outcome: Outcome) -> ImageInstances:
+    def instances_of(self, outcome: Outcome) -> ImageInstances:
+        """True and found things of one photo, given without the batch axis."""
         slots = outcome.log_probs.shape[-1] - 1
         frame, (height, width) = at_size_of_score(outcome)
         found = instances(

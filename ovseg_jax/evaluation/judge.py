@@ -80,10 +80,10 @@ class Judge:
     def __call__(self, view: View, bench: Bench) -> Outcome:
         """Judges one batch. Masks of another model are made on the first device."""
         given = None if self._others is None else self._others.propose(view)
-        bare = view.replace(overlaps=None, names=None, number=0)
         with jax.default_device(bench.device):
-            outcome = self._judge(bench.params, bare, bench.text, given)
-        return outcome.replace(overlaps=view.overlaps, frame=self._frame(view, given))
+            outcome = self._judge(bench.params, view.on_device, bench.text, given)
+        on_host = {"overlaps": view.overlaps, "searched": view.searched}
+        return outcome.replace(**on_host, frame=self._frame(view, given))
 
     def _frame(self, view: View, given: Given | None) -> Frame | None:
         """The sizes of one photo; None where all pictures of a batch are scored in one frame."""

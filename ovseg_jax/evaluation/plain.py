@@ -11,6 +11,7 @@ import numpy as np
 
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.evaluator import State
+from ovseg_jax.evaluation.federated import Judged, Matches
 from ovseg_jax.evaluation.instance import Encoded
 from ovseg_jax.evaluation.panoptic import PanopticCounts
 from ovseg_jax.evaluation.worst import WorstPhoto
@@ -33,6 +34,8 @@ def state_to_plain(state: State) -> dict[str, Any]:
                 name: [list(map(_as_text, image)) for image in side] for name, side in sides.items()
             },
         }
+    if isinstance(state, Judged):
+        return {"photos": [_matches_to_plain(photo) for photo in state.photos]}
     return _counts_to_plain(state)
 
 
@@ -51,6 +54,8 @@ def state_from_plain(plain: dict[str, Any]) -> State:
             for name in ("truth", "found")
         )
         return Encoded(tuple(map(tuple, plain["sizes"])), truth, found)
+    if "photos" in plain:
+        return Judged(tuple(map(_matches_from_plain, plain["photos"])))
     return _counts_from_plain(plain)
 
 
@@ -109,6 +114,25 @@ def _counts_from_plain(plain: dict[str, Any]) -> np.ndarray:
     counts = np.zeros(plain["shape"], np.int64)
     counts.ravel()[plain["places"]] = plain["values"]
     return counts
+
+
+FLAGS = ("is_right", "is_wrong", "counts")
+"""Fields of `Matches` that are boolean."""
+
+
+def _matches_to_plain(photo: Matches) -> dict[str, Any]:
+    flags = {name: _counts_to_plain(getattr(photo, name)) for name in FLAGS}
+    numbers = {name: getattr(photo, name).tolist() for name in ("classes", "scores", "truth")}
+    return numbers | {name: flag | {"values": 1} for name, flag in flags.items()}
+
+
+def _matches_from_plain(plain: dict[str, Any]) -> Matches:
+    return Matches(
+        classes=np.array(plain["classes"], np.int64),
+        scores=np.array(plain["scores"], np.float64),
+        truth=np.array(plain["truth"], np.int64),
+        **{name: _counts_from_plain(plain[name]).astype(bool) for name in FLAGS},
+    )
 
 
 def _as_text(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -170,12 +170,12 @@ class SemanticEvaluator:
 
     def update(self, state: Int[np.ndarray, "k1 k1"], outcome: Outcome) -> np.ndarray:
         """Adds the pixels of one batch."""
-        matrix, _, _ = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        matrix, _, _ = _confusion_of(outcome.on_device, len(self.is_thing))
         return state + np.asarray(matrix, np.int64)
 
     def count(self, outcome: Outcome) -> Counted[np.ndarray]:
         """Counts one batch; of each photo the intersection, union and true pixels of classes."""
-        matrix, labels, sums = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        matrix, labels, sums = _confusion_of(outcome.on_device, len(self.is_thing))
         rows, sizes = np.asarray(sums, np.int64), np.asarray(outcome.batch.sizes)
         photos = tuple(
             _part(row, rows[row], lambda row=row: _cut(labels[row], sizes[row]))

@@ -16,6 +16,7 @@ from pycocotools import mask as run_lengths
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import decode, open_split
+from ovseg_jax.inputs.federated import Searched, stack_searched
 from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
 from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.typing import Batch, Struct, struct
@@ -46,16 +47,22 @@ class View(Struct):
         network: Pictures at network size; ids resized along.
         truth: Pictures and ids at the size at which scores are taken.
         overlaps: What the ids of the truth cannot show; None where nothing overlaps.
-        names: File names of the pictures, those that fill up left out; take them off before a
-            program is compiled for the view.
-        number: Of the batch in its split, from 0; set it to 0 before, likewise.
+        searched: For which classes the pictures were searched; None where for all.
+        names: File names of the pictures, those that fill up left out.
+        number: Of the batch in its split, from 0.
     """
 
     network: Batch
     truth: Batch
     overlaps: Overlaps | None = None
+    searched: Searched | None = None
     names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
     number: int = dataclasses.field(default=0, metadata={"static": True})
+
+    @property
+    def on_device(self) -> View:
+        """What programs are compiled for: without what stays on the host."""
+        return self.replace(overlaps=None, searched=None, names=None, number=0)
 
     @property
     def images(self) -> UInt8[Array, "b H W 3"]:
@@ -94,6 +101,7 @@ def frame_views(
             network=batch,
             truth=batch,
             overlaps=_overlaps(examples, data.batch_size),
+            searched=stack_searched(examples, data.batch_size),
             names=tuple(example["file_name"] for example in examples),
             number=number,
         )
@@ -131,6 +139,7 @@ def photo_views(
             network=_stack([network], 1, data.max_segments),
             truth=_stack([truth], 1, data.max_segments),
             overlaps=_overlaps([truth], 1),
+            searched=stack_searched([truth], 1),
             names=(example["file_name"],),
             number=number,
         )

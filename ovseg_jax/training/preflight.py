@@ -133,7 +133,7 @@ def _check_parameters(config: Config, method: Any) -> None:
     shapes = parameter_shapes(method)
     trees.split(shapes, config.optimizer.trainable)
     if config.init_from or config.init_parts:
-        initial.check_initial(shapes, config)
+        initial.check_initial(shapes, config, method.copies)
 
 
 def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems: Problems) -> None:

@@ -102,7 +102,8 @@ def _counted(stored: Stored, view: View, row: int, evaluator: Any) -> Counted[An
     if isinstance(evaluator, PanopticEvaluator):
         found, classes = stored.panoptic(name)
         return evaluator.count_segments(_fitting(found, size, name), classes, batch, overlaps)
-    assert isinstance(evaluator, InstanceEvaluator)
+    if not isinstance(evaluator, InstanceEvaluator):
+        raise OperandError("metrics: 'instance' is not scored again where AP counts as LVIS's")
     state = evaluator.truth_of(batch, overlaps)
     found = stored.found(name)
     for item in found:
