@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.norm import layer_norm
+from ovseg_jax.ops.norm import layer_norm, mean_by_product, mean_by_sum
 
 
 def plain(x, scale, bias, eps):
@@ -30,6 +30,11 @@ def test_equals_the_plain_form_in_value_and_gradient(shape):
     )
     for got, want in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_both_ways_to_take_a_mean_agree():
+    x = draw(3, 5, 96)
+    np.testing.assert_allclose(mean_by_product(x), mean_by_sum(x), rtol=1e-5)
 
 
 def test_without_scale_and_bias_the_result_is_standardised():
