@@ -1,12 +1,15 @@
 """Measures everything that runs on an accelerator, in at most eight minutes and without network.
 
     python benchmarks/accelerator.py [--out DIR] [--budget 480] [--only ops,towers/vit] [--small]
+        [--skip FILE.json [--again ops/deformable,towers]]
 
 On whatever GPU or TPU JAX finds: what the machine reaches, single operations, image towers, whole
 methods from a photo to scores, training steps, and how far our accelerator forms are from plain
 ones. PyTorch takes part where it is installed and sees the same device, eager and compiled; results
 are compared before they are timed. The most telling cases come first; those for which no time is
-left are skipped and named. DIR gets `accelerator.json`, rewritten after each case.
+left are skipped and named. DIR gets `accelerator.json`, rewritten after each case. `--skip` takes
+over what an earlier run measured, so that several short runs complete one table; each row says on
+which device and in which run it was measured.
 
 A second process measures, so that a case that kills it, or hangs, costs that case alone.
 """
@@ -24,6 +27,8 @@ from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+RUN = ("date", "device", "versions", "peak_tflops", "copy_gb_per_second")
+"""What tells an earlier run from others."""
 LONGEST = 240.0
 """Seconds after which a case counts as hung."""
 
@@ -38,7 +43,11 @@ def main() -> None:
     out = options.out
     out.mkdir(parents=True, exist_ok=True)
     log, target = out / "accelerator.jsonl", out / "accelerator.json"
+    options.skip = options.skip and options.skip.resolve()
+    earlier = taken_over(options.skip, options.again)
     log.unlink(missing_ok=True)
+    for row in earlier:
+        _append(log, row)
     rows = _supervise(options, log, target, start + options.budget)
     from accelerated.table import format_table
 
@@ -54,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         "--only", default="", help="beginnings of names, by commas, such as ops,towers/vit"
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes, to try the program")
+    parser.add_argument("--skip", type=pathlib.Path, help="a result to take over and complete")
+    parser.add_argument("--again", default="", help="beginnings of what is measured again even so")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--worker", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
@@ -68,14 +79,16 @@ def _supervise(
 ) -> list[dict[str, Any]]:
     """Starts workers until all cases have a row or time is up; returns the rows."""
     while True:
-        done = _finished(log)
+        done = sum(1 for row in _rows(_read(log)) if "taken_over" not in row)
         worker = _start_worker(options, deadline, done)
         reason = _watch(worker, log, target, deadline)
         lines = _read(log)
         begun = [line for line in lines if line.get("status") == "begun"]
-        if worker.returncode == 0 or not begun or len(begun) == len(_rows(lines)):
+        finished = {(row["case"], row["shape"]) for row in _rows(lines)}
+        lost = [line for line in begun if (line["case"], line["shape"]) not in finished]
+        if worker.returncode == 0 or not lost:
             break
-        _append(log, begun[-1] | {"status": "failed", "reason": reason})
+        _append(log, lost[-1] | {"status": "failed", "reason": reason})
         _write(log, target)
         if time.monotonic() > deadline - 30:
             break
@@ -86,7 +99,8 @@ def _supervise(
 def _start_worker(options: argparse.Namespace, deadline: float, done: int) -> subprocess.Popen:
     left = max(deadline - time.monotonic(), 1)
     command = [sys.executable, __file__, "--worker", str(left), "--out", str(options.out)]
-    command += ["--done", str(done), "--only", options.only]
+    command += ["--done", str(done), "--only", options.only, "--again", options.again]
+    command += ["--skip", str(options.skip)] if options.skip else []
     command += [flag for flag in ("--small", "--list") if getattr(options, flag[2:])]
     return subprocess.Popen(command, env=_environment(), stdout=sys.stderr)
 
@@ -131,8 +145,24 @@ def _rows(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("status") not in (None, "begun")]
 
 
-def _finished(log: pathlib.Path) -> int:
-    return len(_rows(_read(log)))
+def taken_over(path: pathlib.Path | None, again: str) -> list[dict[str, Any]]:
+    """Returns the rows of an earlier run that stand, each marked with that run.
+
+    Args:
+        path: Its result; None for no earlier run.
+        again: Beginnings of names, by commas, that do not stand.
+    """
+    from accelerated.names import begins
+
+    if path is None:
+        return []
+    run = json.loads(path.read_text())
+    mark = {key: run[key] for key in RUN if key in run}
+    return [
+        {"device": run["device"], "taken_over": mark} | row
+        for row in run["cases"]
+        if row["status"] == "ok" and not begins(row["case"], again, default=False)
+    ]
 
 
 def _write(log: pathlib.Path, target: pathlib.Path) -> None:
@@ -158,17 +188,20 @@ def _work(options: argparse.Namespace) -> None:
     log = options.out / "accelerator.jsonl"
     from accelerated import machine, plan
 
-    chosen = plan.choose(options.only, small=options.small)
+    known = {(row["case"], row["shape"]) for row in taken_over(options.skip, options.again)}
+    chosen = plan.choose(options.only, known, small=options.small)
     if options.list:
         for case in chosen:
             _append(log, {"case": case.name, "shape": case.shape, "status": "listed"})
         return
     peaks, measured = machine.measure_peaks(small=options.small)
+    described = machine.describe(peaks, measured)
+    device = described["device"]
     if not options.done:
-        _append(log, machine.describe(peaks, measured))
+        _append(log, described)
     pace = plan.Pace(deadline)
     for case in chosen[options.done :]:
-        line = {"case": case.name, "shape": case.shape}
+        line = {"case": case.name, "shape": case.shape, "device": device}
         if reason := pace.refusal(case):
             _append(log, line | {"status": "skipped", "reason": reason})
             continue

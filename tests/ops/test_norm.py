@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.norm import layer_norm, mean_by_product, mean_by_sum
+from ovseg_jax.ops.norm import layer_norm
 
 
 def plain(x, scale, bias, eps):
@@ -34,7 +34,15 @@ def test_equals_the_plain_form_in_value_and_gradient(shape):
 
 def test_both_ways_to_take_a_mean_agree():
     x = draw(3, 5, 96)
-    np.testing.assert_allclose(mean_by_product(x), mean_by_sum(x), rtol=1e-5)
+    product, total = (layer_norm(x, form=form) for form in ("product", "sum"))
+    np.testing.assert_allclose(product, total, atol=1e-5)
+    np.testing.assert_array_equal(layer_norm(x), product if on_cpu() else total)
+    with pytest.raises(ValueError, match="form='x' is unknown; choose one of product, sum"):
+        layer_norm(x, form="x")
+
+
+def on_cpu():
+    return jax.default_backend() == "cpu"
 
 
 def test_without_scale_and_bias_the_result_is_standardised():
