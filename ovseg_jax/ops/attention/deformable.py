@@ -15,7 +15,7 @@ bilinear, zero outside, pixel centres at half coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -55,7 +55,7 @@ def deformable_sample(
         )
     if form not in (None, *FORMS):
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
-    ways = {
+    ways: dict[str | None, Callable[..., Array]] = {
         "reference": _reference,
         "packed": partial(_packed, chunk=CHUNK),
         "whole": partial(_packed, chunk=None),
@@ -158,8 +158,7 @@ def _table_rows(
     return row, jnp.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], -1)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _gather_and_mix(
+def _mix_rows(
     table: Float[Array, "r d4"],
     rows: Int[Array, "m s"],
     shares: Float[Array, "m s4"],
@@ -194,7 +193,7 @@ def _portions(x: Array, chunk: int | None) -> Array:
 def _forward(
     table: Array, rows: Array, shares: Array, chunk: int | None
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    return _gather_and_mix(table, rows, shares, chunk), (table, rows, shares)
+    return _mix_rows(table, rows, shares, chunk), (table, rows, shares)
 
 
 def _backward(
@@ -213,9 +212,10 @@ def _backward(
         to_rows = (shares[:, :, None] * gradient[:, None]).reshape(-1, table.shape[1])
         return total.at[rows.reshape(-1)].add(to_rows, mode="promise_in_bounds"), to_shares
 
-    portions = tuple(_portions(x, chunk) for x in (rows, shares, gradient))
+    portions = _portions(rows, chunk), _portions(shares, chunk), _portions(gradient, chunk)
     to_table, to_shares = lax.scan(step, start, portions)
     return to_table.astype(table.dtype), None, to_shares.reshape(-1, shares.shape[1])[: len(shares)]
 
 
+_gather_and_mix = jax.custom_vjp(_mix_rows, nondiff_argnums=(3,))
 _gather_and_mix.defvjp(_forward, _backward)
