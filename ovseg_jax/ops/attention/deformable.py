@@ -55,14 +55,15 @@ def deformable_sample(
         )
     if form not in (None, *FORMS):
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
-    ways: dict[str | None, Callable[..., Array]] = {
+    ways: dict[str, Callable[..., Array]] = {
         "reference": _reference,
         "packed": partial(_packed, chunk=CHUNK),
         "whole": partial(_packed, chunk=None),
     }
     if form is None:  # what the reference reads would be kept for its derivative: 1 GB a photo
         again = jax.checkpoint(_reference)
-        ways[None] = partial(lax.platform_dependent, cpu=ways["packed"], default=again)
+        inputs = tuple(values), places, weights
+        return lax.platform_dependent(*inputs, cpu=ways["packed"], default=again)
     return ways[form](tuple(values), places, weights)
 
 
