@@ -1,12 +1,15 @@
 """Measures everything that runs on an accelerator, in at most eight minutes and without network.
 
     python benchmarks/accelerator.py [--out DIR] [--budget 480] [--only ops,towers/vit] [--small]
+        [--skip FILE.json [--again ops/deformable,towers]]
 
 On whatever GPU or TPU JAX finds: what the machine reaches, single operations, image towers, whole
 methods from a photo to scores, training steps, and how far our accelerator forms are from plain
 ones. PyTorch takes part where it is installed and sees the same device, eager and compiled; results
 are compared before they are timed. The most telling cases come first; those for which no time is
-left are skipped and named. DIR gets `accelerator.json`, rewritten after each case.
+left are skipped and named. DIR gets `accelerator.json`, rewritten after each case. `--skip` takes
+over what an earlier run measured, so that several short runs complete one table; each row says on
+which device and in which run it was measured.
 
 A second process measures, so that a case that kills it, or hangs, costs that case alone.
 """
@@ -24,6 +27,8 @@ from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+RUN = ("date", "device", "versions", "peak_tflops", "copy_gb_per_second")
+"""What tells an earlier run from others."""
 LONGEST = 240.0
 """Seconds after which a case counts as hung."""
 
@@ -38,7 +43,11 @@ def main() -> None:
     out = options.out
     out.mkdir(parents=True, exist_ok=True)
     log, target = out / "accelerator.jsonl", out / "accelerator.json"
+    options.skip = options.skip and options.skip.resolve()
+    earlier = taken_over(options.skip, options.again)
     log.unlink(missing_ok=True)
+    for row in earlier:
+        _append(log, row)
     rows = _supervise(options, log, target, start + options.budget)
     if not rows:
         raise SystemExit("nothing was measured: the process that measures said why above")
@@ -56,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         "--only", default="", help="beginnings of names, by commas, such as ops,towers/vit"
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes, to try the program")
+    parser.add_argument("--skip", type=pathlib.Path, help="a result to take over and complete")
+    parser.add_argument("--again", default="", help="beginnings of what is measured again even so")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--worker", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
@@ -73,10 +84,10 @@ def _supervise(
     while not reason or time.monotonic() < deadline - 30:
         worker = _start_worker(options, deadline, _finished(log))
         reason = _watch(worker, log, target, deadline)
-        lines = _read(log)
-        if not lines or lines[-1].get("status") != "begun":
+        lost = _lost(_read(log))
+        if worker.returncode == 0 or not lost:
             break  # all is done, or the process ended between cases
-        _append(log, lines[-1] | {"status": "failed", "reason": reason})
+        _append(log, lost[-1] | {"status": "failed", "reason": reason})
     if time.monotonic() > deadline - 30:
         reason = late
     for case in _planned(log)[_finished(log) :]:
@@ -88,7 +99,8 @@ def _supervise(
 def _start_worker(options: argparse.Namespace, deadline: float, done: int) -> subprocess.Popen:
     left = max(deadline - time.monotonic(), 1)
     command = [sys.executable, __file__, "--worker", str(left), "--out", str(options.out)]
-    command += ["--done", str(done), "--only", options.only]
+    command += ["--done", str(done), "--only", options.only, "--again", options.again]
+    command += ["--skip", str(options.skip)] if options.skip else []
     command += [flag for flag in ("--small", "--list") if getattr(options, flag[2:])]
     return subprocess.Popen(command, env=_environment(), stdout=sys.stderr)
 
@@ -134,12 +146,40 @@ def _rows(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("status") not in (None, "begun")]
 
 
+def _lost(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the cases that were begun and have no row."""
+    finished = {(row["case"], row["shape"]) for row in _rows(lines)}
+    begun = [line for line in lines if line.get("status") == "begun"]
+    return [line for line in begun if (line["case"], line["shape"]) not in finished]
+
+
 def _planned(log: pathlib.Path) -> list[dict[str, Any]]:
     return next((line["planned"] for line in _read(log) if "planned" in line), [])
 
 
 def _finished(log: pathlib.Path) -> int:
-    return len(_rows(_read(log)))
+    """How many rows this run has, those that were taken over left out."""
+    return sum(1 for row in _rows(_read(log)) if "taken_over" not in row)
+
+
+def taken_over(path: pathlib.Path | None, again: str) -> list[dict[str, Any]]:
+    """Returns the rows of an earlier run that stand, each marked with that run.
+
+    Args:
+        path: Its result; None for no earlier run.
+        again: Beginnings of names, by commas, that do not stand.
+    """
+    from accelerated.names import begins
+
+    if path is None:
+        return []
+    run = json.loads(path.read_text())
+    mark = {key: run[key] for key in RUN if key in run}
+    return [
+        {"device": run["device"], "taken_over": mark} | row
+        for row in run["cases"]
+        if row["status"] == "ok" and not begins(row["case"], again, default=False)
+    ]
 
 
 def _write(log: pathlib.Path, target: pathlib.Path) -> None:
@@ -165,7 +205,8 @@ def _work(options: argparse.Namespace) -> None:
     log = options.out / "accelerator.jsonl"
     from accelerated import machine, plan
 
-    chosen = plan.choose(options.only, small=options.small)
+    known = {(row["case"], row["shape"]) for row in taken_over(options.skip, options.again)}
+    chosen = plan.choose(options.only, known, small=options.small)
     if options.list:
         for case in chosen:
             _append(log, {"case": case.name, "shape": case.shape, "status": "listed"})
@@ -173,11 +214,13 @@ def _work(options: argparse.Namespace) -> None:
     if not options.done:
         _append(log, {"planned": [{"case": case.name, "shape": case.shape} for case in chosen]})
     peaks, measured = machine.measure_peaks(small=options.small)
+    described = machine.describe(peaks, measured)
+    device = described["device"]
     if not options.done:
-        _append(log, machine.describe(peaks, measured))
+        _append(log, described)
     pace = plan.Pace(deadline)
     for case in chosen[options.done :]:
-        line = {"case": case.name, "shape": case.shape}
+        line = {"case": case.name, "shape": case.shape, "device": device}
         if reason := pace.refusal(case):
             _append(log, line | {"status": "skipped", "reason": reason})
             continue

@@ -146,7 +146,9 @@ def coco_panoptic(image_size: tuple[int, int], batch_size: int) -> DataConfig:
     )
 
 
-def coco_stuff(image_size: tuple[int, int], batch_size: int) -> DataConfig:
+def coco_stuff(
+    image_size: tuple[int, int], batch_size: int, *, color_jitter: bool = False
+) -> DataConfig:
     """COCO-Stuff, 171 classes, one segment per class; needs `--data.root`."""
     return DataConfig(
         name="coco_stuff",
@@ -155,6 +157,7 @@ def coco_stuff(image_size: tuple[int, int], batch_size: int) -> DataConfig:
         image_size=image_size,
         batch_size=batch_size,
         max_segments=48,
+        color_jitter=color_jitter,
     )
 
 

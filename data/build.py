@@ -19,10 +19,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
+from data.preparing import prepare
+from data.states import config_of_state, tell_other_states
 from ovseg_jax import shipped
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.errors import first_few, printable
+from ovseg_jax.inputs.builders import without_notes
 from ovseg_jax.places import local
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.matching import SHOWN
@@ -56,7 +59,7 @@ def make_builder(
         name: One of `NAMES`.
         config: Name of a builder config; the first one when None.
         data_dir: Where prepared data lies or will lie; TFDS's default when None.
-        manual_dir: The user's folder, where records are kept apart by its content.
+        manual_dir: The user's folder; records are kept apart by its content.
 
     Raises:
         ConfigError: If there is no such data set.
@@ -65,8 +68,11 @@ def make_builder(
     module = module_of(name)
     if manual_dir is not None and hasattr(module, "config_of_folder"):
         config = module.config_of_folder(str(manual_dir), config or "")
+    elif manual_dir is not None and hasattr(module, "trees"):
+        config = config_of_state(module, str(manual_dir), config or "")
     place = None if data_dir is None else str(data_dir)
-    return module.Builder(config=config, data_dir=place, file_format=FILE_FORMAT)
+    with without_notes():
+        return module.Builder(config=config, data_dir=place, file_format=FILE_FORMAT)
 
 
 def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
@@ -106,8 +112,10 @@ def _prepare(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tu
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and folder is None:
         instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
         parser.error(f"--manual-dir: {options.manual_dir} is not a folder. {instructions}")
+    if hasattr(module_of(options.name), "trees"):
+        tell_other_states(builder)
     manual = str(folder) if folder else None
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+    prepare(builder, manual, FILE_FORMAT)
     return builder, module_of(options.name).class_list(manual or "", options.config or "")
 
 

@@ -16,6 +16,7 @@ from data.build import NAMES, module_of
 from data.checks.examine import examine
 from data.checks.report import told
 from ovseg_jax.errors import printable
+from ovseg_jax.inputs.builders import has_open_configs
 from ovseg_jax.places import local
 
 
@@ -49,8 +50,9 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
 
 
 def _check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    folder, known = local(options.folder), module_of(options.name).Builder.builder_configs
-    if options.config and options.config not in known:
+    folder, module = local(options.folder), module_of(options.name)
+    known = module.Builder.builder_configs
+    if options.config and options.config not in known and not has_open_configs(module):
         names = ", ".join(known)
         parser.error(f"--config: {options.name} has no {options.config!r}; known: {names}")
     if not folder.is_dir():

@@ -19,9 +19,11 @@ from data.manual_files import ManualFileError
 from data.segments import Segments
 
 MAX_SEGMENTS = 2**16 - 1
+FEDERATED = ("negatives", "not_exhaustive")
+"""What examples say more where photos were not searched for every class."""
 
 
-def segmentation_features() -> tfds.features.FeaturesDict:
+def segmentation_features(federated: bool = False) -> tfds.features.FeaturesDict:
     """Returns the features that all builders share.
 
     * image: uint8 [H, W, 3], RGB.
@@ -31,9 +33,19 @@ def segmentation_features() -> tfds.features.FeaturesDict:
     * whole: string [n]; packed run lengths of a segment that others hide, empty for the rest.
     * captions: string [m]; empty for sets without captions.
     * file_name: string; name of the picture in the publisher's tree, or a key.
+
+    And, of sets whose photos were each searched for some classes only:
+
+    * negatives: int64 [a]; class indices of which the picture is known to hold none.
+    * not_exhaustive: int64 [b]; class indices of which not every object is annotated.
+
+    Args:
+        federated: Whether the set is of that kind.
     """
+    more = {name: tfds.features.Sequence(np.int64) for name in FEDERATED if federated}
     return tfds.features.FeaturesDict(
         {
+            **more,
             "image": tfds.features.Image(shape=(None, None, 3)),
             "segment_ids": tfds.features.Image(
                 shape=(None, None, 1), dtype=np.uint16, encoding_format="png", use_colormap=False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -36,7 +37,7 @@ class InstancesFile:
         text = require_file(path, "the instance annotations").read_text(encoding="utf-8-sig")
         try:
             self.content = json.loads(text)
-            listed = [(plain_name(x["file_name"]), x) for x in self.content["images"]]
+            listed = [(self.name_of(x), x) for x in self.content["images"]]
             self._images, self._objects = dict(listed), {x["id"]: [] for _, x in listed}
             _check_once(path, "'file_name'", [name for name, _ in listed])
             _check_once(path, "'id' of an image", [x["id"] for _, x in listed])
@@ -56,6 +57,10 @@ class InstancesFile:
         self._by_base = {
             base: self._images[name] for name, base in bases.items() if often[base] == 1
         }
+
+    def name_of(self, image: Mapping[str, Any]) -> str:
+        """Returns the name by which an entry of `images` calls its photo, with forward slashes."""
+        return plain_name(image["file_name"])
 
     @property
     def images(self) -> list[dict[str, Any]]:
@@ -77,6 +82,24 @@ class InstancesFile:
     def objects(self, image_id: Any) -> list[dict[str, Any]]:
         """Returns the objects of a photo, crowds included."""
         return self._objects[image_id]
+
+    def segments(
+        self, image: Mapping[str, Any], size: tuple[int, int], index: Mapping[int, int]
+    ) -> Segments:
+        """Draws the objects of a photo: the smaller is on top, crowds are lowest.
+
+        Args:
+            image: Its entry.
+            size: Its height and width.
+            index: See `class_indices`.
+
+        Raises:
+            ManualFileError: An outline cannot be drawn.
+        """
+        items = self.objects(image["id"])
+        masks = [draw_object(item, size, self.path) for item in items]
+        crowds = [bool(item["iscrowd"]) for item in items]
+        return stack_masks(masks, [index[item["category_id"]] for item in items], size, crowds)
 
     def _category(self, item: Mapping[str, Any]) -> int:
         number = item.get("category_id")
@@ -121,6 +144,19 @@ class InstanceDecoder:
         """
         self._classes = classes
         self._files: dict[epath.Path, tuple[InstancesFile, dict[int, int]]] = {}
+        self._reading = threading.Lock()  # photos are decoded by several threads
+
+    def open(self, path: epath.Path) -> tuple[InstancesFile, dict[int, int]]:
+        """Returns a file, and the class of each category id in use; reads it the first time.
+
+        Raises:
+            ManualFileError: It is missing or damaged.
+        """
+        with self._reading:
+            if path not in self._files:
+                read = InstancesFile(path)
+                self._files[path] = read, read.class_indices(self._classes)
+            return self._files[path]
 
     def __call__(self, root: epath.Path, entry: Mapping[str, Any]) -> Segments:
         """Decodes one photo: of overlapping objects the smaller is on top, crowds are lowest.
@@ -130,16 +166,10 @@ class InstanceDecoder:
                 with the manifest about its size.
         """
         path, size = root / entry["gt"], (entry["height"], entry["width"])
-        if path not in self._files:
-            read = InstancesFile(path)
-            self._files[path] = read, read.class_indices(self._classes)
-        file, index = self._files[path]
+        file, index = self.open(path)
         image = file.image(entry["image"])
         _check_size(image, size, path)
-        items = file.objects(image["id"])
-        masks = [draw_object(item, size, path) for item in items]
-        crowds = [bool(item["iscrowd"]) for item in items]
-        return stack_masks(masks, [index[item["category_id"]] for item in items], size, crowds)
+        return file.segments(image, size, index)
 
 
 def own_classes(root: epath.Path, entries: Sequence[Mapping[str, Any]]) -> ClassList:

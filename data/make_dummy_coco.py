@@ -1,14 +1,16 @@
-"""Draws the dummy data of both COCO builders in the publisher's layout.
+"""Draws the dummy data of the three COCO builders in the publisher's layout.
 
-`python -m data.make_dummy_coco [FOLDER]` writes FOLDER/coco_panoptic/dummy_data and
-FOLDER/coco_stuff/dummy_data (FOLDER is this one by default). The photos are toy scenes whose
-classes are given COCO ids; among them are a grey photo, a crowd segment, void pixels, ids from the
-gaps of COCO's numbering, and a map without any label.
+`python -m data.make_dummy_coco [FOLDER]` writes `dummy_data` below FOLDER/coco_panoptic,
+FOLDER/coco_stuff and FOLDER/coco_instances (FOLDER is this one by default), and the maps that
+scripts make of COCO-Stuff in FOLDER/coco_stuff/dummy_data_detectron2. The photos are toy
+scenes whose classes are given COCO ids; among them are a grey photo, a crowd, void pixels, ids from
+the gaps of COCO's numbering, a map without any label, and a photo without any object.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,10 +127,76 @@ def _write_stuff(root: Path) -> None:
             Image.fromarray(raw).save(path)
 
 
+def _write_prepared_stuff(published: Path, root: Path) -> None:
+    """Writes the same truth as scripts do: labels in turn, and no map where none has any."""
+    table = np.full(256, UNLABELLED, np.uint8)
+    for index, entry in enumerate(load_preset("coco_stuff171").classes):
+        if entry.original_id is not None:
+            table[entry.original_id - 1] = index
+    for folder in PHOTOS:
+        shutil.copytree(published / folder, root / folder, dirs_exist_ok=True)
+        for path in sorted((published / "stuffthingmaps" / folder).glob("*.png")):
+            labels = table[np.asarray(Image.open(path))]
+            twin = root / "stuffthingmaps_detectron2" / folder / path.name
+            twin.parent.mkdir(parents=True, exist_ok=True)
+            if (labels != UNLABELLED).any():
+                Image.fromarray(labels).save(twin)
+
+
+def _write_instances(root: Path) -> None:
+    """Things as polygons of their boxes, so that they overlap; the crowd as plain run lengths."""
+    classes = load_preset("coco_things80")
+    for folder, count in PHOTOS.items():
+        images: list[dict[str, Any]] = []
+        objects: list[dict[str, Any]] = []
+        for index in range(count):
+            scene, name = _scene(folder, index), f"{index + 1:012d}.jpg"
+            _write_photo(root / folder / name, scene.image, grey=index == 1)
+            size = {"height": HEIGHT, "width": WIDTH}
+            images.append({"id": index + 1, "file_name": name} | size)
+            if index < count - 1:
+                objects += _objects(scene, index, len(objects), classes)
+        categories = [{"id": x.original_id, "name": x.name} for x in classes.classes]
+        content = {"images": images, "annotations": objects, "categories": categories}
+        path = root / "annotations" / f"instances_{folder}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _objects(scene: Scene, index: int, first: int, classes: ClassList) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    things = [n for n, toy in enumerate(scene.categories, 1) if toy < 40]
+    for segment in (n for n in things if (scene.segment_ids == n).any()):
+        mask = scene.segment_ids == segment
+        rows, columns = np.nonzero(mask)
+        left, top = int(columns.min()), int(rows.min())
+        right, bottom = int(columns.max()) + 1, int(rows.max()) + 1
+        is_crowd = index == 0 and segment == things[-1]
+        outline: Any = [[left, top, right, top, right, bottom, left, bottom]]
+        entry = classes.classes[2 * int(scene.categories[segment - 1])]
+        numbers = {"id": first + len(found) + 1, "image_id": index + 1}
+        if is_crowd:
+            outline = {"size": [HEIGHT, WIDTH], "counts": _runs(mask)}
+        shape = {"segmentation": outline, "iscrowd": int(is_crowd), "area": int(mask.sum())}
+        box = {"bbox": [left, top, right - left, bottom - top]}
+        found.append(numbers | {"category_id": entry.original_id} | shape | box)
+    return found
+
+
+def _runs(mask: np.ndarray) -> list[int]:
+    """Returns run lengths column by column, from a run of 0."""
+    flat = np.concatenate([[False], mask.ravel(order="F")])
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), mask.size)
+    return np.diff(np.append(0, ends)).tolist()
+
+
 def main(folder: Path) -> None:
-    """Writes both trees below `folder`."""
+    """Writes all trees below `folder`."""
     _write_panoptic(folder / "coco_panoptic" / "dummy_data")
-    _write_stuff(folder / "coco_stuff" / "dummy_data")
+    stuff = folder / "coco_stuff"
+    _write_stuff(stuff / "dummy_data")
+    _write_prepared_stuff(stuff / "dummy_data", stuff / "dummy_data_detectron2")
+    _write_instances(folder / "coco_instances" / "dummy_data")
 
 
 if __name__ == "__main__":

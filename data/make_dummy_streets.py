@@ -2,12 +2,14 @@
 
 `python -m data.make_dummy_streets [FOLDER]` writes FOLDER/cityscapes/dummy_data and
 FOLDER/mapillary/dummy_data (FOLDER is this one by default): a road, a sky, cars and what is not
-evaluated, as rectangles. Cityscapes has the maps of its download; Mapillary has the tree of v1.2.
+evaluated, as rectangles. Cityscapes has the maps of its download, and in `dummy_data_detectron2`
+what cityscapesScripts makes of them; Mapillary has the tree of v1.2.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,38 @@ def _write_cityscapes(root: Path) -> None:
             _save(photo, _photo(scene, grey=False))
 
 
+def _write_derived(published: Path, root: Path) -> None:
+    """Writes what cityscapesScripts derives: train ids, and panoptic maps with their list."""
+    classes = load_preset("cityscapes19").classes
+    train_ids = {x.original_id: n for n, x in enumerate(classes)}
+    named = [{"id": x.original_id, "name": x.name} for x in classes]
+    shutil.copytree(published / "leftImg8bit", root / "leftImg8bit", dirs_exist_ok=True)
+    for folder in CITIES:
+        maps, entries = root / "gtFine" / f"cityscapes_panoptic_{folder}", []
+        for path in sorted((published / "gtFine" / folder).rglob("*_instanceIds.png")):
+            numbers = np.asarray(Image.open(path)).astype(np.int32)
+            labels = np.where(numbers < 1000, numbers, numbers // 1000)
+            ids = np.where(np.isin(labels, list(train_ids)), numbers, 0)
+            table = np.array([train_ids.get(n, 255) for n in range(34)], np.uint8)
+            twin = root / path.relative_to(published)
+            made = twin.with_name(path.name.replace("instanceIds", "labelTrainIds"))
+            _save(made, Image.fromarray(table[labels]))
+            colors = np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=-1)
+            name = path.name.replace("instanceIds", "panoptic")
+            _save(maps / name, Image.fromarray(colors.astype(np.uint8)))
+            found = [n for n in np.unique(ids).tolist() if n]
+            info = [_segment(n, n // 1000 if n >= 1000 else n) for n in found]
+            image = name.removesuffix("_gtFine_panoptic.png")
+            entries.append({"image_id": image, "file_name": name, "segments_info": info})
+        content = {"annotations": entries, "categories": named}
+        maps.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _segment(number: int, label: int) -> dict[str, int]:
+    """Things that are not counted one by one are a crowd."""
+    return {"id": number, "category_id": label, "iscrowd": int(number == NUMBERS["cars"])}
+
+
 def _write_mapillary(root: Path) -> None:
     ids = {name: 256 * n + 70 * n for n, name in enumerate(NUMBERS, 1)}
     for split, (folder, count) in enumerate(FOLDERS.items()):
@@ -106,8 +140,10 @@ def _categories() -> list[dict[str, Any]]:
 
 
 def main(folder: Path) -> None:
-    """Writes both trees below `folder`."""
-    _write_cityscapes(folder / "cityscapes" / "dummy_data")
+    """Writes all trees below `folder`."""
+    streets = folder / "cityscapes"
+    _write_cityscapes(streets / "dummy_data")
+    _write_derived(streets / "dummy_data", streets / "dummy_data_detectron2")
     _write_mapillary(folder / "mapillary" / "dummy_data")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import jax
@@ -24,6 +25,21 @@ def parameter_shapes(module: Method) -> Params:
 def _shapes_once(module: Method) -> Params:
     """Tracing a large model takes seconds, and several checks ask for the same one."""
     return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+
+
+def answering_part(config: ModelConfig, params: Params) -> tuple[ModelConfig, Params]:
+    """Returns a trained model without what only its training read, such as a teacher.
+
+    Args:
+        config: The model as it was trained.
+        params: Its parameters.
+    """
+    answering = dataclasses.replace(config, method=config.method.answering)
+    if answering == config:
+        return config, params
+    unread = build.method(config).copies.keys() - build.method(answering).copies.keys()
+    kept = {name: part for name, part in params.items() if name not in unread}
+    return answering, kept
 
 
 def trainable_groups(config: Config) -> dict[str, int]:

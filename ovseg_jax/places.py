@@ -10,7 +10,6 @@ A run stores whole paths, so that it can be resumed and scored from any folder.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import re
 from collections.abc import Callable
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 PATHS = ("root", "prepared", "path", "init_from", "tokenizer_file")
 """Fields of a config, in any section, that hold a path or nothing."""
+SECTIONS = ("evaluations", "mixed_with")
+"""Fields that hold several sections."""
 LISTS = ("vocabulary", "train_vocabulary")
 """Fields that hold the name of a preset, a path or nothing."""
 TOY = "toy"
@@ -84,7 +85,7 @@ def _changed(config: T, place: Callable[[str, str], str], where: str = "") -> T:
             changes[field.name] = _changed(value, place, f"{name}.")
         elif field.name == "init_parts":
             changes[field.name] = tuple((pattern, place(path, name)) for pattern, path in value)
-        elif field.name == "evaluations":
+        elif field.name in SECTIONS:
             items = enumerate(value)
             changes[field.name] = tuple(_changed(x, place, f"{name}.{n}.") for n, x in items)
         elif _is_path(field.name, value):
@@ -98,12 +99,11 @@ def _is_section(value: Any) -> TypeGuard[DataclassInstance]:
 
 def _is_path(field: str, value: Any) -> bool:
     if field in LISTS:
-        return bool(value) and value not in _presets()
+        return bool(value) and not _is_preset(value)
     return field in PATHS and value not in ("", TOY)
 
 
-@functools.cache
-def _presets() -> tuple[str, ...]:
-    from ovseg_jax.vocabulary.classes import available_presets  # too heavy for a help text
+def _is_preset(name: str) -> bool:
+    from ovseg_jax.vocabulary.classes import is_preset  # too heavy for a help text
 
-    return available_presets()
+    return is_preset(name)

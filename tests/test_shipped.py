@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -116,6 +117,11 @@ def test_a_wheel_holds_all_of_data_and_configs(monkeypatch):
         for path in (ROOT / name).rglob("*.py"):
             assert f"ovseg_jax/shipped/{path.parent.relative_to(ROOT)}" in folders
     assert not {"data", "configs"} & folders
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    ((package, patterns),) = [x for x in settings["package-data"].items() if x[0] != "ovseg_jax"]
+    packed = {path for pattern in patterns for path in (ROOT / "configs/data").glob(pattern)}
+    assert package == "ovseg_jax.shipped.configs.data" and package.replace(".", "/") in folders
+    assert packed == set((ROOT / "configs").rglob("*.yaml"))
     for path in (ROOT / "ovseg_jax").rglob("*.py"):
         assert str(path.parent.relative_to(ROOT)) in folders
 

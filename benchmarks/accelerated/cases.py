@@ -36,6 +36,7 @@ class Case:
         urgency: Cases of 0 are measured before those of 1, and so on.
         images: Per call, for images per second; 0 where a call is no image.
         waits: Whether each call is waited for: the time one photo takes, rather than one of many.
+        seconds: What the case takes on a GPU, most of it compiling; 0 for its part's average.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     urgency: int = 1
     images: int = 0
     waits: bool = False
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,14 @@ class Script:
         shape: As of `Case`.
         run: Measures and returns the row, given what the machine reached (`machine.Peaks`).
         urgency: As of `Case`.
+        seconds: As of `Case`.
     """
 
     name: str
     shape: str
     run: Callable[[Any], dict[str, Any]]
     urgency: int = 1
+    seconds: float = 0.0
 
 
 def draw(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from accelerated.cases import Script, draw, draw_boxes, draw_like
 from accelerated.machine import Peaks
-from accelerated.measuring import described, distance
+from accelerated.measuring import compile_together, described, distance
 from accelerated.torch_side import to_numpy
 from ovseg_jax.models.clip.rows import ROWS
 from ovseg_jax.models.fisa.distribution_adapter import DistributionAdapter, refine_by_products
@@ -24,6 +25,7 @@ from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.pooling import average_under_maps
 
 Forms = dict[str, Callable[..., Any]]
+GRADIENT = " gradient"
 
 
 def cases(dtype: Any, *, small: bool) -> Iterator[Script]:
@@ -39,7 +41,8 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Script]:
             name=f"correctness/{name}",
             shape=shape,
             run=functools.partial(compare, forms, inputs, differentiate),
-            urgency=int("bfloat16" not in name),
+            urgency=0 if "fused" in name else 1,
+            seconds=10.0,
         )
     for name in ("vit_b_16",) if small else ("convnext_base", "vit_b_16", "eva02_b_16"):
         size = 32 if small else ROWS[name].image_size
@@ -48,6 +51,7 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Script]:
             shape=f"2 x {size}²",
             run=functools.partial(compare_types, name, size),
             urgency=2,
+            seconds=30.0,
         )
 
 
@@ -59,24 +63,45 @@ def compare(
     A form that cannot run is in the row under "errors".
     """
     del peaks
-    arrays, errors, distances = inputs(), {}, {}
-    plain: dict[str, Any] = {}
-    for name, form in forms.items():
-        ways = {"": form, " gradient": _gradient(form)} if differentiate else {"": form}
-        for suffix, way in ways.items():
-            try:
-                with jax.default_matmul_precision("highest"):
-                    found = to_numpy(jax.jit(way)(*arrays))
-            except Exception as error:
-                errors[name + suffix] = described(error)
-                continue
-            if suffix in plain:
-                distances[name + suffix] = distance(found, plain[suffix])
-            else:
-                plain[suffix] = found
-    if not plain:
-        raise ArithmeticError(f"the plain form does not run: {errors}")
-    return _row(distances) | {"errors": errors}
+    arrays = inputs()
+    ways = dict(forms)
+    if differentiate:
+        ways |= {name + GRADIENT: _gradient(form) for name, form in forms.items()}
+    found, errors = _results(ways, arrays)
+    plain, *others = forms
+    distances: dict[str, float] = {}
+    for name, result in found.items():
+        suffix = GRADIENT if name.endswith(GRADIENT) else ""
+        if plain + suffix not in found:
+            raise ArithmeticError(f"the plain form does not run: {errors}")
+        if name.removesuffix(suffix) in others:
+            distances |= _distances(name, result, found[plain + suffix])
+    return _row(distances) | {"errors": {name: described(each) for name, each in errors.items()}}
+
+
+def _results(ways: Forms, arrays: tuple) -> tuple[dict[str, Any], dict[str, Exception]]:
+    traces, errors, found = {}, {}, {}
+    for name, way in ways.items():
+        try:
+            with jax.default_matmul_precision("highest"):
+                traces[name] = jax.jit(way).trace(*arrays)
+        except Exception as error:
+            errors[name] = error
+    programs, _, late = compile_together(traces)
+    for name, program in programs.items():
+        try:
+            found[name] = to_numpy(program(*arrays))
+        except Exception as error:
+            errors[name] = error
+    return found, errors | late
+
+
+def _distances(name: str, found: Sequence[np.ndarray], plain: Sequence[np.ndarray]) -> Any:
+    """Of each result: of a gradient, by the number of the argument (3 is attention's bias)."""
+    if len(found) == 1:
+        return {name: distance(found, plain)}
+    pairs = enumerate(zip(found, plain, strict=True))
+    return {f"{name} {index}": distance([one], [other]) for index, (one, other) in pairs}
 
 
 def compare_types(name: str, size: int, peaks: Peaks) -> dict[str, Any]:
@@ -108,6 +133,7 @@ def _gradient(form: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _table(small: bool) -> Iterator[tuple[str, str, Forms, Callable[[], tuple], bool]]:
+    yield from _fused(small)
     yield _attention(small, jnp.float32)
     yield _attention(small, jnp.bfloat16)
     yield _depthwise(small)
@@ -123,18 +149,66 @@ def _attention(small: bool, dtype: Any) -> tuple:
     batch, length, heads, depth = (1, 16, 2, 8) if small else (2, 1024, 16, 64)
     names = ("xla", "chunked") if dtype == jnp.float32 else ("xla", "chunked", "cudnn")
 
-    def plain(*arrays: jax.Array) -> jax.Array:
-        return attention(*(x.astype(jnp.float32) for x in arrays), form="reference")
-
     def inputs() -> tuple:
         arrays = [draw(i, batch, length, heads, depth, dtype=dtype, turns=1)[0] for i in range(3)]
         return (*arrays, draw(3, 1, heads, length, length, dtype=dtype, turns=1)[0])
 
-    forms: Forms = {"reference": plain}
+    forms: Forms = {"reference": _in_float32}
     forms |= {name: functools.partial(attention, form=name) for name in names}
     kind = jnp.dtype(dtype).name
     shape = f"{batch} x {length} x {heads} x {depth}, bias"
     return f"attention, {kind}", shape, forms, inputs, True
+
+
+def _fused(small: bool) -> Iterator[tuple]:
+    """The fused kernel in bfloat16 at odd lengths and with biases over images and heads."""
+    long, keys = (9, 12) if small else (577, 1024)
+    text = 7 if small else 77
+    settings = [
+        ("self", long, long, None),
+        ("cross", 133, keys, None),
+        ("causal", text, text, None),
+    ]
+    settings += [("cross", 133, 577, (2, 1)), ("self", keys, keys, (2, 8))]
+    settings += [
+        ("self", keys, keys, (images, heads)) for images, heads in ((1, 1), (1, 8), (2, 1))
+    ]
+    for kind, length, size, spread in settings:
+        bias = f", bias of {spread[0]} x {spread[1]}" if spread else ""
+        forms: Forms = {
+            "reference": functools.partial(_in_float32, causal=kind == "causal"),
+            "fused": functools.partial(
+                attention, causal=kind == "causal", form="xla" if on_cpu() else "cudnn"
+            ),
+        }
+        inputs = functools.partial(_fused_inputs, length, size, spread)
+        yield (
+            f"fused attention, {kind}{bias}",
+            f"2 x {length} x {size} x 8 x 64",
+            forms,
+            inputs,
+            True,
+        )
+
+
+def on_cpu() -> bool:
+    """Says whether XLA's attention stands in for the kernel, to try the program."""
+    return jax.default_backend() == "cpu"
+
+
+def _fused_inputs(length: int, size: int, spread: tuple[int, int] | None) -> tuple:
+    arrays = [
+        draw(i, 2, n, 8, 64, dtype=jnp.bfloat16, turns=1)[0]
+        for i, n in enumerate((length, size, size))
+    ]
+    if spread:
+        arrays += draw(3, *spread, length, size, dtype=jnp.bfloat16, turns=1)
+    return tuple(arrays)
+
+
+def _in_float32(*arrays: jax.Array, causal: bool = False) -> jax.Array:
+    arrays = tuple(x.astype(jnp.float32) for x in arrays)
+    return attention(*arrays, causal=causal, form="reference")
 
 
 def _depthwise(small: bool) -> tuple:
@@ -199,7 +273,7 @@ def _sampling(small: bool) -> tuple:
     def form(name: str) -> Callable[..., Any]:
         return lambda value, *rest: deformable_sample((value,), *rest, form=name)
 
-    forms = {name: form(name) for name in ("reference", "packed")}
+    forms = {name: form(name) for name in ("reference", "packed", "whole")}
     return "deformable sampling", f"{count} of {side}² x {depth}", forms, inputs, True
 
 

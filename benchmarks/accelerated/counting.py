@@ -19,7 +19,12 @@ BACKWARD = 2.5
 
 def count_flops(function: Callable[..., Any], *shapes: Any) -> float:
     """Counts the operations of `function` on arguments of such shapes; computes nothing."""
-    return _of_jaxpr(jax.make_jaxpr(function)(*shapes))
+    return flops_of_trace(jax.make_jaxpr(function)(*shapes))
+
+
+def flops_of_trace(jaxpr: Any) -> float:
+    """Counts the operations of what is traced already."""
+    return _of_jaxpr(jaxpr)
 
 
 def _of_jaxpr(jaxpr: Any) -> float:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from accelerated import torch_side
+from accelerated.blocks import blocks
 from accelerated.cases import Case, draw
 from accelerated.torch_side import reference, to_torch
 from ovseg_jax.ops.attention.deformable import deformable_sample
@@ -32,6 +33,7 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Case]:
     yield from depthwise(dtype, small)
     yield aggregation(dtype, small)
     yield from sampling(small)
+    yield from blocks(dtype, small)
 
 
 def aggregation(dtype: Any, small: bool) -> Case:
@@ -134,7 +136,7 @@ def sampling(small: bool) -> Iterator[Case]:
         places = jnp.concatenate(grids)[None, :, None, None, None] + offsets
         return [(tuple(maps), places, jax.nn.softmax(draw(21, *shape, turns=1)[0]))]
 
-    def differentiate(form: str) -> Callable[..., Any]:
+    def differentiate(form: str | None) -> Callable[..., Any]:
         def loss(maps: Any, places: Any, weights: Any) -> jax.Array:
             return (deformable_sample(maps, places, weights, form=form) ** 2).sum()
 
@@ -142,10 +144,10 @@ def sampling(small: bool) -> Iterator[Case]:
 
     for training in (False, True):
         forms = {
-            "ours" if form == "packed" else form: (
+            form or "ours": (
                 differentiate(form) if training else partial(deformable_sample, form=form)
             )
-            for form in ("packed", "reference")
+            for form in (None, "reference", "packed", "whole")
         }
         yield Case(
             name="ops/deformable sampling" + (", forward and backward" if training else ""),
@@ -154,7 +156,8 @@ def sampling(small: bool) -> Iterator[Case]:
             inputs=inputs,
             theirs=partial(_grid_sampled, training=training),
             tolerance=2e-2 if training else 1e-3,
-            urgency=1,
+            urgency=0,
+            seconds=12.0,
         )
 
 
@@ -171,26 +174,28 @@ def _grid_sampled(inputs: Sequence[tuple], *, training: bool) -> Any:
     def backward(*tensors: Any) -> Any:
         return torch.autograd.grad((forward(*tensors) ** 2).sum(), tensors)
 
-    return torch_side.contenders(backward if training else forward, [tensors], training=training)
+    function = backward if training else forward
+    return torch_side.contenders(function, [tensors], training=training, compiled=False)
 
 
 def attentions(dtype: Any, small: bool) -> Iterator[Case]:
     """Attention of a ViT-L: plain, with a bias, and with its gradient."""
     batch, length, heads, depth = (1, 32, 2, 8) if small else (8, 2116, 16, 64)
-    for biased, training in ((False, False), (True, False), (False, True)):
+    for biased, training in ((False, False), (True, False), (False, True), (True, True)):
         name = "ops/attention" + (", bias" if biased else "")
+        names = (None, "xla", "chunked", "cudnn", "reference")
+        if biased:  # the others are known to be far slower without one
+            names = (None, "xla", "spread")
         yield Case(
             name=name + (", forward and backward" if training else ""),
             shape=f"{batch} x {length} tokens, {heads} x {depth}",
-            forms={
-                form or "ours": _attend(form, training)
-                for form in (None, "xla", "chunked", "cudnn", "reference")
-            },
+            forms={form or "ours": _attend(form, training) for form in names},
             inputs=partial(_attention_inputs, dtype, batch, length, heads, depth, biased),
             theirs=partial(_sdpa, training=training),
             align=_heads_second,
             tolerance=ROUNDING[jnp.dtype(dtype).name],
-            urgency=int(biased or training),
+            urgency=0 if biased else int(training),
+            seconds=10.0 if biased else 20.0,
         )
 
 
@@ -204,15 +209,21 @@ def _attention_inputs(
 
 
 def _attend(form: str | None, training: bool) -> Callable[..., Any]:
-    mix = partial(attention, form=form)
+    mix = _attend_spread if form == "spread" else partial(attention, form=form)
     if not training:
         return mix
 
-    def forward_and_backward(query: Any, key: Any, value: Any) -> Any:
-        _, derive = jax.vjp(mix, query, key, value)
+    def forward_and_backward(query: Any, *rest: Any) -> Any:
+        _, derive = jax.vjp(mix, query, *rest)
         return derive(query)
 
     return forward_and_backward
+
+
+def _attend_spread(query: Any, key: Any, value: Any, bias: Any) -> Any:
+    """With a bias that is written out for all images, as the kernel need not have it."""
+    whole = jnp.broadcast_to(bias, (len(query), *bias.shape[1:]))
+    return attention(query, key, value, whole)
 
 
 def _sdpa(inputs: Sequence[tuple], *, training: bool) -> Any:
@@ -223,8 +234,8 @@ def _sdpa(inputs: Sequence[tuple], *, training: bool) -> Any:
         heads = [to_torch(x).transpose(1, 2).contiguous() for x in arrays[:3]]
         return (*heads, *map(to_torch, arrays[3:]))
 
-    def backward(query: Any, key: Any, value: Any) -> Any:
-        tensors = [x.detach().requires_grad_() for x in (query, key, value)]
+    def backward(query: Any, *rest: Any) -> Any:
+        tensors = [x.detach().requires_grad_() for x in (query, *rest)]
         return torch.autograd.grad(F.scaled_dot_product_attention(*tensors), tensors, query)
 
     def forward(query: Any, key: Any, value: Any, bias: Any = None) -> Any:
@@ -235,6 +246,6 @@ def _sdpa(inputs: Sequence[tuple], *, training: bool) -> Any:
 
 
 def _heads_second(result: Any) -> Any:
-    if isinstance(result, tuple):
-        return [x.transpose(1, 2) for x in result]
+    if isinstance(result, tuple):  # the bias's gradient stays as it is
+        return [x.transpose(1, 2) if i < 3 else x for i, x in enumerate(result)]
     return result.transpose(1, 2)

@@ -37,6 +37,7 @@ class Setting:
         names: Of the training vocabulary.
         plain: Whether PyTorch takes the step of Mask-Adapter's warm-up too.
         urgency: As of `Case`.
+        seconds: As of `Case`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Setting:
     names: int = 133
     plain: bool = False
     urgency: int = 1
+    seconds: float = 60.0
 
 
 ADAPTER, TUNED, EARLY = (
@@ -54,10 +56,10 @@ ADAPTER, TUNED, EARLY = (
     ("FISA", "fisa/vit_l_14_336", 1024),
 )
 SETTINGS = (
-    Setting(*ADAPTER, 8, urgency=0),
     Setting(*TUNED, 4, urgency=0),
     Setting(*EARLY, 4, urgency=0),
-    Setting(*ADAPTER, 4, plain=True, urgency=1),
+    Setting(*ADAPTER, 8, urgency=0),
+    Setting(*ADAPTER, 4, plain=True, urgency=1, seconds=90.0),
     Setting(*TUNED, 8, urgency=2),
     Setting(*EARLY, 8, urgency=2),
     Setting(*ADAPTER, 16, urgency=3),
@@ -79,6 +81,7 @@ def cases(dtype: Any, *, small: bool) -> Iterator[Script]:
             shape=f"{setting.batch} x {setting.side}², {setting.names} names",
             run=functools.partial(measure, setting, dtype),
             urgency=setting.urgency,
+            seconds=setting.seconds,
         )
 
 

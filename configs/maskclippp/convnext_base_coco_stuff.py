@@ -10,8 +10,8 @@ Published with MAFT+-B's masks and ensemble: A-150 35.4, A-847 14.5, PC-59 59.1,
 PAS-20 95.8; two to four hours on two RTX 3090. Ours: needs official weights and data.
 The generator's probability has the exponent gamma = 0.4 in the paper; the code and `alpha` here are
 the exponent of CLIP, 1 - gamma. For unseen words it is 1.
-The original cuts 1024 x 1024 out of photos whose short side is drawn from 0.3 to 1.9 times that,
-and jitters colours; large-scale jitter stands in.
+Colours are jittered as in the original, which cuts 1024 x 1024 out of photos whose short side is
+drawn from 0.3 to 1.9 times that; large-scale jitter stands in.
 """
 
 from configs import common
@@ -37,7 +37,7 @@ def get_config() -> Config:
             ),
             train_vocabulary="coco_stuff171",
         ),
-        data=common.coco_stuff((1024, 1024), batch_size=4),
+        data=common.coco_stuff((1024, 1024), batch_size=4, color_jitter=True),
         optimizer=OptimizerConfig(
             peak_lr=2e-4,
             end_lr=1e-5,

@@ -6,8 +6,8 @@ python train.py configs/maskclippp/eva02_l_14_336_coco_stuff_wtext.py --workdir 
 
 Published with MAFT+-L's masks and ensemble: A-847 16.8, PC-459 23.9, A-150 38.2, PC-59 62.5,
 PAS-20 96.8. Ours: needs official weights and data. The released class of EVA's text tower leaves
-MLPs and norms trainable by oversight; they train here too. The original crops 448 x 448 out of
-resized photos and jitters colours; large-scale jitter stands in.
+MLPs and norms trainable by oversight; they train here too. Colours are jittered as in the original,
+which crops 448 x 448 out of resized photos; large-scale jitter stands in.
 """
 
 from configs import common
@@ -34,7 +34,7 @@ def get_config() -> Config:
             templates="single",
             train_vocabulary="coco_stuff171",
         ),
-        data=common.coco_stuff((448, 448), batch_size=4),
+        data=common.coco_stuff((448, 448), batch_size=4, color_jitter=True),
         optimizer=OptimizerConfig(
             peak_lr=2e-4,
             end_lr=1e-5,

@@ -6,7 +6,7 @@ python train.py configs/maskformer/resnet101c_coco_stuff.py --workdir runs/maskf
 `--init-from` is a weights directory with a CLIP and, for the published recipe, ResNet-101c from
 ImageNet.
 Differences from the published recipe: large-scale jitter in place of crops at a random short side,
-no colour jitter, and no dropout in the decoder. Needs weights and COCO, so ours is not measured.
+and no dropout in the decoder. Needs weights and COCO, so ours is not measured.
 """
 
 from configs import common
@@ -39,7 +39,7 @@ def get_config() -> Config:
             inference=InferenceConfig(short_side=512, long_side=2048),
             train_vocabulary="coco_stuff171",
         ),
-        data=common.coco_stuff((512, 512), batch_size=32),
+        data=common.coco_stuff((512, 512), batch_size=32, color_jitter=True),
         optimizer=OptimizerConfig(
             peak_lr=2e-4,
             schedule="poly",

@@ -5,7 +5,7 @@ python train.py configs/maskformer/swin_base_coco_stuff.py --workdir runs/maskfo
 
 `--init-from` is a weights directory with a CLIP and, for the published recipe, an ImageNet Swin-B.
 Differences from the published recipe: large-scale jitter in place of crops at a random short side,
-no colour jitter, and no dropout in the decoder. Needs weights and COCO, so ours is not measured.
+and no dropout in the decoder. Needs weights and COCO, so ours is not measured.
 """
 
 from configs import common
@@ -37,7 +37,7 @@ def get_config() -> Config:
             inference=InferenceConfig(short_side=640, long_side=2560),
             train_vocabulary="coco_stuff171",
         ),
-        data=common.coco_stuff((640, 640), batch_size=32),
+        data=common.coco_stuff((640, 640), batch_size=32, color_jitter=True),
         optimizer=OptimizerConfig(
             peak_lr=6e-5,
             schedule="poly",

@@ -9,7 +9,9 @@ it is: the area that scripts list for it, and published panoptic quality counts,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,27 +19,36 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data.ade20k.prepared import read_instances, read_panoptic
-from data.features import segmentation_example
-from data.label_maps import (
+from data.ade20k.trees import (
+    COUNTS,
+    FOLDERS,
+    INSTANCES,
+    SHORT,
+    object_trees,
+    places,
+    semantic_tree,
+    table_of,
+    thing_table,
+)
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
+from data.checks.problem import Problem
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
     first_folder,
-    label_table,
     maps_in,
     photos_of,
     read_known,
     tell_count,
+    upright_example,
 )
-from data.manual_files import ManualFileError, read_png, read_upright
+from data.manual_files import ManualFileError, read_png
+from data.parallel import in_order
 from data.segments import Segments, pack
+from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
-
-FOLDERS = {"train": "training", "validation": "validation"}
-SHORT = {"train": "train", "validation": "val"}
-PREPARED = "annotations_detectron2"
-CLASSES = 150
-MAPPING = "ade20k_instance_catid_mapping.txt"
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -46,13 +57,38 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("ade150")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    kind, found = config.removesuffix("_train") or "semantic", places(epath.Path(root))
+    splits = COUNTS if config.endswith("_train") else ("validation",)
+    if kind == "semantic":
+        return {split: semantic_tree(found, split) for split in splits}
+    return {k: x for split in splits for k, x in object_trees(found, split, kind).items()}
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
+
+
+def own_checks(root: str, config: str) -> list[Problem]:
+    """Reads the scripts' list of instance categories, which must be one of numbers."""
+    if not config.startswith("semantic"):
+        thing_table(places(epath.Path(root))[0])
+    return []
+
+
+Named = tuple[str, Callable[[], Segments]]
+"""The name of a photo, and what reads its segments."""
+
+
 class Builder(LabelMapBuilder):
     """Photos of scenes, every pixel labelled."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic", "instance")
-    COUNTS = {"train": 20_210, "validation": 2_000}
+    COUNTS = COUNTS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder ADEChallengeData2016 (or one that holds it) with images/ and annotations/ "
         "as manual_dir; configs panoptic and instance also read annotations_instance/, or the "
@@ -66,24 +102,26 @@ class Builder(LabelMapBuilder):
     def _generate_examples(
         self, root: epath.Path, split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        kind = self.builder_config.name.removesuffix("_train")
+        kind = self.config_name.removesuffix("_train")
         if kind == "semantic":
             yield from super()._generate_examples(root, split)
             return
         place = find_root(root)
-        count = 0
-        for name, segments in annotated(place, split, kind):
+        count = itertools.count()
+
+        def read(named: Named) -> tuple[str, dict[str, Any]]:
+            name, segments = named
             photo = photos_of([name], place / "images" / FOLDERS[split])[name]
-            content = read_upright(photo, segments.ids.shape)
-            count += 1
-            yield name, segmentation_example(content, segments, (), photo.name)
-        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
+            next(count)
+            return name, upright_example(photo, segments())
+
+        yield from in_order(read, annotated(place, split, kind), f"{self.name} {split}")
+        tell_count(next(count), self.COUNTS[split], f"{self.name} {split}")
 
 
 def find_root(root: epath.Path) -> epath.Path:
     """Returns the folder that holds `images`, also where it lies one level off."""
-    choices = [root / "ADEChallengeData2016", root, root / "ade" / "ADEChallengeData2016"]
-    return first_folder([place / "images" for place in choices], "ADE20K's photos").parent
+    return first_folder([place / "images" for place in places(root)], "ADE20K's photos").parent
 
 
 def find_semantic(place: epath.Path, split: str) -> Files:
@@ -92,59 +130,59 @@ def find_semantic(place: epath.Path, split: str) -> Files:
     Raises:
         ManualFileError: There are none, or photos are missing.
     """
-    published = place / "annotations" / FOLDERS[split]
-    choices = [published, place / PREPARED / FOLDERS[split]]
-    filled = [folder for folder in choices if folder.is_dir() and any(folder.glob("*.png"))]
-    folder = first_folder(filled or choices, "ADE20K's label maps")
-    maps = maps_in(folder, ".png")
-    if folder == published:
-        table = label_table(1, CLASSES, [0])
-        hint = f"maps of {PREPARED}/ have 255 for none and count from 0; these count from 1"
-    else:
-        table = label_table(0, CLASSES, [255])
-        hint = "the publisher's maps reach 150; those of this folder are one less, and 255 for none"
-    photos = photos_of(maps, place / "images" / FOLDERS[split])
-    return Files(photos, maps, table, hint=hint)
+    tree = semantic_tree((place,), split)
+    assert tree.labels is not None
+    folder = first_folder(tree.labels.choices, "ADE20K's label maps")
+    maps, (table, hint) = maps_in(folder, ".png"), table_of(folder)
+    return Files(photos_of(maps, tree.photos.path), maps, table, hint=hint)
 
 
-def annotated(place: epath.Path, split: str, kind: str) -> Iterator[tuple[str, Segments]]:
-    """Reads panoptic segments or instances: from the publisher's maps, else from prepared files.
+def annotated(place: epath.Path, split: str, kind: str) -> Iterable[Named]:
+    """Finds panoptic segments or instances: the publisher's maps, else prepared files.
 
     Raises:
         ManualFileError: There are none, or they are damaged.
     """
     prepared = place / f"ade20k_{kind}_{SHORT[split]}"
-    if (place / "annotations_instance" / FOLDERS[split]).is_dir():
+    if (place / INSTANCES / FOLDERS[split]).is_dir():
         return read_published(place, split, things_only=kind == "instance")
     if kind == "panoptic" and prepared.is_dir():
-        return read_panoptic(prepared)
+        return _as_read(read_panoptic(prepared))
     if kind == "instance" and prepared.with_suffix(".json").is_file():
-        return read_instances(prepared.with_suffix(".json"))
+        return _as_read(read_instances(prepared.with_suffix(".json")))
     raise ManualFileError(
         f"objects not found; expected the folder {place / 'annotations_instance' / FOLDERS[split]} "
         f"or the prepared {prepared}{'.json' if kind == 'instance' else ''}"
     )
 
 
-def read_published(
-    place: epath.Path, split: str, things_only: bool
-) -> Iterator[tuple[str, Segments]]:
+def _as_read(found: Iterable[tuple[str, Segments]]) -> Iterator[Named]:
+    """Files that list all photos are read in turn."""
+    for name, segments in found:
+        yield name, functools.partial(lambda known: known, segments)
+
+
+def read_published(place: epath.Path, split: str, things_only: bool) -> list[Named]:
     """Lays the things of the instance maps over the stuff of the semantic ones.
 
     Raises:
         ManualFileError: A map is missing, or two maps of a photo differ in size.
     """
     files, things = find_semantic(place, split), thing_table(place)
-    folder = first_folder([place / "annotations_instance" / FOLDERS[split]], "the instance maps")
+    folder = first_folder([place / INSTANCES / FOLDERS[split]], "the instance maps")
     is_stuff = np.append(~load_preset("ade150").thing_mask, False)  # void indexes the end
-    for name, path in files.maps.items():
+
+    def read(name: str) -> Segments:
+        path = files.maps[name]
         colors = read_png(folder / f"{name}.png", "RGB", "the instance map").astype(np.int32)
         labels = read_known(path, files)
         if colors.shape[:2] != labels.shape:
             raise ManualFileError(f"{folder / path.name}: is of another size than {path}")
         classes = files.table[labels]
         stuff = np.where(is_stuff[classes] & (not things_only), classes, -1)
-        yield name, panoptic(stuff, colors, things, folder / path.name)
+        return panoptic(stuff, colors, things, folder / path.name)
+
+    return [(name, functools.partial(read, name)) for name in files.maps]
 
 
 def panoptic(
@@ -179,19 +217,3 @@ def panoptic(
         classes.append(things[found[0]])
         ids[mask] = len(classes)
     return Segments(ids, classes, whole=whole + [b""] * (len(classes) - len(whole)))
-
-
-def thing_table(place: epath.Path) -> dict[int, int]:
-    """Returns the class index of each instance category: by the scripts' own list if it is there.
-
-    Without it they are the 100 things in the order of their ids.
-    """
-    path = place / MAPPING
-    if not path.is_file():
-        things = np.flatnonzero(load_preset("ade150").thing_mask).tolist()
-        return {number: index for number, index in enumerate(things, start=1)}
-    rows = [line.split("\t") for line in path.read_text().splitlines()[1:] if line.strip()]
-    try:
-        return {int(row[0]): int(row[1]) - 1 for row in rows}
-    except (ValueError, IndexError) as error:
-        raise ManualFileError(f"{path}: has a row that is not numbers: {error}") from error

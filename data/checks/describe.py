@@ -1,37 +1,26 @@
-"""Parts of a `Layout` that several sets have: files by name, and annotation files."""
+"""What annotation files say, and what is wrong with them, for descriptions of sets."""
 
 from __future__ import annotations
 
 import collections
 import json
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from etils import epath
 
-from data.categories import class_indices, read_categories
-from data.checks.layout import Listed, Part
+from data.categories import SPELLINGS, class_indices, read_categories
+from data.checks.layout import Listed
 from data.checks.problem import Problem
-from data.instances import InstancesFile, plain_name
+from data.instances import InstancesFile
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
 
 DAMAGED = "damaged annotations"
 CATEGORIES = "unknown categories"
-
-
-def files_by_name(folder: Path, ending: str, deep: bool = False) -> dict[str, Path]:
-    """Returns the files of a folder by their names without the ending; none where it is missing.
-
-    Args:
-        folder: Where to look.
-        ending: Such as ".jpg", or "_gtFine_labelTrainIds.png".
-        deep: Whether to look into its folders too.
-    """
-    found = sorted(folder.rglob(f"*{ending}") if deep else folder.glob(f"*{ending}"))
-    return {path.name.removesuffix(ending): path for path in found}
+File = TypeVar("File", bound=InstancesFile)
 
 
 def read_json(path: Path) -> tuple[Any, list[Problem]]:
@@ -45,48 +34,19 @@ def read_json(path: Path) -> tuple[Any, list[Problem]]:
         return None, [Problem(DAMAGED, str(path), f"not valid JSON: {error}", advice=advice)]
 
 
-def panoptic_part(
-    photos: Mapping[str, Path],
-    maps: Mapping[str, Path],
+def read_objects(
     source: Path,
     classes: ClassList,
-    expected: int | None = None,
-) -> tuple[Part, list[Problem]]:
-    """Describes a split with panoptic PNGs and a COCO panoptic file.
-
-    Args:
-        photos: The photos on disk by name.
-        maps: The PNGs on disk by name.
-        source: The JSON file.
-        classes: Whose positions the categories become, by their names.
-        expected: How many photos the publisher has.
-    """
-    content, problems = read_json(source)
-    if content is None:
-        return Part(photos, maps, expected=expected), problems
-    try:
-        items = [(Path(x["file_name"]).stem, tuple(x["segments_info"])) for x in _entries(content)]
-        used = {int(info["category_id"]) + 0 * int(info["id"]) for _, s in items for info in s}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        text = f"not a COCO panoptic file with a list 'annotations': {error!r}"
-        advice = "give the panoptic JSON file, not that of instances or captions"
-        return Part(photos, maps, expected=expected), [
-            Problem(DAMAGED, str(source), text, advice=advice)
-        ]
-    problems += told_twice(source, [name for name, _ in items])
-    index, wrong = category_index(content, used, classes, source)
-    listed = {name: Listed(segments=segments) for name, segments in items}
-    return Part(photos, maps, listed, source, index, expected), problems + wrong
-
-
-def read_objects(
-    source: Path, classes: ClassList
-) -> tuple[InstancesFile | None, dict[int, int], list[Problem]]:
+    index_of: Callable[..., Any] | None = None,
+    kind: type[File] = InstancesFile,
+) -> tuple[File | None, dict[int, int], list[Problem]]:
     """Reads a COCO instances file.
 
     Args:
         source: The JSON file.
         classes: Whose positions the categories become, by their names.
+        index_of: Finds them in another way; takes what `category_index` takes, but the classes.
+        kind: What reads it.
 
     Returns:
         The file, None where it cannot be read; the class of each category id; what is wrong.
@@ -94,19 +54,22 @@ def read_objects(
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            file = InstancesFile(epath.Path(source))
+            file = kind(epath.Path(source))
         except (ManualFileError, OSError) as error:
             advice = "export the file again, or get it again; see data/photo_set/README.md"
             text = _short(error, source)
             return None, {}, [Problem(DAMAGED, str(source), text, advice=advice)]
-        index, wrong = _index_of_file(file, classes, source)
+        if index_of is None:
+            index, wrong = _index_of_file(file, classes, source)
+        else:
+            index, wrong = index_of(file.content, _used(file), source)
     return file, index, wrong + [_remark(source, str(note.message)) for note in told]
 
 
 def listed_objects(file: InstancesFile) -> dict[str, Listed]:
-    """Returns size and objects of each photo of an instances file, by its `file_name`."""
+    """Returns size and objects of each photo of an instances file, by its name there."""
     return {
-        plain_name(image["file_name"]): Listed(size_of(image), objects=file.objects(image["id"]))
+        file.name_of(image): Listed(size_of(image), objects=file.objects(image["id"]))
         for image in file.images
     }
 
@@ -118,9 +81,21 @@ def size_of(image: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def category_index(
-    content: Mapping[str, Any], used: Collection[int], classes: ClassList, source: Path
+    content: Mapping[str, Any],
+    used: Collection[int],
+    classes: ClassList,
+    source: Path,
+    spellings: Mapping[str, str] = SPELLINGS,
 ) -> tuple[dict[int, int], list[Problem]]:
-    """Returns the class of each category id in use, and a problem for each that is none."""
+    """Returns the class of each category id in use, and a problem for each that is none.
+
+    Args:
+        content: The file, parsed.
+        used: Category ids of the annotations.
+        classes: The classes to find the names of the categories in.
+        source: The file.
+        spellings: Names of the file, folded, for which `classes` has words of its own.
+    """
     index: dict[int, int] = {}
     try:
         names = read_categories(content, str(source))
@@ -130,7 +105,7 @@ def category_index(
     wrong = []
     for number in sorted(used):
         try:
-            index |= class_indices(names, [number], classes, str(source))
+            index |= class_indices(names, [number], classes, str(source), spellings)
         except ManualFileError:
             name = repr(names[number]) if number in names else "not in 'categories'"
             text = f"category {number} ({name}) is none of the {len(classes)} classes"
@@ -149,21 +124,17 @@ def told_twice(source: Path, names: Iterable[str]) -> list[Problem]:
     ]
 
 
-def _entries(content: Any) -> list[Any]:
-    entries = content["annotations"]
-    if not isinstance(entries, list):
-        raise TypeError("'annotations' is no list")
-    return entries
-
-
 def _index_of_file(file: InstancesFile, classes: ClassList, source: Path) -> tuple[dict, list]:
     try:
         return file.class_indices(classes), []
     except ManualFileError as error:
-        numbers = {item.get("category_id") for item in file.content["annotations"]}
-        used = {number for number in numbers if type(number) is int}
-        index, wrong = category_index(file.content, used, classes, source)
+        index, wrong = category_index(file.content, _used(file), classes, source)
         return index, wrong or [Problem(CATEGORIES, str(source), _short(error, source))]
+
+
+def _used(file: InstancesFile) -> set[int]:
+    numbers = {item.get("category_id") for item in file.content["annotations"]}
+    return {number for number in numbers if type(number) is int}
 
 
 def _remark(source: Path, text: str) -> Problem:

@@ -49,13 +49,16 @@ def examine(name: str, folder: Path, config: str = "") -> Report:
     """
     module = module_of(name)
     own = _own_checks(module, folder, config)
-    if not hasattr(module, "layout"):
+    layout: Layout | None = None
+    if hasattr(module, "layout"):
+        layout = module.layout(str(folder), config)
+    if layout is None:
         report = _by_reading(name, module, folder, config)
         return Report([*report.problems, *own], report.reads, report.classes)
-    layout: Layout = module.layout(str(folder), config)
     facts = read_all(layout)
     found = [problem for check in CHECKS for problem in check.find(layout, facts)]
-    return Report([*layout.problems, *found, *own], reads_of(layout, facts), layout.classes)
+    once = list(dict.fromkeys([*layout.problems, *found, *own]))  # two parts may share photos
+    return Report(once, reads_of(layout, facts), layout.classes)
 
 
 def _own_checks(module: Any, folder: Path, config: str) -> list[Problem]:

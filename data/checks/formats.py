@@ -32,14 +32,18 @@ ADVICE = {
 
 def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Problem]:
     """Yields label files that are saved in a way that loses labels."""
-    if layout.maps is None:
-        return
-    labels = [(x, x.label) for part in facts.values() for x in part if x.label]
-    for _, label in labels:
-        if not label.damage and (kind := _kind(label, layout.maps.bits)):
+    for split, part in facts.items():
+        if maps := layout.maps_of(split):
+            yield from _of_part(maps, [(x, x.label) for x in part if x.label])
+
+
+def _of_part(maps: LabelMaps, labels: Sequence[tuple[Facts, Picture]]) -> Iterator[Problem]:
+    for _, label in labels if maps.reader is None else ():
+        kind = "" if label.damage else _kind(label, maps.bits)
+        if kind and not (kind == PALETTE and maps.palette):
             text = f"{label.format} of mode {label.mode}"
             yield Problem(kind, str(label.path), text, kind != PALETTE, ADVICE[kind])
-    if layout.maps.bits == 16 and labels and _is_cut(labels, layout.maps):
+    if maps.bits == 16 and labels and _is_cut(labels, maps):
         text = f"in {len(labels)} files the highest value is 255"
         yield Problem(CUT, str(labels[0][1].path.parent), text, advice=ADVICE[CUT])
 
@@ -54,10 +58,12 @@ def _kind(label: Picture, bits: int) -> str:
         return NO_IDS
     if bits == 16 and label.mode in MODES[8]:
         return NARROW
-    return WIDE if label.mode in MODES[16] else COLOURS
+    return WIDE if bits == 8 and label.mode in MODES[16] else COLOURS
 
 
 def _is_cut(labels: Sequence[tuple[Facts, Picture]], maps: LabelMaps) -> bool:
     """Whether 16-bit files look as if they had been 8-bit ones: 255 is there, void is not."""
+    if max(maps.ignore, default=0) <= 255:
+        return False
     values = {value for fact, _ in labels for value in fact.values}
     return max(values, default=0) == 255 and not values & maps.ignore

@@ -1,21 +1,27 @@
 """A neutral description of a set's files, as found on disk, for all checks to work on.
 
-A builder module offers it as `layout(root, config) -> Layout`. Describing raises nothing: what is
-missing or damaged stands in the description. A module may also offer
+A builder module offers it as `layout(root, config) -> Layout`, or None for a folder whose examples
+are to be read one by one. Describing raises nothing: what is missing or damaged stands in the
+description. A module may also offer
 `own_checks(root, config) -> Iterable[Problem]`, for what only that set can get wrong.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.checks.problem import Problem
+from data.segments import VOID
 
 IDS = 24
-"""The bits of maps whose colours are segment ids, R + 256 G + 65536 B."""
+"""The bits of maps whose colours are numbers, R + 256 G + 65536 B, such as ids of segments."""
+ANY = 0
+"""The bits of maps of 1, 8 or 16 bits, as people write their own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +61,7 @@ class LabelMaps:
     """What the pixels of label files may hold.
 
     Attributes:
-        bits: 8 or 16 for labels, `IDS` for ids of segments.
+        bits: 8 or 16 for labels, `ANY` for either, `IDS` for numbers in colours.
         first: The label of class 0.
         highest: The highest legal label.
         ignore: Values of pixels that are no class, all of them legal.
@@ -64,6 +70,13 @@ class LabelMaps:
         may_lack: Whether photos without a label file are in order, as where empty ones are left
             out.
         may_hide: Whether listed segments without a pixel are in order.
+        may_be_void: Whether files without any label are in order.
+        palette: Whether files have a palette as published.
+        index: Class of each legal label that is one, -1 for void, None for a label that means
+            nothing; where it is not given, labels from `first` to `highest` are classes in turn.
+        reader: Reads label files that are no pictures, as integers [H, W].
+        advise: Says why labels of a file may mean nothing, from all its labels, those, and
+            Pillow's word for its colours.
     """
 
     bits: int
@@ -74,11 +87,28 @@ class LabelMaps:
     others: tuple[OtherForm, ...] = ()
     may_lack: bool = False
     may_hide: bool = False
+    may_be_void: bool = False
+    palette: bool = False
+    index: Callable[[int], int | None] | None = None
+    reader: Callable[[Path], np.ndarray] | None = None
+    advise: Callable[[Sequence[int], Sequence[int], str], str] | None = None
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether the numbers are ids of segments, which only a list gives a class."""
+        return self.bits == IDS and self.index is None
+
+    def class_of(self, value: int) -> int | None:
+        """Returns the class of a label; -1 for void, None for a label that means nothing."""
+        if value in self.ignore or value in self.unused:
+            return VOID
+        if self.index is not None:
+            return self.index(value)
+        return value - self.first if self.first <= value <= self.highest else None
 
     def is_class(self, value: int) -> bool:
         """Whether a label is one of a class."""
-        known = self.first <= value <= self.highest
-        return known and value not in self.ignore and value not in self.unused
+        return self.class_of(value) not in (None, VOID)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +137,7 @@ class Part:
         source: That file.
         class_index: Class of each category id of that file.
         expected: How many photos the publisher's set has; None where nobody knows.
+        maps: What its label files may hold, where splits differ; else as the layout says.
     """
 
     photos: Mapping[str, Path]
@@ -115,6 +146,7 @@ class Part:
     source: Path | None = None
     class_index: Mapping[int, int] = dataclasses.field(default_factory=dict)
     expected: int | None = None
+    maps: LabelMaps | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +161,8 @@ class Layout:
         needed: What has to be there.
         upright: Whether photos are read as displayed, after any EXIF rotation.
         problems: What was wrong already while describing.
+        needed_at: What would have to be there if another folder were the root, where a set may lie
+            in one of several trees; else the same.
     """
 
     root: Path
@@ -138,3 +172,8 @@ class Layout:
     needed: Sequence[Needed] = ()
     upright: bool = False
     problems: Sequence[Problem] = ()
+    needed_at: Callable[[Path], Sequence[Needed]] | None = None
+
+    def maps_of(self, split: str) -> LabelMaps | None:
+        """Returns what the label files of a split may hold; None where it has none."""
+        return self.parts[split].maps or self.maps

@@ -28,8 +28,8 @@ def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Probl
     del facts
     for split, part in layout.parts.items():
         if part.listed is not None:
-            yield from _listed(part, layout.maps is not None)
-        elif layout.maps is not None and (part.photos or part.labels):
+            yield from _listed(part, layout.maps_of(split) is not None)
+        elif layout.maps_of(split) is not None and (part.photos or part.labels):
             yield from _paired(split, part, layout)
         if not (part.photos or part.labels or part.listed):
             text = f"the split {split!r} has neither photos nor labels"
@@ -43,7 +43,8 @@ def _paired(split: str, part: Part, layout: Layout) -> Iterator[Problem]:
         yield Problem(NOTHING, str(layout.root), text, advice="see what is missing above")
         return
     hint = _hint(part.photos, part.labels)
-    lacking = bool(layout.maps and layout.maps.may_lack)
+    maps = layout.maps_of(split)
+    lacking = bool(maps and maps.may_lack)
     for name in sorted(set(part.photos) - set(part.labels)):
         advice = hint or (ALL_EMPTY if lacking else HALF_MADE)
         text = f"no label is called {name!r}"

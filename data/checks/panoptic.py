@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 
-from data.checks.layout import IDS, Layout
+from data.checks.layout import Layout
 from data.checks.problem import Problem
 from data.checks.reading import Facts
 from ovseg_jax.errors import first_few
@@ -32,10 +32,10 @@ ADVICE = {
 
 def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Problem]:
     """Yields where a map and its list of segments contradict each other."""
-    maps = layout.maps
-    if maps is None or maps.bits != IDS:
-        return
     for split, part in facts.items():
+        maps = layout.maps_of(split)
+        if maps is None or not maps.has_segments:
+            continue
         index = layout.parts[split].class_index
         for fact in part:
             if fact.label is None or fact.name not in (layout.parts[split].listed or {}):

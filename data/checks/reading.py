@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data.checks.layout import IDS, LabelMaps, Layout, Listed, Part
+from data.checks.layout import ANY, IDS, LabelMaps, Layout, Listed, Part
 from data.manual_files import orientation
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.errors import MasksError
 from ovseg_jax.masks.shapes import draw_segmentation
 
 MODES = {8: ("L", "P"), 16: ("I;16", "I;16L", "I;16B", "I"), IDS: ("RGB",)}
+MODES[ANY] = ("1", *MODES[8], *MODES[16])
 """How Pillow calls label files of so many bits."""
 
 
@@ -87,7 +88,7 @@ def read_all(layout: Layout) -> dict[str, list[Facts]]:
             names = sorted({*part.photos, *part.labels, *(part.listed or ())})
             update = progress.task(f"reading {split}")
             facts[split] = []
-            for found in pool.map(_reader(part, layout.maps), names):
+            for found in pool.map(_reader(part, layout.maps_of(split)), names):
                 facts[split].append(found)
                 update(len(facts[split]), len(names))
     return facts
@@ -99,7 +100,7 @@ def _reader(part: Part, maps: LabelMaps | None) -> Callable[[str], Facts]:
         photo = _read_photo(part.photos[name]) if name in part.photos else None
         label, values = None, {}
         if maps is not None and name in part.labels:
-            label, values = read_label(part.labels[name], maps.bits)
+            label, values = _read_any(part.labels[name], maps)
         undrawn, empty = _try_objects(listed, photo)
         return Facts(name, photo, label, listed, values, undrawn, empty)
 
@@ -115,6 +116,16 @@ def _read_photo(path: Path) -> Picture:
             return about
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         return Picture(path, damage=_reason(path, error))
+
+
+def _read_any(path: Path, maps: LabelMaps) -> tuple[Picture, dict[int, int]]:
+    if maps.reader is None:
+        return read_label(path, maps.bits)
+    try:
+        pixels = maps.reader(path)
+    except Exception as error:  # see _read_photo
+        return Picture(path, damage=_reason(path, error)), {}
+    return Picture(path, pixels.shape), _count(pixels)
 
 
 def read_label(path: Path, bits: int) -> tuple[Picture, dict[int, int]]:
@@ -160,7 +171,10 @@ def _reason(path: Path, error: Exception) -> str:
         return "a side file of macOS, no picture"
     if path.is_file() and not path.stat().st_size:
         return "the file is empty"
-    text = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
+    text = (
+        str(error).replace(repr(str(path)), "").removeprefix(f"{path}: ").strip()
+        or type(error).__name__
+    )
     return f"cannot be read: {text}"
 
 

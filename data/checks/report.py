@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from data.checks.layout import IDS, Layout
+from data.checks.layout import LabelMaps, Layout
 from data.checks.problem import Problem
 from data.checks.reading import Facts
+from data.segments import VOID
 from ovseg_jax.errors import counted, one_line
 
 SHOWN = 5
@@ -53,25 +54,25 @@ def reads_of(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> dict[str, 
     reads = {}
     for split, part in layout.parts.items():
         used = [
-            _categories(layout, part.class_index, fact)
+            _categories(layout.maps_of(split), part.class_index, fact)
             for fact in facts[split]
-            if fact.is_sound and fact.photo and (layout.maps is None or fact.label)
+            if fact.is_sound and fact.photo and (layout.maps_of(split) is None or fact.label)
         ]
         segments = sum(map(len, used))
         reads[split] = Read(len(used), segments, frozenset(x for found in used for x in found))
     return reads
 
 
-def _categories(layout: Layout, index: Mapping[int, int], fact: Facts) -> list[int]:
+def _categories(maps: LabelMaps | None, index: Mapping[int, int], fact: Facts) -> list[int]:
     """Returns the class of each segment of a photo; those that mean nothing are left out."""
-    maps = layout.maps
     if maps is None:
         items = [item.get("category_id", -1) for item in fact.listed.objects]
-    elif maps.bits == IDS:
+    elif maps.has_segments:
         items = [x["category_id"] for x in fact.listed.segments if int(x["id"]) in fact.values]
     else:
-        return [value - maps.first for value in fact.values if maps.is_class(value)]
-    return [index[item] for item in items if item in index]
+        found = (maps.class_of(value) for value in fact.values)
+        return [label for label in found if label not in (None, VOID)]
+    return [index[item] for item in items if index.get(item, VOID) != VOID]
 
 
 def told(report: Report) -> Iterator[str]:

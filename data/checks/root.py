@@ -27,7 +27,7 @@ def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Probl
         return
     if len(missing) == len(layout.needed) and (better := _better_root(layout)):
         inside = f"{_place(layout.root, missing[0])} ({missing[0].what}) is not there"
-        text = f"{inside}, but {better / _found_in(better, layout.needed)} is"
+        text = f"{inside}, but {better / _found_in(better, _needed_at(layout, better))} is"
         yield Problem(OFF, str(layout.root), text, advice=_root_advice(better))
         return
     folders = list(_folders(layout.root, DEPTH))
@@ -52,9 +52,15 @@ def _found_in(root: Path, needed: Sequence[Needed]) -> str:
 def _better_root(layout: Layout) -> Path | None:
     """Returns the folder near the root that holds most of what is needed."""
     near = [*layout.root.absolute().parents[:2], *_folders(layout.root, 2)]
-    scores = [(sum(_is_there(place, x) for x in layout.needed), place) for place in near]
+    scores = [
+        (sum(_is_there(place, x) for x in _needed_at(layout, place)), place) for place in near
+    ]
     best = max((score for score, _ in scores), default=0)
     return next((place for score, place in scores if score == best), None) if best else None
+
+
+def _needed_at(layout: Layout, place: Path) -> Sequence[Needed]:
+    return layout.needed if layout.needed_at is None else layout.needed_at(place)
 
 
 def _root_advice(better: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from data.checks.layout import IDS, LabelMaps, Layout, OtherForm
+from data.checks.layout import LabelMaps, Layout, OtherForm
 from data.checks.problem import Problem
 from data.checks.reading import Facts
 from ovseg_jax.errors import first_few
@@ -20,10 +20,18 @@ MANY = 20
 
 def find(layout: Layout, facts: Mapping[str, Sequence[Facts]]) -> Iterator[Problem]:
     """Yields label maps with values that mean nothing."""
-    maps = layout.maps
-    if maps is None or maps.bits == IDS:
-        return
-    read = [fact for part in facts.values() for fact in part if fact.values and fact.label]
+    alike: dict[int, tuple[LabelMaps, list[Facts]]] = {}
+    for split, part in facts.items():
+        maps = layout.maps_of(split)
+        if maps is not None and not maps.has_segments:
+            alike.setdefault(id(maps), (maps, []))[1].extend(part)
+    for maps, part in alike.values():
+        yield from _of_maps(layout, maps, part)
+
+
+def _of_maps(layout: Layout, maps: LabelMaps, facts: Sequence[Facts]) -> Iterator[Problem]:
+    """Looks at all files that should hold the same labels."""
+    read = [fact for fact in facts if fact.values and fact.label]
     values = {value for fact in read for value in fact.values}
     form = _recognised(values, maps)
     kind, advice = (form.kind, form.advice) if form else (RANGE, OTHER_SET)
@@ -46,10 +54,12 @@ def _of_one(fact: Facts, maps: LabelMaps, kind: str, advice: str) -> Iterator[Pr
     path, values = str(fact.label.path), fact.values
     wrong = sorted(value for value in values if not _is_legal(value, maps))
     if wrong:
+        if maps.advise is not None:
+            advice = maps.advise(sorted(values), wrong, fact.label.mode)
         text = f"{_ranges(wrong)}; labels go from {maps.first} to {maps.highest}"
         void = f", {first_few(sorted(maps.ignore))} is void" if maps.ignore else ""
         yield Problem(kind, path, text + void, advice=advice)
-    elif not any(map(maps.is_class, values)):
+    elif not (maps.may_be_void or any(map(maps.is_class, values))):
         advice = "the photo has nothing to learn or to score; some sets leave such maps out"
         yield Problem(ALL_VOID, path, f"only {_ranges(values)}", False, advice)
     if unused := sorted(maps.unused & set(values)):
@@ -58,7 +68,7 @@ def _of_one(fact: Facts, maps: LabelMaps, kind: str, advice: str) -> Iterator[Pr
 
 
 def _is_legal(value: int, maps: LabelMaps) -> bool:
-    return value in maps.ignore or value in maps.unused or maps.first <= value <= maps.highest
+    return maps.class_of(value) is not None
 
 
 def _recognised(values: set[int], maps: LabelMaps) -> OtherForm | None:

@@ -14,31 +14,39 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
 from data.cityscapes.labels import PRESET, decode_instances, label_id_table, train_id_table
-from data.features import segmentation_example
-from data.label_maps import (
+from data.cityscapes.trees import (
+    COUNTS,
+    FOLDERS,
+    INSTANCE_IDS,
+    LABEL_IDS,
+    MADE,
+    PHOTO,
+    TRAIN_IDS,
+    made_maps,
+    panoptic_tree,
+    places,
+    semantic_trees,
+)
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
     first_folder,
-    read_map,
     regions,
     tell_count,
+    upright_example,
 )
-from data.manual_files import ManualFileError, read_upright, require_folder
+from data.label_pictures import read_map
+from data.manual_files import ManualFileError, require_folder
 from data.panoptic import read_panoptic_file
+from data.parallel import in_order
 from data.segments import Segments
+from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
-COUNTS = {"train": 2975, "validation": 500}
-"""Photos of the published set."""
-FOLDERS = {"train": "train", "validation": "val"}
-PHOTO = "_leftImg8bit.png"
-TRAIN_IDS, LABEL_IDS, INSTANCE_IDS = (
-    f"_gtFine_{kind}.png" for kind in ("labelTrainIds", "labelIds", "instanceIds")
-)
-MADE = ("cityscapes_panoptic_{}", "cityscapes_panoptic_{}_trainId")
-"""Folders of panoptic maps, without and with `--use-train-id`; names tell their classes apart."""
 Readers = dict[str, Callable[[], Segments]]
 """Of each photo's name: what reads its segments."""
 
@@ -49,10 +57,24 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset(PRESET)
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    found = places(epath.Path(root))
+    splits = COUNTS if config.endswith("_train") else ("validation",)
+    if config.startswith("panoptic"):
+        return {split: panoptic_tree(found, split) for split in splits}
+    return {name: x for split in splits for name, x in semantic_trees(found, split).items()}
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
+
+
 class Builder(LabelMapBuilder):
     """Photos of streets with a region per class, or a segment per thing."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic")
     COUNTS = COUNTS
@@ -66,43 +88,42 @@ class Builder(LabelMapBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         place, folder = find_root(root), FOLDERS[split]
         find = semantic if self.config_name.startswith("semantic") else panoptic
-        readers = find(place, folder)
+        readers = find(place, split)
         tell_count(len(readers), COUNTS[split], f"{self.name} {split}")
-        for name, read in readers.items():
-            segments = read()
+
+        def read(name: str) -> tuple[str, dict[str, Any]]:
             photo = place / "leftImg8bit" / folder / f"{_in_city(name)}{PHOTO}"
-            content = read_upright(photo, segments.ids.shape)
-            yield name, segmentation_example(content, segments, (), photo.name)
+            return name, upright_example(photo, readers[name]())
+
+        yield from in_order(read, list(readers), f"{self.name} {split}")
 
 
 def find_root(root: epath.Path) -> epath.Path:
     """Returns the folder of `leftImg8bit` and `gtFine`, also where it lies one level off."""
-    choices = [root, root / "cityscapes", root / "cityscape"]
-    photos = first_folder([place / "leftImg8bit" for place in choices], "Cityscapes' photos")
-    return photos.parent
+    photos = [place / "leftImg8bit" for place in places(root)]
+    return first_folder(photos, "Cityscapes' photos").parent
 
 
-def semantic(place: epath.Path, folder: str) -> Readers:
+def semantic(place: epath.Path, split: str) -> Readers:
     """Finds the semantic map of each photo: train ids where they were made, else label ids.
 
     Raises:
         ManualFileError: A photo has neither.
     """
-    labels = require_folder(place / "gtFine" / folder, "the label maps")
-    return {name: _region_reader(labels, name) for name in photo_names(place, folder)}
+    labels = require_folder(place / "gtFine" / FOLDERS[split], "the label maps")
+    return {name: _region_reader(labels, name) for name in photo_names(place, FOLDERS[split])}
 
 
-def panoptic(place: epath.Path, folder: str) -> Readers:
+def panoptic(place: epath.Path, split: str) -> Readers:
     """Finds the panoptic map of each photo: that which was made, else the map of instances.
 
     Raises:
         ManualFileError: There is neither, or the list of the maps is damaged.
     """
-    made = (place / "gtFine" / name.format(folder) for name in MADE)
-    maps = next((path for path in made if path.with_suffix(".json").is_file()), None)
+    maps = made_maps(place, split)
     if maps is None:
-        labels = require_folder(place / "gtFine" / folder, "the maps of instances")
-        return {name: _instance_reader(labels, name) for name in photo_names(place, folder)}
+        labels = require_folder(place / "gtFine" / FOLDERS[split], "the maps of instances")
+        return {name: _instance_reader(labels, name) for name in photo_names(place, FOLDERS[split])}
     listed = read_panoptic_file(maps.with_suffix(".json"), load_preset(PRESET))
     return {
         entry["file_name"].split("_gtFine_")[0]: functools.partial(listed.segments, entry, maps)
@@ -144,7 +165,7 @@ def _instance_reader(labels: epath.Path, name: str) -> Callable[[], Segments]:
     if not path.is_file():
         raise ManualFileError(
             f"the map of instances not found; expected the file {path}, or "
-            f"{MADE[0].format(labels.name)}.json in {labels.parent}, made by createPanopticImgs.py"
+            f"{MADE.format(labels.name)}.json in {labels.parent}, made by createPanopticImgs.py"
         )
     return lambda: decode_instances(read_map(path, 16), str(path))
 

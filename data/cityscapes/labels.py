@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from data.label_maps import UNKNOWN, label_table
+from data.label_map_files import UNKNOWN, label_table
 from data.manual_files import ManualFileError
 from data.segments import VOID, Segments
 from ovseg_jax.vocabulary.classes import load_preset
@@ -15,6 +17,7 @@ PER_LABEL = 1000
 """Instance n of a label is the label times this, plus n; smaller numbers are plain labels."""
 
 
+@functools.cache
 def class_index() -> dict[int, int]:
     """Returns the class index of each of the 19 label ids."""
     classes = load_preset(PRESET).classes
@@ -37,6 +40,21 @@ def label_id_table() -> np.ndarray:
     return table
 
 
+def class_of_instance(number: int) -> int | None:
+    """Returns the class of a number in a map of instances; `VOID`, or None for a number of none."""
+    try:
+        index = int(label_id_table()[_label(number, "")])
+    except ManualFileError:
+        return None
+    counts_stuff = number >= PER_LABEL and index != VOID and not _things()[index]
+    return None if counts_stuff else index
+
+
+@functools.cache
+def _things() -> np.ndarray:
+    return load_preset(PRESET).thing_mask
+
+
 def decode_instances(numbers: np.ndarray, source: str) -> Segments:
     """Makes the segments of a map of instances, as `createPanopticImgs.py` does.
 
@@ -52,7 +70,7 @@ def decode_instances(numbers: np.ndarray, source: str) -> Segments:
         ManualFileError: A number is none of such a map.
     """
     present, positions = np.unique(numbers, return_inverse=True)
-    table, things = label_id_table(), load_preset(PRESET).thing_mask
+    table, things = label_id_table(), _things()
     own = np.zeros(len(present), np.int32)
     categories: list[int] = []
     crowds: list[bool] = []

@@ -7,16 +7,21 @@ are of photos as stored, so these are kept byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data.checks.layout import Layout
+from data.checks.lists import instances_list
+from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
-from data.instances import InstanceDecoder, InstancesFile
-from data.label_maps import tell_count
+from data.instances import InstanceDecoder
+from data.label_map_files import tell_count
 from data.manual_files import read_picture, require_folder
+from data.parallel import in_order
+from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -27,6 +32,27 @@ def class_list(root: str, config: str) -> ClassList:
     """Returns the classes whose positions are the categories; the same for all folders."""
     del root, config
     return load_preset("coco_things80")
+
+
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    folder = epath.Path(root)
+    wanted = ["validation"] if config.startswith("validation") else SPLIT_FOLDERS
+    return {
+        split: Tree(
+            Folder((folder / SPLIT_FOLDERS[split],), "the photos", ".jpg"),
+            lists=(folder / "annotations" / f"instances_{SPLIT_FOLDERS[split]}.json",),
+            read_list=instances_list(class_list(root, config)),
+            expected=COUNTS[split],
+            upright=False,
+        )
+        for split in wanted
+    }
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -49,21 +75,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
-        return {split: self._generate_examples(root, split) for split in wanted}
+        found = trees(str(root), plain_name(self.builder_config.name))
+        return {split: self._generate_examples(root, split, found[split]) for split in found}
 
     def _generate_examples(
-        self, root: epath.Path, split: str
+        self, root: epath.Path, split: str, tree: Tree
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        folder = SPLIT_FOLDERS[split]
-        pictures = require_folder(root / folder, "the photos")
-        listed = f"annotations/instances_{folder}.json"
-        images = InstancesFile(root / listed).images
-        tell_count(len(images), COUNTS[split], f"{self.name} {split}")
+        pictures = require_folder(tree.photos.path, tree.photos.what)
+        listed = tree.lists[0].relative_to(root).as_posix()
         decode = InstanceDecoder(class_list("", ""))
-        for image in images:
+        images = decode.open(root / listed)[0].images
+        tell_count(len(images), COUNTS[split], f"{self.name} {split}")
+
+        def read(image: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             name = image["file_name"]
             entry = {"gt": listed, "image": name, "height": image["height"]}
             segments = decode(root, entry | {"width": image["width"]})
             content = read_picture(pictures / name, segments.ids.shape)
-            yield epath.Path(name).stem, segmentation_example(content, segments, (), name)
+            return epath.Path(name).stem, segmentation_example(content, segments, (), name)
+
+        yield from in_order(read, images, f"{self.name} {split}")

@@ -9,21 +9,31 @@ the file's `categories` give to its ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.checks.describe import files_by_name, panoptic_part
-from data.checks.layout import IDS, LabelMaps, Layout, Needed
+from data.checks.layout import IDS, LabelMaps, Layout
+from data.checks.lists import by_names, panoptic_list
+from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import read_picture, require_folder
 from data.panoptic import decode_segments, read_panoptic_file
+from data.parallel import in_order
+from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
-__all__ = ["COUNTS", "Builder", "category_to_index", "class_list", "decode_segments", "layout"]
+__all__ = [
+    "COUNTS",
+    "Builder",
+    "category_to_index",
+    "class_list",
+    "decode_segments",
+    "layout",
+    "trees",
+]
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
 COUNTS = {"train": 118287, "validation": 5000}
@@ -36,25 +46,30 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("coco_panoptic133")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    folder, classes = epath.Path(root), class_list(root, config)
+    read_list = panoptic_list(by_names(classes))
+    found = {}
+    for split in ["validation"] if config.startswith("validation") else SPLIT_FOLDERS:
+        name = SPLIT_FOLDERS[split]
+        places = folder / "annotations" / f"panoptic_{name}", folder / f"panoptic_{name}"
+        usual = places if places[0].is_dir() else places[::-1]
+        found[split] = Tree(
+            Folder((folder / name,), "the photos", ".jpg"),
+            Folder(usual, "the panoptic maps", ".png"),
+            LabelMaps(IDS),
+            (folder / "annotations" / f"panoptic_{name}.json",),
+            read_list,
+            expected=COUNTS[split],
+            upright=False,
+        )
+    return found
+
+
 def layout(root: str, config: str) -> Layout:
     """Describes the files on disk, for `ovseg data check`."""
-    folder, classes = Path(root), class_list(root, config)
-    parts, problems, needed = {}, [], []
-    for split in ["validation"] if config == "validation" else SPLIT_FOLDERS:
-        name = SPLIT_FOLDERS[split]
-        places = f"panoptic_{name}", f"annotations/panoptic_{name}"
-        maps = next((folder / x for x in places[::-1] if (folder / x).is_dir()), folder / places[0])
-        annotations = f"annotations/panoptic_{name}.json"
-        needed += [
-            Needed((name,), "the photos", ".jpg"),
-            Needed(places, "the panoptic maps", ".png"),
-            Needed((annotations,), "the panoptic annotations"),
-        ]
-        photos, labels = files_by_name(folder / name, ".jpg"), files_by_name(maps, ".png")
-        source = folder / annotations
-        parts[split], wrong = panoptic_part(photos, labels, source, classes, COUNTS[split])
-        problems += wrong
-    return Layout(folder, parts, len(classes), LabelMaps(IDS), needed, problems=problems)
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -78,23 +93,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = epath.Path(dl_manager.manual_dir)
-        wanted = ["validation"] if self.builder_config.name == "validation" else SPLIT_FOLDERS
-        return {split: self._generate_examples(root, SPLIT_FOLDERS[split]) for split in wanted}
+        found = trees(str(root), plain_name(self.builder_config.name))
+        return {split: self._generate_examples(tree) for split, tree in found.items()}
 
-    def _generate_examples(
-        self, root: epath.Path, folder: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        pictures = require_folder(root / folder, "the photos")
-        maps = _map_folder(root, folder)
-        path = root / "annotations" / f"panoptic_{folder}.json"
-        listed = read_panoptic_file(path, class_list("", ""))
-        for entry in listed.entries:
-            name = entry["file_name"]
+    def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert tree.labels is not None
+        pictures = require_folder(tree.photos.path, tree.photos.what)
+        maps = require_folder(tree.labels.path, tree.labels.what)
+        listed = read_panoptic_file(tree.lists[0], class_list("", ""))
+
+        def read(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             segments = listed.segments(entry, maps)
-            photo = epath.Path(name).with_suffix(".jpg").name
-            content = read_picture(pictures / photo, segments.ids.shape)
-            key = epath.Path(name).stem
-            yield key, segmentation_example(content, segments, (), photo)
+            key = epath.Path(entry["file_name"]).stem
+            content = read_picture(pictures / f"{key}.jpg", segments.ids.shape)
+            return key, segmentation_example(content, segments, (), f"{key}.jpg")
+
+        yield from in_order(read, listed.entries, f"{self.name} {pictures.name}")
 
 
 def category_to_index() -> dict[int, int]:
@@ -104,11 +118,3 @@ def category_to_index() -> dict[int, int]:
         for index, entry in enumerate(load_preset("coco_panoptic133").classes)
         if entry.original_id is not None
     }
-
-
-def _map_folder(root: epath.Path, folder: str) -> epath.Path:
-    """The publisher's archive unpacks inside annotations/; most users move it beside."""
-    inside = root / "annotations" / f"panoptic_{folder}"
-    if inside.is_dir():
-        return inside
-    return require_folder(root / f"panoptic_{folder}", "the panoptic maps")

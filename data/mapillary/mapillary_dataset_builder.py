@@ -7,14 +7,16 @@ another set and refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.features import segmentation_example
-from data.label_maps import (
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
+from data.checks.problem import Problem
+from data.label_map_files import (
     Files,
     LabelMapBuilder,
     configs,
@@ -23,23 +25,26 @@ from data.label_maps import (
     maps_in,
     photos_of,
     tell_count,
+    upright_example,
 )
-from data.manual_files import ManualFileError, read_upright
+from data.manual_files import ManualFileError
+from data.mapillary.trees import (
+    CLASSES,
+    COUNTS,
+    PANOPTIC,
+    PANOPTIC_OF_V2,
+    SPELLINGS,
+    UNLABELED,
+    V2,
+    VOID_NAMES,
+    maps_of,
+    places,
+    tree_of,
+)
 from data.panoptic import read_panoptic_file
+from data.parallel import in_order
+from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
-
-COUNTS = {"train": 18_000, "validation": 2_000}
-"""Photos of the published set."""
-FOLDERS = {"train": "training", "validation": "validation"}
-CLASSES, UNLABELED = 65, 65
-PANOPTIC, PANOPTIC_OF_V2 = "panoptic_2018.json", "panoptic_2020.json"
-SPELLINGS = {
-    "crosswalk plain": "crosswalk",
-    "lane marking crosswalk": "lane marking of crosswalk",
-    "lane marking general": "lane marking",
-}
-"""Names of the panoptic file for which the published class list has words of its own."""
-VOID_NAMES = ("unlabeled",)
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -48,10 +53,30 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("mapillary65")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    splits = COUNTS if config.endswith("_train") else ("validation",)
+    classes = class_list(root, config) if config.startswith("panoptic") else None
+    return {split: tree_of(epath.Path(root), split, classes) for split in splits}
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
+
+
+def own_checks(root: str, config: str) -> Iterator[Problem]:
+    """Tells a folder of v2.0 alone, whose labels are another set's."""
+    for tree in trees(root, config).values():
+        place = tree.photos.path.parent
+        if (place / "v2.0").is_dir() and tree.labels and not tree.labels.path.is_dir():
+            yield Problem(V2.kind, str(place), "holds v2.0/ and no v1.2/", advice=V2.advice)
+
+
 class Builder(LabelMapBuilder):
     """Photos of streets with a region per class, or a segment per thing."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("semantic", "panoptic")
     COUNTS = COUNTS
@@ -80,16 +105,17 @@ class Builder(LabelMapBuilder):
         tell_count(len(listed.entries), COUNTS[split], f"{self.name} {split}")
         stems = [epath.Path(entry["file_name"]).stem for entry in listed.entries]
         photos = photos_of(stems, place / "images")
-        for stem, entry in zip(stems, listed.entries, strict=True):
-            segments = listed.segments(entry, maps)
-            content = read_upright(photos[stem], segments.ids.shape)
-            yield stem, segmentation_example(content, segments, (), photos[stem].name)
+
+        def read(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+            stem = epath.Path(entry["file_name"]).stem
+            return stem, upright_example(photos[stem], listed.segments(entry, maps))
+
+        yield from in_order(read, listed.entries, f"{self.name} {split}")
 
 
 def find_split(root: epath.Path, split: str) -> epath.Path:
     """Returns the folder of a split, also where the set lies one level off."""
-    choices = [root / FOLDERS[split], root / "mapillary_vistas" / FOLDERS[split]]
-    return first_folder(choices, f"Mapillary Vistas' {split} photos")
+    return first_folder(places(root, split), f"Mapillary Vistas' {split} photos")
 
 
 def folder_of(place: epath.Path, kind: str) -> epath.Path:
@@ -102,12 +128,11 @@ def folder_of(place: epath.Path, kind: str) -> epath.Path:
     Raises:
         ManualFileError: There is none, or only that of v2.0.
     """
-    choices = [place / "v1.2" / kind, place / kind]
-    found = next((path for path in choices if path.is_dir()), None)
-    if found is None and (place / "v2.0").is_dir():
-        raise _is_v2(place, choices[0])
-    if found is None:
-        raise ManualFileError(f"the {kind} maps not found; expected the folder {choices[1]}")
+    found, other = maps_of(place, kind)
+    if not found.is_dir() and (place / "v2.0").is_dir():
+        raise _is_v2(place, other)
+    if not found.is_dir():
+        raise ManualFileError(f"the {kind} maps not found; expected the folder {found}")
     return found
 
 

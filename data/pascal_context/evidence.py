@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 from etils import epath
 
-from data.label_maps import read_map
+from data.label_pictures import read_map
 from data.pascal_context.matlab import FOLDER, read_label_map
 from data.pascal_context.merged import MERGED, merged_59, raw_table
 from data.pascal_context.orders import NAMES_59, THINGS

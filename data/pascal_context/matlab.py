@@ -21,10 +21,24 @@ VARIABLE = "LabelMap"
 
 
 def read_label_map(path: epath.Path) -> np.ndarray:
-    """Reads the labels of a photo; nothing in the file is run.
+    """Reads the labels of a photo.
 
     Returns:
         int64 [H, W]: 0 for void, 1 to 459 for the classes.
+
+    Raises:
+        ManualFileError: See `stored_label_map`; or a label is none of the classes.
+    """
+    labels = stored_label_map(path)
+    low, high = labels.min(initial=0), labels.max(initial=0)
+    if low < 0 or high > 459:
+        label = low if low < 0 else high
+        raise ManualFileError(f"{path}: label {label} is none of the 459 classes")
+    return labels
+
+
+def stored_label_map(path: epath.Path) -> np.ndarray:
+    """Reads the numbers of a MATLAB file as int64 [H, W]; nothing in the file is run.
 
     Raises:
         ManualFileError: The file is missing or damaged, or its `LabelMap` is no such array.
@@ -39,12 +53,7 @@ def read_label_map(path: epath.Path) -> np.ndarray:
             f"{path}: {VARIABLE!r} should be whole numbers [height, width], found "
             f"{labels.dtype} {list(labels.shape)}"
         )
-    labels = labels.astype(np.int64)
-    low, high = labels.min(initial=0), labels.max(initial=0)
-    if low < 0 or high > 459:
-        label = low if low < 0 else high
-        raise ManualFileError(f"{path}: label {label} is none of the 459 classes")
-    return labels
+    return labels.astype(np.int64)
 
 
 def mat_459(place: epath.Path, split: str) -> Iterator[tuple[str, Segments]]:

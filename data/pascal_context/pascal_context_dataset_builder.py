@@ -14,19 +14,32 @@ which, or the config says it and none shows otherwise.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.features import segmentation_example
-from data.label_maps import Files, LabelMapBuilder, configs, photos_of, tell_count
-from data.manual_files import ManualFileError, read_upright
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
+from data.checks.problem import Problem
+from data.label_map_files import (
+    Files,
+    LabelMapBuilder,
+    configs,
+    photos_of,
+    tell_count,
+    upright_example,
+)
+from data.manual_files import ManualFileError
+from data.parallel import in_order
 from data.pascal_context.matlab import FOLDER, mat_59, mat_459
 from data.pascal_context.merged import MERGED, merged_59
 from data.pascal_context.prepared import find_prepared, has_prepared, voc_folder
+from data.pascal_context.trees import COUNTS, mat_checks, order_checks, tree_of
 from data.segments import Segments
+from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 
@@ -37,15 +50,34 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("pascal_context459" if many else "pascal_context59")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    splits = COUNTS if config.endswith("_train") else ("validation",)
+    kind = config.removesuffix("_train")
+    return {split: tree_of(epath.Path(root), split, kind) for split in splits}
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
+
+
+def own_checks(root: str, config: str) -> Iterator[Problem]:
+    """Tells the order of 59 classes, and what is wrong with lists beside MATLAB files."""
+    kind = config.removesuffix("_train") or "context59"
+    yield from order_checks(epath.Path(root), kind)
+    mat_checks(epath.Path(root), kind, "train" if config.endswith("_train") else "validation")
+
+
 class Builder(LabelMapBuilder):
     """VOC 2010 photos with a region per class."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs(
         "context59", "context459", "context59_alphabet", "context59_voc", "context59_mat"
     )
-    COUNTS = {"train": 4996, "validation": 5104}
+    COUNTS = COUNTS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give VOCdevkit (or VOC2010 in it) with JPEGImages/ and trainval_merged.json (59 classes) "
         "or trainval/*.mat (459), or the prepared folder pascal_ctx_d2, or one that holds them, as "
@@ -58,8 +90,7 @@ class Builder(LabelMapBuilder):
 
     def _config(self) -> str:
         """Returns what is wanted, whatever the splits."""
-        config = self.builder_config
-        return config.name.removesuffix("_train") if config else ""
+        return self.config_name.removesuffix("_train")
 
     def _generate_examples(
         self, root: epath.Path, split: str
@@ -70,13 +101,16 @@ class Builder(LabelMapBuilder):
             yield from super()._generate_examples(root, split)
             return
         place = voc_folder(root)
-        count = 0
-        for name, segments in published(place, split, config):
+        count = itertools.count()
+
+        def read(found: tuple[str, Segments]) -> tuple[str, dict[str, Any]]:
+            name, segments = found
             photo = photos_of([name], place / "JPEGImages")[name]
-            content = read_upright(photo, segments.ids.shape)
-            count += 1
-            yield name, segmentation_example(content, segments, (), photo.name)
-        tell_count(count, self.COUNTS[split], f"{self.name} {split}")
+            next(count)
+            return name, upright_example(photo, segments)
+
+        yield from in_order(read, published(place, split, config), f"{self.name} {split}")
+        tell_count(next(count), self.COUNTS[split], f"{self.name} {split}")
 
 
 def published(place: epath.Path, split: str, config: str) -> Iterator[tuple[str, Segments]]:

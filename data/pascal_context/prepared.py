@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from etils import epath
 
-from data.label_maps import Files, first_folder, label_table, maps_in, photos_of
+from data.checks.layout import OtherForm
+from data.checks.of_trees import maps_of_table
+from data.label_map_files import Files, first_folder, label_table, maps_in, photos_of
 from data.manual_files import ManualFileError
 from data.pascal_context.evidence import ALPHABET, VOC, order_of
 from data.pascal_context.matlab import FOLDER
 from data.pascal_context.merged import MERGED
 from data.pascal_context.orders import voc_first
+from data.trees import Folder, Tree
 from ovseg_jax.errors import warn
 
 FOLDERS = {"train": "training", "validation": "validation"}
@@ -21,6 +24,8 @@ ORDERS = {
     ALPHABET: "by the alphabet, as CAT-Seg has them (label 1 is 'bag')",
     VOC: "VOC's classes first, as OVSeg has them (label 1 is 'bicycle')",
 }
+ORDERING = ("59_labels.txt", MERGED)
+"""Files by which the order of classes in OVSeg's and CAT-Seg's folder may be known."""
 RAW_HINT = (
     "{0} is the publisher's number of the last class, who counts from 1 and has 0 for void; "
     "prepared maps count from 0 and have {1} for void"
@@ -45,6 +50,28 @@ def has_prepared(root: epath.Path, split: str, config: str) -> bool:
     return _of_others(root, many).is_dir() and not published.exists()
 
 
+def prepared_tree(root: epath.Path, split: str, config: str) -> Tree:
+    """Says where prepared maps lie; the order of 59 classes is asked elsewhere.
+
+    Args:
+        root: The user's folder.
+        split: "train" or "validation".
+        config: Name of the builder config, without its ending.
+    """
+    many = config == "context459"
+    ending = ".tif" if many else ".png"
+    table, hint = _table(many)
+    raw = OtherForm(459 if many else 59, "raw labels where prepared ones are expected", hint)
+    own = [] if config in ASKED else _of_fc_clip(root, split, many)
+    maps = own[0] if own else _of_others(root, many)
+    photos = maps.parents[1] / "images" / FOLDERS[split] if own else maps.parents[1] / "JPEGImages"
+    known = maps_of_table(table, 16 if many else 8, (raw,))
+    others = () if many or own else tuple(maps.parents[1] / name for name in ORDERING)
+    labels = Folder((maps,), "the label maps", ending)
+    only = None if own else frozenset(labels.files())
+    return Tree(Folder((photos,), "the photos", ".jpg", only=only), labels, known, others=others)
+
+
 def find_prepared(root: epath.Path, split: str, config: str) -> Files:
     """Finds prepared maps.
 
@@ -57,20 +84,16 @@ def find_prepared(root: epath.Path, split: str, config: str) -> Files:
         ManualFileError: There are none, photos are missing, or it is not known which order the 59
             classes have.
     """
-    many = config == "context459"
-    bits, ending = (16, ".tif") if many else (8, ".png")
-    table, hint = _table(many)
-    for maps in [] if config in ASKED else _of_fc_clip(root, split, many):
-        found = maps_in(maps, ending)
-        photos = photos_of(found, maps.parents[1] / "images" / FOLDERS[split])
-        return Files(photos, found, table, bits, hint)
-    maps = _of_others(root, many)
-    if split == "train":
+    many, tree = config == "context459", prepared_tree(root, split, config)
+    assert tree.labels is not None
+    maps, (table, hint) = tree.labels.path, _table(many)
+    if maps == _of_others(root, many) and split == "train":
         raise ManualFileError(f"{maps}: only validation is prepared there")
-    found = maps_in(maps, ending)
-    if not many:
-        table[:59] = _order(maps, found, config)
-    return Files(photos_of(found, maps.parents[1] / "JPEGImages"), found, table, bits, hint)
+    found = maps_in(maps, tree.labels.ending)
+    if maps == _of_others(root, many) and not many:
+        table[:59] = order_of_labels(maps, found, config)
+    photos = photos_of(found, tree.photos.path)
+    return Files(photos, found, table, 16 if many else 8, hint)
 
 
 def _table(many: bool) -> tuple[np.ndarray, str]:
@@ -91,8 +114,17 @@ def _of_others(root: epath.Path, many: bool) -> epath.Path:
     return voc_folder(root) / "annotations_detectron2" / ("pc459_val" if many else "pc59_val")
 
 
-def _order(maps: epath.Path, found: dict[str, epath.Path], config: str) -> np.ndarray:
-    """Returns the class of each label: what the config says, where nothing shows otherwise."""
+def order_of_labels(maps: epath.Path, found: dict[str, epath.Path], config: str) -> np.ndarray:
+    """Returns the class of each label: what the config says, where nothing shows otherwise.
+
+    Args:
+        maps: The folder `pc59_val`.
+        found: The maps in it.
+        config: Name of the builder config, without its ending.
+
+    Raises:
+        ManualFileError: Files show another order than the config says, or nothing says which.
+    """
     place = maps.parents[1]
     voc_order = voc_first(place)
     seen, told = order_of(found, place, voc_order)

@@ -7,29 +7,19 @@ FC-CLIP's `pascal_voc_d2` and the folders that OVSeg and CAT-Seg write into `VOC
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.label_maps import (
-    Files,
-    LabelMapBuilder,
-    configs,
-    first_folder,
-    label_table,
-    maps_in,
-    photos_of,
-)
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
+from data.label_map_files import Files, LabelMapBuilder, configs, maps_in, photos_of
 from data.manual_files import ManualFileError, require_file
+from data.pascal_voc.trees import COUNTS, HINT, nothing_found, table_of, tree_of
+from data.trees import Tree
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
-LISTS = {"train": "train.txt", "validation": "val.txt"}
-FOLDERS = {"train": "training", "validation": "validation"}
-BORDER = 255
-HINT = (
-    "the publisher's maps hold 0 to 20, prepared ones of 20 classes 0 to 19, all of them 255; are "
-    "these raw maps in a prepared folder, or maps of another set?"
-)
 PRESETS = {"pas20": "pascal_voc20", "pas21": "pascal_voc21"}
 
 
@@ -39,13 +29,25 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset(PRESETS[config.removesuffix("_train") or "pas20"])
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    splits = COUNTS if config.endswith("_train") else ("validation",)
+    place, background = epath.Path(root), config.startswith("pas21")
+    return {split: tree_of(place, split, background) for split in splits}
+
+
+def layout(root: str, config: str) -> Layout:
+    """Describes the files on disk, for `ovseg data check`."""
+    return layout_of(root, config, trees, class_list(root, config))
+
+
 class Builder(LabelMapBuilder):
     """VOC 2012 photos with a region per class."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = configs("pas20", "pas21")
-    COUNTS = {"train": 1464, "validation": 1449}
+    COUNTS = COUNTS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder VOCdevkit (or VOC2012 in it) with JPEGImages/, SegmentationClass/ and "
         "ImageSets/Segmentation/, or the prepared folder pascal_voc_d2, or one that holds them, as "
@@ -54,8 +56,7 @@ class Builder(LabelMapBuilder):
 
     def find(self, root: epath.Path, split: str) -> Files:
         """Finds the files of a split in any of the known trees."""
-        config = self.builder_config
-        return find_split(root, split, bool(config and config.name.startswith("pas21")))
+        return find_split(root, split, self.config_name.startswith("pas21"))
 
 
 def find_split(root: epath.Path, split: str, background: bool) -> Files:
@@ -69,48 +70,23 @@ def find_split(root: epath.Path, split: str, background: bool) -> Files:
     Raises:
         ManualFileError: None of the trees is there, or files are missing.
     """
-    count = 21 if background else 20
-    for place in (root / "pascal_voc_d2", root):
-        maps = place / f"annotations_pascal{count}" / FOLDERS[split]
-        if maps.is_dir():
-            table = label_table(0, count, [BORDER])
-            return _files(maps, place / "images" / FOLDERS[split], table)
-    place = first_folder([root / "VOCdevkit" / "VOC2012", root / "VOC2012", root], "VOC2012")
-    if (place / "SegmentationClass").is_dir():
-        return _published(place, split, background)
-    maps = place / f"annotations_detectron2{'_bg' if background else ''}" / "val"
-    if maps.is_dir() and split == "validation":
-        return _files(maps, place / "JPEGImages", _table_of_cat_seg(background))
-    raise ManualFileError(
-        f"{root}: holds neither SegmentationClass/ (in VOCdevkit/VOC2012) nor "
-        f"annotations_pascal{count}/{FOLDERS[split]} (in pascal_voc_d2)"
-    )
+    tree = tree_of(root, split, background)
+    assert tree.labels is not None
+    folder, maps = tree.labels.path, tree.labels.files()
+    if not folder.is_dir():
+        raise ManualFileError(nothing_found(root, split, background))
+    if tree.lists:
+        _check_names(require_file(tree.lists[0], "the list of photos"), maps, folder)
+    else:
+        maps = maps_in(folder, tree.labels.ending)
+    table = table_of(tree, background)
+    return Files(photos_of(maps, tree.photos.path), maps, table, hint=HINT)
 
 
-def _table_of_cat_seg(background: bool) -> np.ndarray:
-    """OVSeg and CAT-Seg count classes from 0; background, where CAT-Seg has it, comes last."""
-    table = label_table(0, 20, [BORDER])
-    if background:
-        table[:20] += 1
-        table[20] = 0
-    return table
-
-
-def _files(maps: epath.Path, photos: epath.Path, table: np.ndarray) -> Files:
-    found = maps_in(maps, ".png")
-    return Files(photos_of(found, photos), found, table, hint=HINT)
-
-
-def _published(place: epath.Path, split: str, background: bool) -> Files:
-    """The publisher's tree: a list of names says what belongs to a split."""
-    listed = require_file(place / "ImageSets" / "Segmentation" / LISTS[split], "the list of photos")
+def _check_names(listed: epath.Path, maps: Mapping[str, epath.Path], folder: epath.Path) -> None:
+    """Refuses where a map of the list is missing."""
     names = listed.read_text().split()
-    known = maps_in(place / "SegmentationClass", ".png")
-    if missing := [name for name in names if name not in known]:
+    if missing := [name for name in names if name not in maps]:
         raise ManualFileError(
-            f"{place / 'SegmentationClass'}: {len(missing)} of {len(names)} maps are missing, such "
-            f"as {missing[0]}.png"
+            f"{folder}: {len(missing)} of {len(names)} maps are missing, such as {missing[0]}.png"
         )
-    maps = {name: known[name] for name in names}
-    table = label_table(0, 21, [BORDER]) if background else label_table(1, 20, [0, BORDER])
-    return Files(photos_of(names, place / "JPEGImages"), maps, table, hint=HINT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from data.instances import InstancesFile
 from data.manual_files import ManualFileError
 from data.photo_set.annotations import IGNORED, classes_of_set
 from data.photo_set.folder import IMAGES, find_annotations
-from data.photo_set.manifest import MANIFEST, check_entry, only_set
+from data.photo_set.manifest import MANIFEST, SPLITS, check_entry, only_set, split_of
 from ovseg_jax.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassList
 
@@ -86,8 +86,31 @@ def _of_manifest(folder: Path, set_name: str) -> Layout:
     if set_name == "coco_panoptic":
         part = dataclasses.replace(part, class_index=category_to_index())
         problems += _without_segments(folder, entries)
-    maps = _maps(set_name, count)
-    return Layout(folder, {"train": part}, count, maps, upright=True, problems=problems)
+    maps, parts = _maps(set_name, count), _by_split(part, entries)
+    return Layout(folder, parts, count, maps, upright=True, problems=problems)
+
+
+def _by_split(part: Part, entries: Sequence[Mapping[str, Any]]) -> dict[str, Part]:
+    """Returns the photos of each split that the manifest has; all of them where it has none."""
+    names = {
+        split: {entry["image"] for entry in entries if split_of(entry) == split} for split in SPLITS
+    }
+    present = {split: chosen for split, chosen in names.items() if chosen}
+    return {split: _only(part, chosen) for split, chosen in present.items()} or {SPLITS[0]: part}
+
+
+def _only(part: Part, names: Set[str]) -> Part:
+    """Returns what a part has of some photos."""
+
+    def chosen(items: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return None if items is None else {n: item for n, item in items.items() if n in names}
+
+    return dataclasses.replace(
+        part,
+        photos=chosen(part.photos),
+        labels=chosen(part.labels),
+        listed=chosen(part.listed),
+    )
 
 
 def _entries(path: Path, set_name: str) -> tuple[list[dict[str, Any]], list[Problem]]:

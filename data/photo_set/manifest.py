@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import os
 from typing import Any
 
 from etils import epath
 
+from data.fingerprints import content_hash
 from data.manual_files import ManualFileError, require_file
 from data.photo_set.folder import FOLDER_SET, list_photos
 
@@ -70,24 +69,8 @@ def fingerprint(root: epath.Path, set_name: str) -> str:
     entries = read_manifest(root, set_name)
     digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
     for name in sorted({entry[field] for entry in entries for field in ("image", "gt")}):
-        path = root / name
-        # A missing file is reported by the builder, which knows what it should be.
-        stamp = _stamp(path) if path.is_file() else None
-        digest.update(_content_hash(path, stamp) if stamp else hashlib.sha256().digest())
+        digest.update(content_hash(root / name))
     return digest.hexdigest()[:12]
-
-
-def _stamp(path: epath.Path) -> tuple[int, int]:
-    """Returns what changes whenever somebody writes a file: its size and time, in nanoseconds."""
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-@functools.cache
-def _content_hash(path: epath.Path, stamp: tuple[int, int]) -> bytes:
-    """Hashes a file once per process and `stamp`: a run opens its folder several times."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _entries(path: epath.Path) -> list[dict[str, Any]]:

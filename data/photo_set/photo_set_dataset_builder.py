@@ -19,6 +19,7 @@ from etils import epath
 from data.checks.layout import Layout
 from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_upright
+from data.parallel import in_order
 from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
 from data.photo_set.layout import describe
 from data.photo_set.manifest import SPLITS, fingerprint, only_set, read_manifest, split_of
@@ -118,7 +119,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         set_name = self.builder_config.set_name
         decode = decoder(set_name, classes_of_set(root, set_name, entries))
-        for number, entry in enumerate(e for e in entries if split_of(e) == split):
+        chosen = [entry for entry in entries if split_of(entry) == split]
+
+        def read(entry: dict[str, Any]) -> dict[str, Any]:
             content = read_upright(root / entry["image"], (entry["height"], entry["width"]))
             segments = decode(root, entry)
             height, width = segments.ids.shape
@@ -127,5 +130,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     f"{root / entry['gt']}: the annotation has {height} x {width} pixels, its "
                     f"photo {entry['height']} x {entry['width']}"
                 )
-            name = entry["image"]
-            yield number, segmentation_example(content, segments, (), name)
+            return segmentation_example(content, segments, (), entry["image"])
+
+        yield from enumerate(in_order(read, chosen, f"{set_name} {split}"))

@@ -11,28 +11,24 @@ What is evaluated stands in the run's own config, or in --config, or is a suite 
 (open_vocabulary, panoptic, mask_accuracy), whose results also stand in one table with the papers'
 rows below. Files are written beside: JSON with scores, protocol and the numbers of each class;
 those as CSV; scores and protocol as Markdown; a report for the browser, with the worst photos; and
-.photos.npz, by which `ovseg compare` tells chance from progress. Every field of the config is an
-option, for example --model.templates vild14.
+.photos.npz, by which `ovseg compare` tells chance from progress. A killed command goes on where it
+was, and ends with the same files. Batches are divided over all devices and, on a cluster, hosts.
+Every field of the config is an option, for example --model.templates vild14.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
 from ovseg_jax.config.experiment import located_evaluations
-from ovseg_jax.errors import printable
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
-
-if TYPE_CHECKING:
-    from ovseg_jax.models.clip.readout import Readout
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -70,6 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_overwrite(parser)
     parser.add_argument(
+        "--save-predictions",
+        action="store_true",
+        help="also write what was answered: COCO results, COCO panoptic, label maps; `ovseg "
+        "rescore` scores them again without the model",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="throw away what a killed run of this command has counted, which is otherwise taken "
+        "up where it was left",
+    )
+    parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a model, all fields"
     )
     parser.set_defaults(parser=parser)
@@ -83,45 +91,59 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax import devices
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
+    from ovseg_jax.cli.other_masks import with_other_masks
     from ovseg_jax.cli.results import inputs_of
+    from ovseg_jax.cli.scoring import Files, Scoring, is_first
     from ovseg_jax.disk.outputs import OutputFolder
-    from ovseg_jax.evaluation.report.files import ENDINGS
     from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
     from ovseg_jax.training import preflight
+    from ovseg_jax.training.sharding import connect_hosts
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
+    connect_hosts()
     devices.found()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))
-    config, chosen = _with_other_masks(config, _chosen(config, arguments.suite), arguments)
+    config, chosen = with_other_masks(config, _chosen(config, arguments.suite), arguments)
     folder = arguments.out or place / EVALUATIONS
     inputs = [*inputs_of(arguments), place / RECORD]
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
-    names = [f"{item.name}{end}" for item in chosen for end in ENDINGS]
-    results.claim(names + suites.files_of(arguments.suite), place)
+    results.claim([*_names(chosen, arguments), *suites.files_of(arguments.suite)], place)
     preflight.check_evaluations(chosen, config.model)
     devices.announce("scoring")
-    scores: dict[str, dict[str, float | None]] = {}
-    for item in chosen:
-        files = _evaluate(item, config.model, params, str(arguments.model))
-        scores[item.name] = json.loads(files[".json"])["scores"]
-        for ending, content in files.items():
-            name, write = f"{item.name}{ending}", lambda file, content=content: file.write(content)
-            results.write(name, write, place)
-        print(printable(f"written to {folder / item.name}.json, report in {item.name}.html"))
-    if suites.files_of(arguments.suite):
+    scoring = Scoring(
+        config.model,
+        params,
+        str(arguments.model),
+        Files(results, place),
+        arguments.save_predictions,
+    )
+    if arguments.fresh:
+        scoring.forget(chosen)
+    scores = {item.name: scoring.score(item) for item in chosen}
+    if suites.files_of(arguments.suite) and is_first():
         summary = suites.summarise(arguments, config.model.method.kind, scores)
         suites.write(summary, results, place)
+    scoring.forget(chosen)
     return 0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry of `evaluate.py`; ends the program with the exit status."""
     sys.exit(run_program(__doc__, add_arguments, run, argv))
+
+
+def _names(chosen: list[Any], arguments: argparse.Namespace) -> list[str]:
+    """The files of all evaluations, but pictures of predictions."""
+    from ovseg_jax.evaluation.predictions.keeping import endings
+    from ovseg_jax.evaluation.report.files import ENDINGS
+
+    answers = endings if arguments.save_predictions else lambda _: ()
+    return [f"{x.name}{end}" for x in chosen for end in (*ENDINGS, *answers(x.metrics))]
 
 
 def _experiment(place: Path, arguments: argparse.Namespace) -> Any:
@@ -155,56 +177,3 @@ def _chosen(config: Any, suite: str | None) -> list[Any]:
         known = f"the config has {', '.join(names)}; suites are {', '.join(suites.names())}"
         raise UsageError(f"there is no evaluation {suite!r}; {known}")
     return [item for item in located_evaluations(config) if suite in (None, item.name)]
-
-
-def _with_other_masks(
-    config: Any, chosen: list[Any], arguments: argparse.Namespace
-) -> tuple[Any, list[Any]]:
-    """The config and its evaluations on masks of another model, or on none."""
-    if arguments.generator and arguments.dense:
-        raise UsageError("--dense needs no masks: leave out --generator, or --dense")
-    if arguments.generator:
-        return config, [_on_masks_of(arguments.generator, item) for item in chosen]
-    if arguments.dense:
-        return _densely(config, chosen, arguments.dense)
-    return config, chosen
-
-
-def _on_masks_of(generator: str, item: Any) -> Any:
-    """The same evaluation on masks of another model; there is no true class of those."""
-    from ovseg_jax.config import MaskSourceConfig
-
-    return dataclasses.replace(
-        item,
-        name=f"{item.name}_{Path(generator).name}",
-        masks=MaskSourceConfig(kind="model", path=generator),
-        metrics=tuple(name for name in item.metrics if name != "mask_accuracy") or ("semantic",),
-    )
-
-
-def _densely(config: Any, items: list[Any], readout: Readout) -> tuple[Any, list[Any]]:
-    """The towers alone, and semantic scores of the pixels that they name."""
-    from ovseg_jax.config import MaskSourceConfig
-    from ovseg_jax.opening import towers_only
-
-    own = {"masks": MaskSourceConfig(kind="generator"), "metrics": ("semantic",)}
-    items = [dataclasses.replace(i, name=f"{i.name}_dense_{readout}", **own) for i in items]
-    return dataclasses.replace(config, model=towers_only(config.model, readout)), items
-
-
-def _evaluate(item: Any, model: Any, params: Any, name: str) -> dict[str, bytes]:
-    """Prints scores and protocol; returns what to write, by the ending of its file."""
-    from ovseg_jax import build
-    from ovseg_jax.cli.progress import Progress
-    from ovseg_jax.evaluation import protocol
-    from ovseg_jax.evaluation.report.files import contents
-    from ovseg_jax.evaluation.suite import Suite
-
-    with Progress() as progress:
-        advance = progress.task(item.name)
-        suite = Suite(item, model, build.method(model))
-        result = suite.score(
-            params, name, lambda seen: advance(seen, item.max_images), by_photo=True
-        )
-    print(f"{item.name}\n{protocol.report(result.card, result.table)}\n")
-    return contents(result, item.name)

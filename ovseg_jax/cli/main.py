@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
+    "rescore": "score predictions again, without the model",
     "compare": "say how two results differ, and whether by chance",
     "data": "prepare data sets, your own too",
     "weights": "write the weights of a run's checkpoint",

@@ -1,7 +1,8 @@
 """Suites: the papers' sets together, found by one file that says where each lies.
 
-The file is YAML or JSON: `ade20k: /data/ADEChallengeData2016`, one line per data set. A folder in
-its place is the folder that holds all of them, such as `$DETECTRON2_DATASETS`.
+The file is YAML or JSON: `ade20k: /data/ADEChallengeData2016`, one line per data set, or per
+evaluation where several read one data set from different folders, as those of MESS may. A folder
+in its place is the folder that holds all of them, such as `$DETECTRON2_DATASETS`.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def place(config: Any, roots: Path | None) -> Any:
     if roots.is_dir():
         return _located(config, {item.data.name: str(roots) for item in config.evaluations})
     known = _read(roots)
-    sets = shipped.data_sets()
+    sets = [*shipped.data_sets(), *(item.name for item in config.evaluations)]
     for name, folder in known.items():
         if name not in sets:
             near = difflib.get_close_matches(name, sets, n=1)
@@ -83,12 +84,14 @@ def summarise(
         method: Kind of the model's method, whose published rows stand below.
         scores: Scores of each evaluation, as fractions.
     """
+    from ovseg_jax.evaluation.mess import gather
     from ovseg_jax.evaluation.published import METRIC, rows_for
     from ovseg_jax.evaluation.summary import Summary
 
     metric = METRIC.get(arguments.suite, "mask_accuracy/accuracy")
     found = {name: table.get(metric) for name, table in scores.items()}
     percent = {name: math.nan if v is None else 100 * v for name, v in found.items()}
+    percent = gather(percent) if arguments.suite == "mess" else percent
     published = rows_for(arguments.suite, method)
     return Summary(arguments.suite, metric, Path(arguments.model).name, percent, published)
 
@@ -105,7 +108,7 @@ def write(summary: Summary, results: OutputFolder, source: Path) -> None:
 def _located(config: Any, roots: Mapping[str, str]) -> Any:
     kept, absent = [], []
     for item in config.evaluations:
-        if folder := roots.get(item.data.name):
+        if folder := roots.get(item.name) or roots.get(item.data.name):
             data = dataclasses.replace(item.data, root=folder)
             kept.append(dataclasses.replace(item, data=data))
         else:

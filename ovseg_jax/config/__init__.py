@@ -9,6 +9,7 @@ from ovseg_jax.config.data import (
     DataConfig,
     EvaluationConfig,
     MaskSourceConfig,
+    MixedConfig,
 )
 from ovseg_jax.config.experiment import (
     CheckpointConfig,
@@ -67,6 +68,7 @@ __all__ = [
     "MaskSourceConfig",
     "MeshConfig",
     "MethodConfig",
+    "MixedConfig",
     "ModelConfig",
     "NoGeneratorConfig",
     "OVSegConfig",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
 AnyState = TypeVar("AnyState")
+Segments = Callable[[], tuple[Int[np.ndarray, "H W"], Mapping[int, int]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,8 @@ class PhotoPart:
         counts: The sums of each of them that the score is made of.
         score: Of this photo alone, as a fraction; NaN where nothing can be judged.
         labels: Makes the class of each pixel of the answer, -1 for none.
+        segments: Makes the segment of each pixel, 0 for none, and gives the class of each segment;
+            only where the answer has segments.
     """
 
     row: int
@@ -29,6 +32,7 @@ class PhotoPart:
     counts: Float[np.ndarray, "m c"]
     score: float
     labels: Callable[[], Int[np.ndarray, "H W"]]
+    segments: Segments | None = None
 
 
 @dataclasses.dataclass(frozen=True)

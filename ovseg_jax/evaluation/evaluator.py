@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.evaluation.counted import ByClass, ByPhoto, Counted
+from ovseg_jax.evaluation.counted import ByClass
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import Overlaps, View
+from ovseg_jax.inputs.federated import Searched
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
@@ -47,6 +48,7 @@ class Outcome(Struct):
         log_probs: Log probability of each class for each mask, void last.
         mask_labels: True class of each mask; -1 where it has none.
         overlaps: All of each true segment that others hide; None where nothing overlaps.
+        searched: For which classes the images were searched; None where for all.
         frame: Sizes by which the masks of one photo are brought to its own size; None where masks
             and truth share the frame of the batch.
         rule: What made the log probabilities; it describes itself to the protocol card.
@@ -57,8 +59,14 @@ class Outcome(Struct):
     log_probs: Float[Array, "b q k1"]
     mask_labels: Int[Array, "b q"]
     overlaps: Overlaps | None = None
+    searched: Searched | None = None
     frame: Frame | None = dataclasses.field(default=None, metadata={"static": True})
     rule: NamingRule | None = dataclasses.field(default=None, metadata={"static": True})
+
+    @property
+    def on_device(self) -> Outcome:
+        """What programs are compiled for: without what stays on the host."""
+        return self.replace(overlaps=None, searched=None)
 
 
 def at_size_of_score(outcome: Outcome) -> tuple[Frame, Size]:
@@ -83,10 +91,6 @@ class Evaluator(Protocol):
     def result(self, state: State) -> Table:
         """Returns the scores, as fractions, by name."""
         ...
-
-
-OnPhotos = Callable[[Any, Outcome, Mapping[str, Counted[Any]]], None]
-"""Takes a batch, what was made of it, and what evaluators counted in it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +143,6 @@ def run_pass(
     *,
     max_images: int = 0,
     on_batch: Callable[[int], None] | None = None,
-    on_photos: OnPhotos | None = None,
 ) -> Pass:
     """Runs all evaluators in one pass.
 
@@ -150,22 +153,14 @@ def run_pass(
         max_images: Stop once this many valid images were seen; 0 takes all. The batch in which
             the limit falls is cut to it.
         on_batch: Called with the number of images so far, for progress bars.
-        on_photos: Called with each batch, to keep more of photos than sums.
     """
     states = {name: evaluator.init() for name, evaluator in evaluators.items()}
     seen = 0
     for batch in batches:
         batch, count = _limit(batch, max_images - seen if max_images else None)
         outcome = judge(batch)
-        counted = {}
         for name, evaluator in evaluators.items():
-            if on_photos is not None and isinstance(evaluator, ByPhoto):
-                counted[name] = evaluator.count(outcome)
-                states[name] = states[name] + counted[name].state
-            else:
-                states[name] = evaluator.update(states[name], outcome)
-        if on_photos is not None:
-            on_photos(batch, outcome, counted)
+            states[name] = evaluator.update(states[name], outcome)
         seen += count
         if on_batch is not None:
             on_batch(seen)

@@ -21,6 +21,8 @@ from ovseg_jax.evaluation.evaluator import (
 )
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.instance import instances
+from ovseg_jax.inputs.batches import Overlaps
+from ovseg_jax.typing import Batch
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -159,7 +161,7 @@ class InstanceEvaluator:
         """Adds the instances of one batch, image by image."""
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            state = state + Encoded.of(self._instances(one))
+            state = state + Encoded.of(self.instances_of(one))
         return state
 
     def result(self, state: Encoded) -> Table:
@@ -185,9 +187,24 @@ class InstanceEvaluator:
             self.last[:] = [(state, encoded_ap(state, np.flatnonzero(self.is_thing).tolist()))]
         return self.last[0][1]
 
-    def _instances(self, outcome: Outcome) -> ImageInstances:
-        labels, crowds = np.asarray(outcome.batch.labels), outcome.batch.crowds
+    def truth_of(self, batch: Batch, overlaps: Overlaps | None) -> Encoded:
+        """Encodes the true objects of one photo, given without the batch axis."""
+        empty = np.zeros((0, *map(int, batch.sizes)), bool), np.zeros(0, int), np.zeros(0)
+        return Encoded.of(ImageInstances(*self._truth(batch, overlaps), *empty))
+
+    def _truth(
+        self, batch: Batch, overlaps: Overlaps | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Masks, classes and crowds of the true things of one photo."""
+        labels, crowds = np.asarray(batch.labels), batch.crowds
         own = np.flatnonzero((labels >= 0) & self.is_thing[np.maximum(labels, 0)])
+        height, width = map(int, batch.sizes)
+        masks = true_masks(batch, overlaps, own + 1)[:, :height, :width]
+        crowd = np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own]
+        return masks, labels[own], crowd
+
+    def instances_of(self, outcome: Outcome) -> ImageInstances:
+        """True and found things of one photo, given without the batch axis."""
         slots = outcome.log_probs.shape[-1] - 1
         frame, (height, width) = at_size_of_score(outcome)
         found = instances(
@@ -198,24 +215,21 @@ class InstanceEvaluator:
             is_thing=np.pad(self.is_thing, (0, slots - len(self.is_thing))),
             valid=np.asarray(outcome.proposals.valid),
         )
-        return ImageInstances(
-            true_masks=true_masks(outcome, own + 1)[:, :height, :width],
-            true_classes=labels[own],
-            crowds=np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own],
-            masks=found.masks[:, :height, :width],
-            classes=found.classes,
-            scores=found.scores,
-        )
+        masks = found.masks[:, :height, :width]
+        truth = self._truth(outcome.batch, outcome.overlaps)
+        return ImageInstances(*truth, masks, found.classes, found.scores)
 
 
-def true_masks(outcome: Outcome, ids: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n H W"]:
+def true_masks(
+    batch: Batch, overlaps: Overlaps | None, ids: Int[np.ndarray, " n"]
+) -> Bool[np.ndarray, "n H W"]:
     """All pixels of true segments of one image, what others hide of them included."""
-    masks = np.asarray(outcome.batch.segment_ids)[None] == ids[:, None, None]
-    if outcome.overlaps is not None:
-        known = {number: row for row, number in enumerate(outcome.overlaps.ids.tolist()) if number}
+    masks = np.asarray(batch.segment_ids)[None] == ids[:, None, None]
+    if overlaps is not None:
+        known = {number: row for row, number in enumerate(overlaps.ids.tolist()) if number}
         for place, number in enumerate(ids.tolist()):
             if number in known:
-                masks[place] = outcome.overlaps.masks[known[number]]
+                masks[place] = overlaps.masks[known[number]]
     return masks
 
 

@@ -36,9 +36,7 @@ class MaskAccuracy:
 
     def update(self, state: Int[np.ndarray, "2 k"], outcome: Outcome) -> Int[np.ndarray, "2 k"]:
         """Adds the labelled masks of one batch."""
-        return state + np.asarray(
-            _count(outcome.replace(overlaps=None), len(self.is_thing)), np.int64
-        )
+        return state + np.asarray(_count(outcome.on_device, len(self.is_thing)), np.int64)
 
     def result(self, state: Int[np.ndarray, "2 k"]) -> Table:
         """Accuracy over masks and over classes, overall and per group, and the mask count."""

@@ -20,6 +20,7 @@ from ovseg_jax.inputs.batches import View
 from ovseg_jax.typing import Batch, Proposals, Struct, struct
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.text_bank import bucket
+from ovseg_jax.weights import fingerprint
 
 
 @struct
@@ -48,6 +49,11 @@ class OtherMasks:
         """
         self._maker, self._classes, self._names_count = maker, classes, names_count
         maker.choose_words(classes)
+
+    @property
+    def key(self) -> str:
+        """Tells this model from any other."""
+        return f"{self._maker.kind} {fingerprint(self._maker.params)}"
 
     def propose(self, view: View) -> Given:
         """Proposes masks for every picture of a batch."""

@@ -4,7 +4,8 @@ Plain numpy per image, with counts per class that can be added in any order, to 
 same. The rules, in the order they apply:
 
 1. A predicted and a true segment of one class match when their IoU exceeds 0.5. Predicted pixels
-   on void ground truth do not enlarge the union. Crowds never match.
+   on void ground truth do not enlarge the union; what things cover of stuff does, where the data
+   tell of it, as the areas in ADE20K's published lists count it. Crowds never match.
 2. True segments without a match are misses, except crowds.
 3. Predicted segments without a match are false alarms, unless more than half of one lies on void
    or on a crowd of its class. With several crowds of a class in one image, the last one counts.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -29,12 +30,11 @@ from ovseg_jax.evaluation.evaluator import (
     class_groups,
     valid_images,
 )
+from ovseg_jax.evaluation.panoptic_truth import VOID, PanopticTruth
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
+from ovseg_jax.inputs.batches import Overlaps
 from ovseg_jax.typing import Batch
-
-VOID = 0
-"""Id of pixels without a segment, in ground truth and prediction."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,27 +83,24 @@ class PanopticCounts:
 def count_image(
     predicted_ids: Int[np.ndarray, "H W"],
     predicted_classes: Mapping[int, int],
-    true_ids: Int[np.ndarray, "H W"],
-    true_classes: Mapping[int, int],
+    truth: PanopticTruth,
     num_classes: int,
-    crowds: frozenset[int] = frozenset(),
 ) -> PanopticCounts:
     """Counts one image.
 
     Args:
         predicted_ids: Segment of each pixel, 0 for void.
         predicted_classes: Class of each predicted segment id; ids without pixels are dropped.
-        true_ids: Segment of each pixel, 0 for void.
-        true_classes: Class of each true segment id; one without pixels is a miss, as there.
+        truth: True segments; one of its classes without pixels is a miss, as there.
         num_classes: Number of classes.
-        crowds: True segment ids that are crowds.
 
     Raises:
         OperandError: If a predicted pixel carries an id that has no class.
     """
-    overlap = _overlaps(true_ids, predicted_ids)
+    true_classes, crowds = truth.classes, truth.crowds
+    overlap = _overlaps(truth.ids, predicted_ids)
     areas = dict(zip(*_unique(predicted_ids), strict=True))
-    true_areas = dict(zip(*_unique(true_ids), strict=True))
+    true_areas = dict(zip(*_unique(truth.ids), strict=True)) | truth.whole_areas
     if unknown := sorted(areas.keys() - predicted_classes.keys() - {VOID}):
         raise OperandError(f"predicted pixels carry the ids {unknown[:5]}, which have no class")
     false_alarms, misses = np.zeros((2, num_classes), np.int64)
@@ -201,11 +198,18 @@ def mean_of_sums(sums: Float[np.ndarray, "*n k 4"]) -> Float[np.ndarray, "*n"]:
     return np.where(occurs > 0, quality.sum(-1) / np.maximum(occurs, 1), np.nan)
 
 
-def _part(row: int, counts: PanopticCounts, labels: Callable[[], np.ndarray]) -> PhotoPart:
+def _part(
+    row: int, counts: PanopticCounts, found: np.ndarray, classes: Mapping[int, int]
+) -> PhotoPart:
     columns = (counts.iou, counts.matched, counts.false_alarms, counts.misses)
     sums = np.stack(columns, axis=-1).astype(np.float64)
     present = np.flatnonzero(sums[:, 1:].any(-1))
-    return PhotoPart(row, present, sums[present], float(mean_of_sums(sums)), labels)
+    table = np.full(max(classes, default=0) + 1, -1)
+    table[list(classes)] = list(classes.values())
+    score = float(mean_of_sums(sums))
+    return PhotoPart(
+        row, present, sums[present], score, lambda: table[found], lambda: (found, classes)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,10 +240,31 @@ class PanopticEvaluator:
         """Counts one batch; of each photo the four counts of the classes that occur."""
         photos, state = [], self.init()
         for row in np.flatnonzero(np.asarray(valid_images(outcome.batch))).tolist():
-            counts, labels = self._count(jax.tree.map(lambda leaf, i=row: leaf[i], outcome))
+            one = jax.tree.map(lambda leaf, i=row: leaf[i], outcome)
+            truth = PanopticTruth.of(one.batch, self.is_thing, one.overlaps)
+            counts, part = self._compared(*self._segments(one), truth, row)
             state = state + counts
-            photos.append(_part(row, counts, labels))
+            photos.append(part)
         return Counted(state, tuple(photos))
+
+    def count_segments(
+        self,
+        found: Int[np.ndarray, "H W"],
+        classes: Mapping[int, int],
+        batch: Batch,
+        overlaps: Overlaps | None = None,
+    ) -> Counted[PanopticCounts]:
+        """Counts one photo whose answer is known.
+
+        Args:
+            found: Segment of each pixel, 0 for none.
+            classes: Class of each segment.
+            batch: The photo with its truth, without the batch axis.
+            overlaps: All of each true segment that others hide, without the batch axis.
+        """
+        truth = PanopticTruth.of(batch, self.is_thing, overlaps)
+        counts, part = self._compared(found, classes, truth, 0)
+        return Counted(counts, (part,))
 
     def result(self, state: PanopticCounts) -> Table:
         """PQ, SQ and RQ over all classes and per group."""
@@ -251,43 +276,24 @@ class PanopticEvaluator:
         rows = np.where(occurs[:, None], per_class(state), np.nan)
         return dict(zip(("PQ", "SQ", "RQ"), rows.T, strict=True))
 
-    def _count(self, outcome: Outcome) -> tuple[PanopticCounts, Callable[[], np.ndarray]]:
-        """The counts of one photo, and what makes the class of each of its pixels."""
+    def _segments(self, outcome: Outcome) -> tuple[np.ndarray, dict[int, int]]:
+        """Segment of each pixel of one photo, and the class of each segment."""
         frame, (height, width) = at_size_of_score(outcome)
-        true_ids, true_classes, crowds = self._truth(outcome.batch)
         slots = outcome.log_probs.shape[-1] - 1
-        is_thing = np.pad(self.is_thing, (0, slots - len(self.is_thing)))
         found = panoptic_segments(
             outcome.log_probs,
             as_logits(outcome.proposals.masks),
             frame,
-            is_thing,
+            np.pad(self.is_thing, (0, slots - len(self.is_thing))),
             self.rules,
             valid=np.asarray(outcome.proposals.valid),
         )
-        predicted = {int(number): int(label) for number, _, label in found.info}
-        classes = np.concatenate([[-1], found.info[:, 2]])
-        counts = count_image(
-            found.segment_ids[:height, :width],
-            predicted,
-            true_ids[:height, :width],
-            true_classes,
-            len(self.is_thing),
-            crowds,
-        )
-        return counts, lambda: classes[found.segment_ids[:height, :width]]
+        classes = {int(number): int(label) for number, _, label in found.info}
+        return found.segment_ids[:height, :width], classes
 
-    def _truth(self, batch: Batch) -> tuple[Int[np.ndarray, "H W"], dict[int, int], frozenset[int]]:
-        """Ids, the class of each, and which are crowds; stuff of one class has one id."""
-        ids, labels = np.asarray(batch.segment_ids), np.asarray(batch.labels)
-        crowd = np.zeros(len(labels), bool) if batch.crowds is None else np.asarray(batch.crowds)
-        numbers = np.zeros(len(labels) + 1, np.int64)
-        first: dict[int, int] = {}  # the segment that gathers a stuff class
-        for slot, label in enumerate(labels.tolist(), start=1):
-            if label >= 0:
-                alone = self.is_thing[label] or crowd[slot - 1]
-                numbers[slot] = slot if alone else first.setdefault(label, slot)
-        merged = numbers[ids]
-        present = [number for number in np.unique(merged).tolist() if number != VOID]
-        classes = {number: int(labels[number - 1]) for number in present}
-        return merged, classes, frozenset(number for number in present if crowd[number - 1])
+    def _compared(
+        self, found: np.ndarray, classes: Mapping[int, int], truth: PanopticTruth, row: int
+    ) -> tuple[PanopticCounts, PhotoPart]:
+        """Compares the answer for one photo with its truth."""
+        counts = count_image(found, classes, truth.cut(*found.shape), len(self.is_thing))
+        return counts, _part(row, counts, found, classes)

@@ -21,6 +21,11 @@ TRUTH = (
     "of their class (mIoU), never masks to name (accuracy)"
 )
 """How evaluators take annotations, as pycocotools, panopticapi and detectron2 do."""
+FEDERATED = (
+    f"{TRUTH}; AP as of LVIS: the 300 best objects of a photo, those of classes that it was not "
+    "searched for left out, wrong ones excused where not all of their class are annotated"
+)
+"""The same for sets of which photos were searched for some classes only, as lvis-api does."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,24 +1,19 @@
-"""What an evaluation finds, and what is kept of its photos while it runs."""
+"""What an evaluation finds."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovseg_jax.evaluation.counted import Counted, PhotoPart
-from ovseg_jax.evaluation.evaluator import Outcome, Pass, Table, class_groups
-from ovseg_jax.evaluation.photo_sums import PhotoSums, SparseSums
+from ovseg_jax.evaluation.evaluator import Table, class_groups
+from ovseg_jax.evaluation.photo_sums import PhotoSums
 from ovseg_jax.evaluation.protocol import ProtocolCard
-from ovseg_jax.evaluation.worst import Worst, WorstPhoto
-from ovseg_jax.inputs.batches import View
+from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.evaluation.worst import WorstPhoto
 from ovseg_jax.vocabulary.classes import ClassList
-
-WORST_BY = {"semantic": "mIoU", "panoptic": "PQ"}
-"""Evaluators whose score of a photo says how bad it went; the first that runs decides."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +31,7 @@ class Result:
         photos: Sums of each photo; None where they were not kept.
         worst: The worst photos, the worst first.
         worst_by: What they were judged by, such as "mIoU".
+        predictions: What is written behind the pictures of kept answers, by its ending.
     """
 
     table: Table
@@ -48,6 +44,7 @@ class Result:
     photos: PhotoSums | None = None
     worst: tuple[WorstPhoto, ...] = ()
     worst_by: str = ""
+    predictions: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def classes(self) -> dict[str, dict[str, float]]:
         """The numbers of each class, by its name."""
@@ -57,55 +54,9 @@ class Result:
         }
 
 
-class PhotoRecord:
-    """Keeps the sums of all photos, which are small, and the worst photos."""
-
-    def __init__(self) -> None:
-        """Keeps nothing yet."""
-        self._names: list[str] = []
-        self._parts: dict[str, list[PhotoPart]] = {}
-        self._worst = Worst()
-        self.worst_by = ""
-
-    def add(self, batch: Any, outcome: Outcome, counted: Mapping[str, Counted[Any]]) -> None:
-        """Takes one batch; an `on_photos` of a pass."""
-        judged_by = next((name for name in WORST_BY if name in counted), "")
-        self.worst_by = WORST_BY.get(judged_by, "")
-        for part in counted[judged_by].photos if judged_by else ():
-            self._worst.see(self._name(batch, part.row), outcome, part)
-            self._names.append(self._name(batch, part.row))
-        for name, one in counted.items():
-            # What makes the labels holds on to whole batches.
-            small = [dataclasses.replace(part, labels=_forgotten) for part in one.photos]
-            self._parts.setdefault(name, []).extend(small)
-
-    def sums(self, num_classes: int) -> PhotoSums | None:
-        """The sums of all photos; None where no evaluator counts them."""
-        if not self._names:
-            return None
-        sums = {name: SparseSums.of(parts) for name, parts in self._parts.items()}
-        return PhotoSums(tuple(self._names), num_classes, sums)
-
-    def worst(self) -> tuple[WorstPhoto, ...]:
-        """The worst photos, the worst first."""
-        return self._worst.photos()
-
-    def _name(self, batch: Any, row: int) -> str:
-        names = batch.names if isinstance(batch, View) else None
-        return names[row] if names else f"photo {len(self._names) + 1}"
-
-
-def put_together(
-    done: Pass, card: ProtocolCard, classes: ClassList, record: PhotoRecord | None
-) -> Result:
-    """Puts together what a pass leaves.
-
-    Args:
-        done: The pass.
-        card: Its protocol.
-        classes: That were scored.
-        record: What was kept of photos; None for nothing.
-    """
+def put_together(totals: Totals, card: ProtocolCard, classes: ClassList) -> Result:
+    """Puts together what all pieces of an evaluation give."""
+    done = totals.done()
     one = next(iter(done.evaluators.values()))
     seen, is_thing = getattr(one, "seen", None), classes.thing_mask
     return Result(
@@ -116,9 +67,9 @@ def put_together(
         groups=class_groups(seen, is_thing),
         colors=classes.colors,
         confusion=done.states.get("semantic"),
-        photos=record.sums(len(classes)) if record else None,
-        worst=record.worst() if record else (),
-        worst_by=record.worst_by if record else "",
+        photos=totals.sums(len(classes)),
+        worst=totals.worst(),
+        worst_by=totals.worst_by,
     )
 
 
@@ -132,7 +83,3 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
             free = f"{name} ({number})"
         taken[free] = None
     return tuple(taken)
-
-
-def _forgotten() -> np.ndarray:
-    raise AssertionError("labels of a photo are made while its batch is there")

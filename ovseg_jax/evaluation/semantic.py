@@ -156,11 +156,13 @@ class SemanticEvaluator:
         seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things.
         convention: Which mIoU is called "mIoU"; both are reported.
+        interest: Classes of interest, which MESS scores apart; None for no such group.
     """
 
     seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
     convention: Convention = "absent_dropped"
+    interest: Bool[np.ndarray, " k"] | None = None
 
     def init(self) -> Int[np.ndarray, "k1 k1"]:
         """The empty confusion matrix, [predicted, true]."""
@@ -168,12 +170,12 @@ class SemanticEvaluator:
 
     def update(self, state: Int[np.ndarray, "k1 k1"], outcome: Outcome) -> np.ndarray:
         """Adds the pixels of one batch."""
-        matrix, _, _ = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        matrix, _, _ = _confusion_of(outcome.on_device, len(self.is_thing))
         return state + np.asarray(matrix, np.int64)
 
     def count(self, outcome: Outcome) -> Counted[np.ndarray]:
         """Counts one batch; of each photo the intersection, union and true pixels of classes."""
-        matrix, labels, sums = _confusion_of(outcome.replace(overlaps=None), len(self.is_thing))
+        matrix, labels, sums = _confusion_of(outcome.on_device, len(self.is_thing))
         rows, sizes = np.asarray(sums, np.int64), np.asarray(outcome.batch.sizes)
         photos = tuple(
             _part(row, rows[row], lambda row=row: _cut(labels[row], sizes[row]))
@@ -181,10 +183,22 @@ class SemanticEvaluator:
         )
         return Counted(np.asarray(matrix, np.int64), photos)
 
+    def count_labels(
+        self, labels: Int[np.ndarray, "H W"], truth: Int[np.ndarray, "H W"]
+    ) -> Counted[np.ndarray]:
+        """Counts one photo whose answer is known: the class of each pixel, and the true one."""
+        matrix = confusion(labels, truth, len(self.is_thing))
+        known = matrix[:, :-1]
+        sums = np.stack([np.diag(matrix)[:-1], known[:-1].sum(1), known.sum(0)])
+        return Counted(matrix, (_part(0, sums, lambda: labels),))
+
     def result(self, state: Int[np.ndarray, "k1 k1"]) -> Table:
         """Overall numbers, then mIoU of each group of classes."""
-        groups = class_groups(self.seen, self.is_thing)
-        return summarise(SemanticScores.of(state), groups, self.convention)
+        groups, scores = class_groups(self.seen, self.is_thing), SemanticScores.of(state)
+        if self.interest is None:
+            return summarise(scores, groups, self.convention)
+        table = summarise(scores, groups | {"interest": self.interest}, self.convention)
+        return table | {"mACC/interest": scores.mean_accuracy(self.interest)}
 
     def per_class(self, state: Int[np.ndarray, "k1 k1"]) -> dict[str, Float[np.ndarray, " k"]]:
         """IoU, accuracy and true pixels of each class."""

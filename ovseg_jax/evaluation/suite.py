@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-import ovseg_jax
 from ovseg_jax import build
 from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.embedding import embed_vocabulary
-from ovseg_jax.evaluation import protocol
-from ovseg_jax.evaluation.evaluator import (
-    Evaluator,
-    NamingRule,
-    Outcome,
-    Table,
-    run_pass,
-)
-from ovseg_jax.evaluation.instance import InstanceEvaluator
-from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
-from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
-from ovseg_jax.evaluation.other_masks import Given, OtherMasks
-from ovseg_jax.evaluation.panoptic import PanopticEvaluator
-from ovseg_jax.evaluation.result import PhotoRecord, Result, put_together
-from ovseg_jax.evaluation.semantic import SemanticEvaluator
-from ovseg_jax.inference import answering
-from ovseg_jax.inference.postprocess.geometry import Frame, Size
-from ovseg_jax.inference.postprocess.panoptic import PanopticRules
-from ovseg_jax.inputs.batches import View, frame_views, photo_views
-from ovseg_jax.inputs.labels import class_filter, class_list, named_classes
-from ovseg_jax.opening import open_mask_maker
-from ovseg_jax.typing import Batch, Params, Text
-from ovseg_jax.vocabulary.classes import class_file_hash, seen_mask
+from ovseg_jax.errors import OperandError
+from ovseg_jax.evaluation import gathered, shares
+from ovseg_jax.evaluation.card import fill_card, is_federated
+from ovseg_jax.evaluation.configured import make_evaluators, open_views
+from ovseg_jax.evaluation.evaluator import Table
+from ovseg_jax.evaluation.identity import identify
+from ovseg_jax.evaluation.journal import Kept, KeptOnDisk
+from ovseg_jax.evaluation.judge import Bench, Judge
+from ovseg_jax.evaluation.pieces import Counting, Piece
+from ovseg_jax.evaluation.predictions.keeping import Keeper, Write, lists
+from ovseg_jax.evaluation.protocol import ProtocolCard
+from ovseg_jax.evaluation.result import Result, put_together
+from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.inputs.batches import View
+from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.typing import Params
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
 
+NOT_KEPT = (
+    "predictions: objects are not kept where AP counts as LVIS's; leave 'instance' out of the "
+    "metrics, or leave out --save-predictions"
+)
+
 
 class Suite:
-    """Evaluates one method on one split; compiled once, run with any parameters."""
+    """Evaluates one method on one split; compiled once, run with any parameters.
+
+    Batches are divided over the devices of all hosts, see `evaluation.shares`; every host gets the
+    whole result.
+    """
 
     def __init__(self, config: EvaluationConfig, model: ModelConfig, method: Any):
         """Prepares an evaluation.
@@ -57,19 +56,11 @@ class Suite:
         self.classes = class_list(config.data)
         check_classes(model, self.classes)
         check_tokens(self.classes, templates(model.templates), build.tokenizer(model))
-        self._source = self._others = None
-        if config.masks.kind == "model":
-            maker = open_mask_maker(config.masks.path, most=config.masks.most)
-            names_count = model.inference.ensemble.with_others
-            self._others = OtherMasks(maker, self.classes, names_count=names_count)
-        else:
-            self._source = build.mask_source(config.masks)
-        self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
-        self._judge = jax.jit(self._judged)
+        self._judge = Judge(config, model, method, self.classes)
 
     def run(
         self, params: Params, weights: str, on_batch: Callable[[int], None] | None = None
-    ) -> tuple[Table, protocol.ProtocolCard]:
+    ) -> tuple[Table, ProtocolCard]:
         """Scores the split; as `score`, without what is kept of photos.
 
         Returns:
@@ -85,150 +76,69 @@ class Suite:
         on_batch: Callable[[int], None] | None = None,
         *,
         by_photo: bool = False,
+        journal: Path | None = None,
+        predictions: Write | None = None,
     ) -> Result:
-        """Scores the split.
+        """Scores the split; all hosts of a cluster have to ask for it together.
 
         Args:
             params: All parameters of the method.
             weights: What the card calls them.
-            on_batch: Called with the number of images so far.
+            on_batch: Called with the number of images so far, those of other hosts left out.
             by_photo: Also keep the sums of each photo, and the worst photos.
+            journal: Where counts are kept, so that a killed evaluation goes on; it stays behind.
+            predictions: Writes answers; see `evaluation.predictions.keeping`. Needs `by_photo`.
 
         Returns:
             Scores, the numbers of each class, and the protocol behind them.
+
+        Raises:
+            JournalError: The journal is of another evaluation, damaged, in use, or not ours.
+            OperandError: Predictions are wanted of a metric that keeps none.
         """
-        text = embed_vocabulary(self._model, self._method, params, self.classes)
-        rules: set[NamingRule] = set()
-
-        def judge(view: View) -> Outcome:
-            given = self._given(view)
-            outcome = self._judge(params, view.replace(overlaps=None, names=None), text, given)
-            rules.add(outcome.rule)
-            return outcome.replace(overlaps=view.overlaps, frame=self._frame(view, given))
-
-        record = PhotoRecord() if by_photo else None
-        keep = record.add if record else None
-        evaluators, views = self._evaluators(), self._views()
-        done = run_pass(evaluators, judge, views, on_batch=on_batch, on_photos=keep)
-        seen = int((text.seen & text.valid).sum())
-        applied = sorted(rule.describe(seen, len(self.classes) - seen) for rule in rules)
-        card = self._card(done.images, weights, " or ".join(applied))
-        return put_together(done, card, self.classes, record)
-
-    def _given(self, view: View) -> Given | None:
-        return None if self._others is None else self._others.propose(view)
-
-    def _frame(self, view: View, given: Given | None) -> Frame | None:
-        """The sizes of one photo; None where all pictures of a batch are scored in one frame."""
-        if self._config.protocol == "frame":
-            return None
-        over_truth = self._source is not None if given is None else given.truth is not given.network
-        seen = view.truth if over_truth else view.network
-        height, width = seen.images.shape[1:3]
-        return Frame((height, width), _size(seen), _size(view.truth))
-
-    def _judged(self, params: Params, view: View, text: Text, given: Given | None) -> Outcome:
-        """Proposes masks unless they are given, classifies them and ensembles, for one batch."""
-        key = jax.random.key(0)  # masks that are drawn at random are the same in every run
-        network, method = view.network, self._method
-        features = answering.encode(method, params, network)
-        if given is not None:
-            small, large = given.network, given.truth
-            labels = jnp.full(small.valid.shape, -1)
-        elif self._source is None:
-            small = answering.propose(method, params, network, features, text)
-            # Masks of a network cover its frame, and so do they that of the truth.
-            large, labels = small, jnp.full(small.valid.shape, -1)
-        else:
-            small = self._source.propose(network, key)
-            large = self._source.propose(view.truth, key)
-            labels = jnp.tile(network.truth[1], (1, self._copies))
-        ensemble = self._model.inference.ensemble
-        found = answering.answer(method, params, features, small, text, ensemble)
-        if self._source is None and found.masks is not None:
-            large = small.replace(masks=found.masks)
-        log_probs, rule = found.log_probs, found.rule
-        if self._config.names != "model":
-            rule = NamesOfTruth(self._config.names)
-            log_probs = true_log_probs(view.truth, large, len(text.valid), rule.rule)
-        return Outcome(
-            batch=view.truth,
-            proposals=large,
-            log_probs=log_probs,
-            mask_labels=labels,
-            rule=rule,
-        )
-
-    def _views(self) -> Iterator[View]:
-        data, limit = self._config.data, self._config.max_images
-        kept = class_filter(data, self.classes)
-        if self._config.protocol == "frame":
-            return frame_views(data, limit, kept)
+        evaluators = make_evaluators(self._config, self._model, self.classes)
+        if predictions and is_federated(self._config):
+            raise OperandError(NOT_KEPT)
+        keeper = Keeper(self._config.name, self.classes, predictions) if predictions else None
+        counting = Counting(evaluators, by_photo=by_photo, keeper=keeper)
+        own = {"called": weights, "by_photo": by_photo, "predictions": keeper is not None}
+        with self._kept(params, journal, own) as kept:
+            seen = kept.images
+            for piece, line in self._pieces(params, counting, kept.lines):
+                kept.add(line)
+                seen += piece.images
+                if on_batch is not None:
+                    on_batch(seen)
+            lines = gathered.from_all_hosts(kept.lines.values())
+        totals = Totals(evaluators, map(Piece.of_line, sorted(lines, key=Piece.number_in)))
         stride = self._method.stride
-        return photo_views(data, self._model.inference, limit, kept, stride)
+        card = fill_card(self._config, self._model, self.classes, stride, totals, weights)
+        result = put_together(totals, card, self.classes)
+        if keeper is None:
+            return result
+        files = lists(self._config, self._model, self.classes, card, totals)
+        return dataclasses.replace(result, predictions=files)
 
-    def _evaluators(self) -> dict[str, Evaluator]:
-        seen = self._seen() if self._config.seen_apart else None
-        things = self.classes.thing_mask
-        inference = self._model.inference
-        rules = PanopticRules(
-            object_threshold=inference.object_threshold,
-            overlap_threshold=inference.overlap_threshold,
-        )
-        known = {
-            "mask_accuracy": MaskAccuracy(seen, things),
-            "semantic": SemanticEvaluator(seen, things, self._config.miou),
-            "panoptic": PanopticEvaluator(seen, things, rules),
-            "instance": InstanceEvaluator(seen, things, inference.top_instances),
-        }
-        return {name: known[name] for name in self._config.metrics}
+    def _kept(self, params: Params, journal: Path | None, more: dict[str, Any]) -> Kept:
+        if journal is None:
+            return Kept()
+        masks = self._judge.others
+        own = identify(self._config, self._model, params, self.classes, masks=masks, **more)
+        return KeptOnDisk(journal, own)
 
-    def _seen(self) -> np.ndarray:
-        train = self._model.train_vocabulary
-        if not train:
-            return np.zeros(len(self.classes), bool)
-        return np.asarray(seen_mask(self.classes, named_classes(train)))
+    def _pieces(
+        self, params: Params, counting: Counting, done: Collection[int]
+    ) -> Iterator[tuple[Piece, bytes]]:
+        """Counts those batches of this host that are not done, in their order."""
+        benches = self._judge.benches(params, shares.own_devices())
+        seen = int((benches[0].text.seen & benches[0].text.valid).sum())
 
-    def _named_by(self) -> str:
-        rule = self._config.names
-        return self._model.method.kind if rule == "model" else f"none: names of the truth, {rule}"
+        def work(view: View, bench: Bench) -> tuple[Piece, bytes]:
+            outcome = self._judge(view, bench)
+            rule = outcome.rule.describe(seen, len(self.classes) - seen) if outcome.rule else ""
+            piece = counting.count(view, outcome, rule)
+            return piece, piece.line()
 
-    def _card(self, images: int, weights: str, ensemble: str) -> protocol.ProtocolCard:
-        data, model, classes = self._config.data, self._model, self.classes
-        frame = data.image_size if self._config.protocol == "frame" else ()
-        masks = self._config.masks
-        source = masks.kind
-        if masks.kind == "perturbed":
-            source = f"{masks.kind}, IoU {masks.iou:g}"
-        elif masks.kind == "model":
-            source = f"{masks.kind} {masks.path}"
-        elif masks.kind == "generator":
-            source = f"{masks.kind}, {getattr(model.generator, 'backbone', 'none: pixels')}"
-        return protocol.ProtocolCard(
-            dataset=" ".join(filter(None, (data.name, data.config, data.split))),
-            images=images,
-            resize=protocol.describe_resize(model.inference, self._method.stride, frame),
-            mask_source=source,
-            method=self._named_by(),
-            ensemble=ensemble,
-            templates=model.templates,
-            num_templates=len(templates(model.templates)),
-            class_file=classes.name,
-            class_file_hash=class_file_hash(classes),
-            num_classes=len(classes),
-            num_names=len(classes.synonym_rows[0]),
-            num_seen=int(self._seen().sum()),
-            train_vocabulary=model.train_vocabulary or "none",
-            miou=self._config.miou,
-            thresholds=f"object {model.inference.object_threshold:g}, "
-            f"overlap {model.inference.overlap_threshold:g}",
-            weights=weights,
-            dtype=model.clip.compute_dtype,
-            version=ovseg_jax.__version__,
-        )
-
-
-def _size(batch: Batch) -> Size:
-    """Height and width of the picture of a batch of one."""
-    height, width = np.asarray(batch.sizes)[0].tolist()
-    return height, width
+        wanted = functools.partial(shares.own_numbers, done=frozenset(done))
+        views = open_views(self._config, self._model, self.classes, self._method.stride, wanted)
+        return shares.in_order(work, views, benches)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-import itertools
 import math
+import threading
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
 from ovseg_jax.evaluation.counted import PhotoPart
-from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.typing import Batch
 
 MOST = 10
@@ -41,7 +40,7 @@ class WorstPhoto:
 
 
 class Worst:
-    """Keeps the photos of the lowest scores; of equal ones those that came first."""
+    """Keeps the photos of the lowest scores; of equal ones those that come first in the split."""
 
     def __init__(self, most: int = MOST, side: int = SIDE):
         """Keeps nothing yet.
@@ -52,24 +51,42 @@ class Worst:
         """
         self._most, self._side = most, side
         self._kept: list[tuple[float, int, WorstPhoto]] = []  # the best of them first
-        self._number = itertools.count()
+        self._lock = threading.Lock()
 
-    def see(self, name: str, outcome: Outcome, part: PhotoPart) -> None:
-        """Keeps a photo of a batch if it is among the worst; only then its picture is made."""
-        order = -next(self._number)
-        if math.isnan(part.score):
-            return
-        if len(self._kept) == self._most and (-part.score, order) <= self._kept[0][:2]:
-            return
-        entry = (-part.score, order, self._small(name, outcome.batch, part))
-        if len(self._kept) < self._most:
-            heapq.heappush(self._kept, entry)
-        else:
-            heapq.heapreplace(self._kept, entry)
+    def see(self, place: int, name: str, batch: Batch, part: PhotoPart) -> WorstPhoto | None:
+        """Keeps a photo of a batch if it is among the worst so far; only then it is drawn.
+
+        Args:
+            place: Of the photo in the split; no two are equal.
+            name: Its file name.
+            batch: With the photo and its truth, at the size of the score.
+            part: What was counted in it.
+
+        Returns:
+            The photo if it was kept.
+        """
+        if math.isnan(part.score) or not self._wants(part.score, place):
+            return None
+        photo = self._small(name, batch, part)
+        self.put(place, photo)
+        return photo
+
+    def put(self, place: int, photo: WorstPhoto) -> None:
+        """Keeps a photo that is drawn already, if it is among the worst so far."""
+        entry = (-photo.score, -place, photo)
+        with self._lock:
+            if len(self._kept) < self._most:
+                heapq.heappush(self._kept, entry)
+            else:
+                heapq.heappushpop(self._kept, entry)
 
     def photos(self) -> tuple[WorstPhoto, ...]:
         """What was kept, the worst first."""
         return tuple(entry[2] for entry in sorted(self._kept, key=lambda entry: entry[:2])[::-1])
+
+    def _wants(self, score: float, place: int) -> bool:
+        with self._lock:
+            return len(self._kept) < self._most or (-score, -place) > self._kept[0][:2]
 
     def _small(self, name: str, batch: Batch, part: PhotoPart) -> WorstPhoto:
         height, width = np.asarray(batch.sizes)[part.row].tolist()

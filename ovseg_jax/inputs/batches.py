@@ -7,7 +7,7 @@ each picture to the test size as detectron2 does and scores at the photo's own s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,11 +16,14 @@ from pycocotools import mask as run_lengths
 
 from ovseg_jax.config import DataConfig, InferenceConfig
 from ovseg_jax.inputs.datasets import decode, open_split
+from ovseg_jax.inputs.federated import Searched, stack_searched
 from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
 from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.typing import Batch, Struct, struct
 
 Example = dict[str, Any]
+Share = Callable[[int], Iterable[int]]
+"""Takes the number of batches of a split; returns the numbers of those that are wanted."""
 
 
 @struct
@@ -44,14 +47,22 @@ class View(Struct):
         network: Pictures at network size; ids resized along.
         truth: Pictures and ids at the size at which scores are taken.
         overlaps: What the ids of the truth cannot show; None where nothing overlaps.
-        names: File names of the pictures, those that fill up left out; take them off before a
-            program is compiled for the view.
+        searched: For which classes the pictures were searched; None where for all.
+        names: File names of the pictures, those that fill up left out.
+        number: Of the batch in its split, from 0.
     """
 
     network: Batch
     truth: Batch
     overlaps: Overlaps | None = None
+    searched: Searched | None = None
     names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
+    number: int = dataclasses.field(default=0, metadata={"static": True})
+
+    @property
+    def on_device(self) -> View:
+        """What programs are compiled for: without what stays on the host."""
+        return self.replace(overlaps=None, searched=None, names=None, number=0)
 
     @property
     def images(self) -> UInt8[Array, "b H W 3"]:
@@ -65,7 +76,10 @@ class View(Struct):
 
 
 def frame_views(
-    data: DataConfig, limit: int = 0, class_filter: Sequence[int] | None = None
+    data: DataConfig,
+    limit: int = 0,
+    class_filter: Sequence[int] | None = None,
+    share: Share = range,
 ) -> Iterator[View]:
     """Yields batches of `data.batch_size` pictures, each fitted into `data.image_size`.
 
@@ -73,10 +87,12 @@ def frame_views(
         data: Split, frame, batch size, and which segments count (`min_area`).
         limit: Stop after this many pictures; 0 takes all.
         class_filter: Class indices whose segments count; None for all.
+        share: Picks batches; only their pictures are read.
     """
     source = open_split(data)
     total = min(len(source), limit or len(source))
-    for first in range(0, total, data.batch_size):
+    for number in share(-(-total // data.batch_size)):
+        first = number * data.batch_size
         numbers = range(first, min(first + data.batch_size, total))
         examples = [_read(source[n], data, class_filter) for n in numbers]
         examples = [_fit(example, data.image_size, data.image_size) for example in examples]
@@ -85,7 +101,9 @@ def frame_views(
             network=batch,
             truth=batch,
             overlaps=_overlaps(examples, data.batch_size),
+            searched=stack_searched(examples, data.batch_size),
             names=tuple(example["file_name"] for example in examples),
+            number=number,
         )
 
 
@@ -95,6 +113,7 @@ def photo_views(
     limit: int = 0,
     class_filter: Sequence[int] | None = None,
     stride: int = MULTIPLE,
+    share: Share = range,
 ) -> Iterator[View]:
     """Yields pictures one by one at test size, with the truth at the photo's own size.
 
@@ -102,7 +121,7 @@ def photo_views(
     frame lie on it; frames hold whole cells of `stride` pixels.
     """
     source = open_split(data)
-    for number in range(min(len(source), limit or len(source))):
+    for number in share(min(len(source), limit or len(source))):
         example = _read(source[number], data, class_filter)
         height, width = example["image"].shape[:2]
         seen = prepare(example["image"], inference.short_side, inference.long_side, stride)
@@ -120,7 +139,9 @@ def photo_views(
             network=_stack([network], 1, data.max_segments),
             truth=_stack([truth], 1, data.max_segments),
             overlaps=_overlaps([truth], 1),
+            searched=stack_searched([truth], 1),
             names=(example["file_name"],),
+            number=number,
         )
 
 

@@ -49,14 +49,13 @@ def check_place(data: DataConfig) -> None:
 def load_builder(data: DataConfig) -> Any:
     """Returns the prepared builder of `data.name`.
 
-    A builder that reads a folder of the user's own keeps the records of every folder apart: its
-    module offers `config_of_folder(root, name)`, which names them after the folder's content.
+    Records of every state of every folder are kept apart. A builder that reads a folder of the
+    user's own offers `config_of_folder(root, name)`, which names them after the folder's content;
+    one of a published set offers `trees`, and its records are named after their files and sizes.
 
     Raises:
         DataError: There is no such builder or config, or its files are missing or damaged.
     """
-    import tensorflow_datasets as tfds
-
     module = builder_module(data)
     arguments = {"file_format": "array_record"}
     if data.prepared:
@@ -65,8 +64,9 @@ def load_builder(data: DataConfig) -> Any:
         arguments["config"] = _builder_config(module, data)
         with without_notes():
             builder = module.Builder(**arguments)
-        download = tfds.download.DownloadConfig(manual_dir=data.root or None)
-        builder.download_and_prepare(download_config=download, file_format="array_record")
+        if hasattr(module, "trees"):
+            reader("states").tell_other_states(builder)
+        reader("preparing").prepare(builder, data.root or None, "array_record")
     return builder
 
 
@@ -81,6 +81,21 @@ def own_classes(data: DataConfig) -> ClassList:
         return module.class_list(data.root, data.config)
 
 
+def own_interest(data: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the classes for which a data set wants a score of their own.
+
+    Its module says so by `classes_of_interest(root, config)`; without that there are none.
+
+    Raises:
+        DataError: As `own_classes`.
+    """
+    module = builder_module(data)
+    if not hasattr(module, "classes_of_interest"):
+        return ()
+    with _naming_the_root(data):
+        return module.classes_of_interest(data.root, data.config)
+
+
 def builder_module(data: DataConfig) -> ModuleType:
     """Imports the module of `data.name`, after checking that it has the config.
 
@@ -91,11 +106,16 @@ def builder_module(data: DataConfig) -> ModuleType:
     check_place(data)
     module = reader(f"{data.name}.{data.name}_dataset_builder")
     known = module.Builder.builder_configs
-    if data.config and data.config not in known:
+    if data.config and data.config not in known and not has_open_configs(module):
         raise DataError(
             f"data.config: {data.name} has no config {data.config!r}; known: {', '.join(known)}"
         )
     return module
+
+
+def has_open_configs(module: ModuleType) -> bool:
+    """Whether users may write configs of their own, which only `config_of_folder` can know."""
+    return hasattr(module, "config_of_folder") and getattr(module, "OPEN_CONFIGS", False)
 
 
 def reader(name: str) -> ModuleType:
@@ -119,7 +139,11 @@ def _builder_config(module: ModuleType, data: DataConfig) -> Any:
     """Returns the builder config by name or as an object; None takes the builder's first."""
     if hasattr(module, "config_of_folder"):
         return module.config_of_folder(data.root, data.config)
-    return data.config or None
+    if not hasattr(module, "trees"):
+        return data.config or None
+    if data.root:
+        return reader("states").config_of_state(module, data.root, data.config)
+    return reader("states").prepared_config(module, data.prepared, data.config)
 
 
 @contextlib.contextmanager

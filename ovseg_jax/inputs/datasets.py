@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs.builders import DataError, load_builder
-from ovseg_jax.inputs.labels import Labelled
+from ovseg_jax.inputs.labels import SEARCHED, Labelled
 
 
 def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
@@ -19,8 +19,8 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
     Returns:
         A sequence of examples: "image" and "segment_ids" as encoded bytes, "categories" int32
         [segments] as positions in `data.vocabulary`, "crowds" boolean [segments], "whole" bytes
-        [segments], see `decode`, "captions" [texts] as bytes, "file_name"
-        bytes.
+        [segments], see `decode`, "captions" [texts] as bytes, "file_name" bytes; `SEARCHED`
+        int32 [classes] likewise, where the set has them.
 
     Raises:
         DataError: The data set or the split does not exist, the split is empty, or the vocabulary
@@ -34,6 +34,17 @@ def open_split(data: DataConfig) -> Sequence[dict[str, Any]]:
     source = builder.as_data_source(split=data.split, decoders=skip)
     source = Labelled(source, data)
     return source if data.fraction == 1 else Subset(source, data.fraction, data.subset_seed)
+
+
+def describe_records(data: DataConfig) -> dict[str, Any]:
+    """Tells the prepared records of a data set from those of any other, without reading them.
+
+    Raises:
+        DataError: The data set does not exist.
+    """
+    info = load_builder(data).info
+    sizes = {name: [part.num_bytes, *part.shard_lengths] for name, part in info.splits.items()}
+    return {"name": info.full_name, "sizes": sizes}
 
 
 def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:
@@ -84,6 +95,8 @@ class Decoded(TypedDict):
     """One record on the host: `categories` are of the segments 1, 2, ... in turn.
 
     So are `crowds`, and `whole`: run lengths of segments that others hide, b"" for the rest.
+    Records of sets whose photos were searched for some classes only say also in vain for which
+    (`negatives`), and of which not every object is annotated (`not_exhaustive`).
     """
 
     image: UInt8[np.ndarray, "H W 3"]
@@ -92,6 +105,8 @@ class Decoded(TypedDict):
     crowds: Bool[np.ndarray, " n"]
     whole: list[bytes]
     file_name: str
+    negatives: NotRequired[Int[np.ndarray, " a"]]
+    not_exhaustive: NotRequired[Int[np.ndarray, " b"]]
 
 
 def decode(example: dict[str, Any]) -> Decoded:
@@ -104,7 +119,7 @@ def decode(example: dict[str, Any]) -> Decoded:
         picture = Image.open(io.BytesIO(example[key]))
         return np.asarray(picture.convert(mode) if mode else picture)
 
-    return {
+    found: Decoded = {
         "image": pixels("image", "RGB"),
         "segment_ids": pixels("segment_ids").astype(np.int32),
         "categories": np.asarray(example["categories"], np.int32),
@@ -112,3 +127,7 @@ def decode(example: dict[str, Any]) -> Decoded:
         "whole": [bytes(runs) for runs in example["whole"]],
         "file_name": bytes(example["file_name"]).decode(),
     }
+    for name in SEARCHED:
+        if name in example:
+            found[name] = np.asarray(example[name], np.int32)
+    return found

@@ -6,23 +6,26 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.inputs.builders import DataError, own_classes
+from ovseg_jax.inputs.builders import DataError, own_classes, own_interest
 from ovseg_jax.vocabulary.classes import (
     ClassList,
     VocabularyError,
-    available_presets,
+    is_preset,
     load_class_file,
     load_preset,
 )
 from ovseg_jax.vocabulary.matching import label_table
 
+SEARCHED = ("negatives", "not_exhaustive")
+"""Lists of classes in records of sets whose photos were not searched for every class."""
+
 
 def named_classes(name: str) -> ClassList:
-    """Loads a class list: a preset by name, or a file."""
-    return load_preset(name) if name in available_presets() else load_class_file(name)
+    """Loads a class list: a preset by name, several joined by "+", or a file."""
+    return load_preset(name) if is_preset(name) else load_class_file(name)
 
 
 def class_list(data: DataConfig) -> ClassList:
@@ -33,6 +36,18 @@ def class_list(data: DataConfig) -> ClassList:
         VocabularyError: There is no such preset or file.
     """
     return named_classes(data.vocabulary) if data.vocabulary else own_classes(data)
+
+
+def interest_mask(data: DataConfig, classes: ClassList) -> Bool[np.ndarray, " k"] | None:
+    """Marks the classes of interest of a data set among those of the vocabulary; None for none.
+
+    Raises:
+        DataError: The data set's description cannot be read.
+    """
+    names = set(own_interest(data))
+    if not names:
+        return None
+    return np.array([not names.isdisjoint(entry.synonyms) for entry in classes.classes])
 
 
 class Labelled(Sequence):
@@ -67,7 +82,12 @@ class Labelled(Sequence):
                 f"{self._data.name}: {name} has label {wrong[0]}, but the data set has "
                 f"{len(self._table)} classes; prepare it anew"
             )
-        return record | {"categories": self._table[categories]}
+        moved = {
+            name: self._table[np.asarray(record[name], np.int64)]
+            for name in SEARCHED
+            if name in record
+        }
+        return record | moved | {"categories": self._table[categories]}
 
 
 def positions(data: DataConfig) -> Int[np.ndarray, " c"]:

@@ -28,7 +28,7 @@ function reads its parameters only; stochastic layers act where the caller of `a
 rng stream of their name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -84,6 +84,14 @@ class Method(nn.Module):
     def stride(self) -> int:
         """Pixels per cell; sides of frames are multiples of it."""
         return 32 if self.clip is None else self.clip.stride
+
+    @property
+    def copies(self) -> Mapping[str, str]:
+        """Parameters that start as a copy of others, path for path: copy to original.
+
+        A source of initial values need not hold them.
+        """
+        return {}
 
     @property
     def makes_masks(self) -> bool:

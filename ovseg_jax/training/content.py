@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ovseg_jax import trees
 from ovseg_jax.config import DataConfig
+from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.inputs.builders import load_builder
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_list
@@ -24,10 +25,14 @@ Content = Mapping[str, str | int]
 
 def content_of(data: DataConfig) -> Content:
     """Names the records, which for folders holds a fingerprint, and counts and classes of them."""
+    classes = class_file_hash(class_list(data))
+    if data.name == SYNTHETIC:
+        return {"records": SYNTHETIC, "examples": 0, "classes": classes}
+    sets = data_sets(data)
     return {
-        "records": load_builder(data).info.full_name,
-        "examples": len(open_split(data)),
-        "classes": class_file_hash(class_list(data)),
+        "records": " + ".join(load_builder(item).info.full_name for item in sets),
+        "examples": sum(len(open_split(item)) for item in sets),
+        "classes": classes,
     }
 
 

@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 
 from ovseg_jax import trees
 from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.parameters import expected_parameters
+from ovseg_jax.parameters import answering_part, expected_parameters
 from ovseg_jax.stored.run_layout import CHECKPOINTS, FROZEN
 from ovseg_jax.training import finished, frozen, integrity, record
 from ovseg_jax.typing import Params
@@ -58,7 +58,7 @@ def export_weights(
     arrays = jax.tree.map(np.asarray, params)
     origin = {"run": workdir.name, finished.STEP: step}
     options = {"source": source, "overwrite": overwrite}
-    save_weights(target, config.model, arrays, report=origin, **options)
+    save_weights(target, *answering_part(config.model, arrays), report=origin, **options)
     return step
 
 

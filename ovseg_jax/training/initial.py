@@ -17,7 +17,9 @@ NOWHERE = "init_from (empty)"
 """What messages call the source of parameters that have none."""
 
 
-def load_initial(params: Params, shardings: Params, config: Config) -> Params:
+def load_initial(
+    params: Params, shardings: Params, config: Config, copies: Mapping[str, str]
+) -> Params:
     """Replaces freshly drawn parameters by those of `init_from` and `init_parts`.
 
     Mask-Adapter's second phase starts so: adapter and CLIP of the first, generator and void row of
@@ -29,6 +31,7 @@ def load_initial(params: Params, shardings: Params, config: Config) -> Params:
         params: Fresh values; they stay where a source lacks a parameter that `init_missing` names.
         shardings: Where each parameter lies.
         config: Names the sources.
+        copies: See `Method.copies`; a source that holds a copy gives it.
 
     Raises:
         trees.TreeError: Sources, patterns and model do not fit; the message names source and path.
@@ -37,21 +40,43 @@ def load_initial(params: Params, shardings: Params, config: Config) -> Params:
     _check_patterns(trees.flatten(params), config)
     values: dict[str, Any] = {}
     for source in _sources(config):
-        values |= _part_of(source, trees.flatten(params), config, _stored)
+        values |= _part_of(source, trees.flatten(params), config, _stored, copies)
+    originals = {path: original_of(path, copies) for path in trees.flatten(params)}
+    values |= {path: values[x] for path, x in originals.items() if path not in values}
     return jax.tree.map(
-        lambda value, like, place: jax.device_put(jnp.asarray(value, like.dtype), place),
+        # Copied, as a step takes over the memory of what trains, and a copy may stand beside it.
+        lambda value, like, place: jax.device_put(jnp.array(value, like.dtype), place),
         trees.unflatten(values),
         params,
         shardings,
     )
 
 
-def check_initial(shapes: Params, config: Config) -> None:
+def with_copies(params: Params, copies: Mapping[str, str]) -> Params:
+    """Lets parameters that are copies of others begin so.
+
+    Args:
+        params: All parameters of a model.
+        copies: See `Method.copies`.
+    """
+    flat = trees.flatten(params)
+    originals = {path: original_of(path, copies) for path in flat}
+    return trees.unflatten(flat | {path: jnp.copy(flat[x]) for path, x in originals.items() if x})
+
+
+def original_of(path: str, copies: Mapping[str, str]) -> str:
+    """Returns the parameter that another one begins as a copy of; empty where of none."""
+    parts = ((original, path.removeprefix(f"{copy}/")) for copy, original in copies.items())
+    return next((f"{original}/{rest}" for original, rest in parts if rest != path), "")
+
+
+def check_initial(shapes: Params, config: Config, copies: Mapping[str, str]) -> None:
     """Compares what the sources hold with the model, by names and shapes alone.
 
     Args:
         shapes: Of all parameters of the model.
         config: Names the sources.
+        copies: See `Method.copies`.
 
     Raises:
         trees.TreeError: See `load_initial`.
@@ -59,7 +84,7 @@ def check_initial(shapes: Params, config: Config) -> None:
     """
     _check_patterns(trees.flatten(shapes), config)
     for source in _sources(config):
-        _part_of(source, trees.flatten(shapes), config, stored_shapes)
+        _part_of(source, trees.flatten(shapes), config, stored_shapes, copies)
 
 
 def check_places(config: Config) -> None:
@@ -100,11 +125,19 @@ def _part_of(
     wanted: Mapping[str, Any],
     config: Config,
     read: Callable[[str], Mapping[str, Any]],
+    copies: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Returns {path: what `read` returns} of the parameters that belong to a source."""
-    expected = {path: leaf for path, leaf in wanted.items() if source_of(path, config) == source}
+    """Returns {path: what `read` returns} of the parameters that belong to a source.
+
+    Copies that the source does not hold are left out.
+    """
     loaded = read(source) if source else {}
     given = {path: value for path, value in loaded.items() if source_of(path, config) == source}
+    expected = {
+        path: leaf
+        for path, leaf in wanted.items()
+        if source_of(path, config) == source and (path in given or not original_of(path, copies))
+    }
     if source and not given.keys() & expected.keys():
         raise trees.TreeError(f"{source} gives no parameter of the model: leave it out")
     fresh = {

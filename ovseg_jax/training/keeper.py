@@ -7,6 +7,7 @@ from typing import Any
 from jax.sharding import Mesh
 
 from ovseg_jax.config import Config
+from ovseg_jax.errors import OvsegError
 from ovseg_jax.training.agreement import Agreement
 from ovseg_jax.training.checkpoint import Run
 from ovseg_jax.training.evaluations import Evaluations
@@ -51,6 +52,7 @@ class Keeper:
         Raises:
             ovseg_jax.training.health.DivergenceError: A step up to this one was not finite.
             Interruption: The state is saved and the run is to end.
+            OvsegError: The same, for the reason that `stop` gives.
         """
         self._report.scalars(number, self._watch.note(number, metrics))
         self.stop.wait_for_steps()
@@ -79,5 +81,7 @@ class Keeper:
         self._watch.settle()  # nothing that is not finite replaces what is
         self._run.save(state, number, position)
 
-    def _interruption(self, what: str) -> Interruption:
-        return Interruption(f"stopped: {what}; the same command goes on", self.stop.status)
+    def _interruption(self, what: str) -> OvsegError:
+        return self.stop.error or Interruption(
+            f"stopped: {what}; the same command goes on", self.stop.status
+        )

@@ -14,6 +14,7 @@ from ovseg_jax.config import Config
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inputs.labels import class_filter, class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
+from ovseg_jax.parameters import answering_part
 from ovseg_jax.stored.run_layout import WEIGHTS
 from ovseg_jax.training import (
     checkpoint,
@@ -117,7 +118,9 @@ def _take_steps(
         batch = next(stream)
         update = update or step.compile_step(raw, current, batch, text)
         current, metrics = update(current, batch, text)
+        keeper.stop.error = stream.failure
         keeper.step_done(number, current, metrics, stream.position)
+    keeper.stop.error = None  # nothing is left to read
     return current
 
 
@@ -166,10 +169,10 @@ def _stream(config: Config, vocabulary: ClassList, mesh: Any, position: int) -> 
 
 def _save_weights(workdir: Path, config: Config, current: state.TrainState) -> None:
     """Writes `weights/`, which makes the run a model, with the number of its steps."""
-    params = sharding.gathered(current.params)
+    model, params = answering_part(config.model, sharding.gathered(current.params))
     if jax.process_index() == 0:
         trained = {finished.STEP: config.num_steps}
-        save_weights(workdir / WEIGHTS, config.model, params, report=trained)
+        save_weights(workdir / WEIGHTS, model, params, report=trained)
 
 
 def _keep_record(workdir: Path, config: Config, accepted: _Accepted, first: int) -> None:

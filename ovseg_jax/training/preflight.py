@@ -15,12 +15,15 @@ from typing import Any
 from ovseg_jax import build, devices, trees
 from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
+from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
+from ovseg_jax.inputs.order import check_mixture
+from ovseg_jax.inputs.synthetic import check_synthetic
 from ovseg_jax.methods.method import Method
 from ovseg_jax.opening import resolve
 from ovseg_jax.parameters import parameter_shapes
@@ -81,9 +84,8 @@ def check_training(config: Config) -> None:
         if config.num_steps:
             _check_frame(config.data, method)
         _check_parameters(config, method)
-    sections = {"": config.data} if config.num_steps else {}
     _check_items(items, config.model, problems)
-    _check_data(sections | _sections(items), problems)
+    _check_data(_trained_on(config, problems) | _sections(items), problems)
     if config.num_steps:
         check_classes(config.model, class_list(config.data))
 
@@ -131,7 +133,7 @@ def _check_parameters(config: Config, method: Any) -> None:
     shapes = parameter_shapes(method)
     trees.split(shapes, config.optimizer.trainable)
     if config.init_from or config.init_parts:
-        initial.check_initial(shapes, config)
+        initial.check_initial(shapes, config, method.copies)
 
 
 def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems: Problems) -> None:
@@ -156,6 +158,23 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
 def _sections(items: Sequence[EvaluationConfig]) -> dict[str, DataConfig]:
     """Returns the data sections of evaluations by what messages call them."""
     return {f"evaluation {item.name!r}: ": item.data for item in items}
+
+
+def _trained_on(config: Config, problems: Problems) -> dict[str, DataConfig]:
+    """Returns the data sections of a training; none where nothing is read."""
+    data = config.data
+    if not config.num_steps:
+        return {}
+    if data.name == SYNTHETIC:
+        with problems.noted():
+            check_synthetic(data)
+            _check_list(data)
+        return {}
+    with problems.noted():
+        check_mixture(data)
+    alone, *others = data_sets(data)
+    named = enumerate(others)
+    return {"": alone} | {f"data.mixed_with[{number}]: ": item for number, item in named}
 
 
 def _check_data(sections: Mapping[str, DataConfig], problems: Problems) -> None:

@@ -31,6 +31,8 @@ DATA = {
     "data.max_segments": ABOVE_ZERO,
     "data.image_size": ABOVE_ZERO,
     "data.min_area": BELOW_ONE,
+    "data.max_unreadable": FROM_ZERO,
+    "data.workers": FROM_ZERO,
 }
 EVALUATION = DATA | {"every_steps": FROM_ZERO, "max_images": FROM_ZERO}
 

@@ -28,7 +28,10 @@ HARMLESS = {
     r"evaluations(/.*)?": "scores are read off the parameters and change nothing",
     r"model/inference/.*": "decides how answers are read off, behind training",
     r"mesh/.*": "decides where arrays lie; sums may differ in their last bits",
-    r"data/prepared": "says where the same records lie",
+    r"data/(mixed_with/\d+/)?prepared": "says where the same records lie",
+    r"data/mixed_with/\d+/root": "says where the data lie; what they hold is compared",
+    r"data/max_unreadable": "decides how much damage ends the run",
+    r"data/workers": "decides how many threads read, not what",
     r"data/root": "says where the data lie; what they hold is compared (data.jsonl)",
     r"init_(from|parts|missing)(/.*)?": "was read at step 0 only; no effect on what goes on",
 }

@@ -13,7 +13,7 @@ from jaxtyping import Array, Int
 from ovseg_jax import trees
 from ovseg_jax.config import Config
 from ovseg_jax.parameters import initial_parameters, parameter_shapes
-from ovseg_jax.training.initial import load_initial
+from ovseg_jax.training.initial import load_initial, with_copies
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.sharding import parameter_shardings, replicated
 from ovseg_jax.typing import Params, Struct, struct
@@ -58,7 +58,9 @@ def create(
     initialise = jax.jit(lambda key: initial_parameters(method, key), out_shardings=shardings)
     params = initialise(jax.random.key(config.seed))
     if config.init_from or config.init_parts:
-        params = load_initial(params, shardings, config)
+        params = load_initial(params, shardings, config, method.copies)
+    elif method.copies:
+        params = with_copies(params, method.copies)
     trainable, frozen = trees.split(params, config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
     state = TrainState(

@@ -39,17 +39,20 @@ class StopRequest:
 
     Attributes:
         received: The signal that asked; None while nobody did.
+        error: Why this process cannot go on although its steps are sound; None while it can. The
+            run is saved and ends by it, on all hosts behind the same step.
     """
 
     def __init__(self) -> None:
         """Nobody asked yet, and there is nothing to save."""
         self.received: signal.Signals | None = None
+        self.error: OvsegError | None = None
         self._worth_saving = False
 
     @property
     def requested(self) -> bool:
         """Whether to save and end."""
-        return self.received is not None
+        return self.received is not None or self.error is not None
 
     @property
     def status(self) -> int:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from ovseg_jax.vocabulary.class_files import load_class_file
 from ovseg_jax.vocabulary.class_list import ClassEntry, ClassList, VocabularyError
 from ovseg_jax.vocabulary.given_words import read_words
-from ovseg_jax.vocabulary.preset_lists import available_presets, load_preset
+from ovseg_jax.vocabulary.preset_lists import available_presets, is_preset, load_preset
 from ovseg_jax.vocabulary.typed_words import parse_vocabulary
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "available_presets",
     "carry_table",
     "class_file_hash",
+    "is_preset",
     "load_class_file",
     "load_preset",
     "parse_vocabulary",

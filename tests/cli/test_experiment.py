@@ -126,7 +126,7 @@ class FakeSuite:
     def __init__(self, item, model, method):
         self.item = item
 
-    def score(self, params, name, on_batch=None, *, by_photo=False):
+    def score(self, params, name, on_batch=None, *, by_photo=False, journal=None):
         on_batch(800)
         rows = {"semantic/IoU": np.array([0.5, np.nan])}
         return Result(table={"semantic/mIoU": 0.5}, card=CARD, names=("cat", "<dog>"), rows=rows)

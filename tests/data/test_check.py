@@ -309,3 +309,18 @@ def test_wrong_options_are_refused(tmp_path, capsys, arguments, message):
 def test_a_set_that_is_drawn_has_no_files(tmp_path, capsys):
     assert main(["data", "check", "toy_world", str(tmp_path)]) == 0
     assert "no files to check" in capsys.readouterr().out
+
+
+def test_a_manifest_parts_the_photos_of_a_set_into_its_splits(tmp_path):
+    folder = Folder(tmp_path / "photos")
+    for name in ("a.png", "b.png", "c.png"):
+        folder.instances(name, [rectangle(PERSON, 0, 0, 10, 20)])
+    folder.entries[1]["split"] = "validation"
+    folder.write()
+    (folder.place / "images" / "b.png").unlink()
+    report = examine.examine("photo_set", folder.place, "coco128_instances")
+    assert {split: read.photos for split, read in report.reads.items()} == {
+        "train": 2,
+        "validation": 0,
+    }
+    assert found(report) == {(names.LISTED_PHOTO, "b.png", True)}

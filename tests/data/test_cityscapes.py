@@ -34,6 +34,18 @@ class SemanticTest(tfds.testing.DatasetBuilderTestCase):
     BUILDER_CONFIG_NAMES_TO_TEST = ["semantic_train", "panoptic_train"]
 
 
+class DerivedTest(SemanticTest):
+    """The same on what cityscapesScripts makes."""
+
+    EXAMPLE_DIR = str(DUMMY.with_name("dummy_data_detectron2"))
+
+
+def test_derived_files_give_what_the_published_give(tmp_path):
+    for config in ("semantic", "panoptic"):
+        published = records(DUMMY, tmp_path / "a", config)
+        assert records(Path(DerivedTest.EXAMPLE_DIR), tmp_path / "b", config) == published
+
+
 def tree(root):
     """Makes a set of one photo; returns the folder of its maps."""
     draw_photo(root / "leftImg8bit" / "val" / "aachen" / f"{NAME}_leftImg8bit.png")
@@ -213,11 +225,11 @@ def records(root, place, config):
 def test_the_script_makes_the_dummy_data_that_is_checked_in(tmp_path):
     make_dummy_streets.main(tmp_path)
     for name in ("cityscapes", "mapillary"):
-        checked_in = DUMMY.parent.parent / name / "dummy_data"
+        checked_in = DUMMY.parent.parent / name
         files = [path for path in sorted((tmp_path / name).rglob("*")) if path.is_file()]
-        assert len(files) == len([p for p in checked_in.rglob("*") if p.is_file()]) >= 15
+        assert len(files) == len([p for p in checked_in.glob("dummy*/**/*") if p.is_file()]) >= 15
         for path in files:
-            twin = checked_in / path.relative_to(tmp_path / name / "dummy_data")
+            twin = checked_in / path.relative_to(tmp_path / name)
             if path.suffix == ".png":
                 np.testing.assert_array_equal(Image.open(path), Image.open(twin))
             elif path.suffix == ".json":

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("tensorflow_datasets")
+tfds = pytest.importorskip("tensorflow_datasets")
 
-from ovseg_jax.config import DataConfig
-from ovseg_jax.inputs.datasets import DataError, decode, open_split
+from data.coco_instances import coco_instances_dataset_builder as instances  # noqa: E402
+from ovseg_jax.config import DataConfig  # noqa: E402
+from ovseg_jax.inputs.datasets import DataError, decode, open_split  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*photos, the published set has")
 SIZE = (20, 30)
@@ -76,3 +77,11 @@ def test_a_missing_photo_and_an_unknown_category_are_named(root):
     (root / "val2017" / "000000000285.jpg").unlink()
     with pytest.raises(DataError, match="000000000285.jpg"):
         examples(root)
+
+
+class CocoInstancesTest(tfds.testing.DatasetBuilderTestCase):
+    """TFDS's own checks of a builder."""
+
+    DATASET_CLASS = instances.Builder
+    SPLITS = {"train": 6, "validation": 3}
+    BUILDER_CONFIG_NAMES_TO_TEST = ["full"]

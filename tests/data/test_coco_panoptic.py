@@ -140,12 +140,12 @@ def test_files_with_wrong_content_are_named(tmp_path):
 
 def test_the_script_makes_the_dummy_data_that_is_checked_in(tmp_path):
     make_dummy_coco.main(tmp_path)
-    for name in ("coco_panoptic", "coco_stuff"):
-        checked_in = DUMMY.parent.parent / name / "dummy_data"
+    for name in ("coco_panoptic", "coco_stuff", "coco_instances"):
+        checked_in = DUMMY.parent.parent / name
         files = [path for path in sorted((tmp_path / name).rglob("*")) if path.is_file()]
-        assert len(files) == len([p for p in checked_in.rglob("*") if p.is_file()]) >= 18
+        assert len(files) == len([p for p in checked_in.glob("dummy*/**/*") if p.is_file()]) >= 11
         for path in files:
-            twin = checked_in / path.relative_to(tmp_path / name / "dummy_data")
+            twin = checked_in / path.relative_to(tmp_path / name)
             if path.suffix == ".png":
                 np.testing.assert_array_equal(Image.open(path), Image.open(twin))
             elif path.suffix == ".json":

@@ -26,6 +26,23 @@ class CocoStuffTest(tfds.testing.DatasetBuilderTestCase):
     BUILDER_CONFIG_NAMES_TO_TEST = ["full"]
 
 
+class PreparedTest(CocoStuffTest):
+    """The same on the maps that scripts make."""
+
+    EXAMPLE_DIR = str(Path(stuff.__file__).parent / "dummy_data_detectron2")
+
+
+def test_prepared_maps_give_what_the_published_give(tmp_path):
+    def records(folder):
+        root = Path(stuff.__file__).parent / folder
+        found = tfds.as_numpy(_prepare(root, tmp_path / folder, "full").as_dataset(split="train"))
+        return {
+            x["file_name"]: (x["categories"].tolist(), x["segment_ids"].tobytes()) for x in found
+        }
+
+    assert records("dummy_data_detectron2") == records("dummy_data")
+
+
 def _prepare(root, data_dir, config="validation"):
     builder = stuff.Builder(config=config, data_dir=str(data_dir))
     settings = tfds.download.DownloadConfig(manual_dir=str(root))

@@ -15,7 +15,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 from etils import epath  # noqa: E402
 
 from data import make_dummy_pascal  # noqa: E402
-from data.label_maps import regions  # noqa: E402
+from data.label_map_files import regions  # noqa: E402
 from data.manual_files import ManualFileError  # noqa: E402
 from data.pascal_voc import pascal_voc_dataset_builder as voc  # noqa: E402
 

@@ -8,6 +8,7 @@ import pytest
 
 from ovseg_jax.evaluation.instance import STATS, ImageInstances, mask_ap
 from ovseg_jax.evaluation.panoptic import PanopticCounts, average, count_image, per_class
+from ovseg_jax.evaluation.panoptic_truth import PanopticTruth
 from ovseg_jax.evaluation.semantic import SemanticScores, confusion
 
 CASES, CLASSES, VOID = 200, 5, 255
@@ -114,7 +115,8 @@ def panoptic_oracle(case):
 
 
 def quality_of(cases):
-    return sum((count_image(*case[:4], CLASSES, case[4]) for case in cases), start())
+    counts = (count_image(*case[:2], PanopticTruth(*case[2:]), CLASSES) for case in cases)
+    return sum(counts, start())
 
 
 def start():
@@ -216,5 +218,7 @@ def test_semantic_scores_and_panoptic_quality_equal_torchmetrics():
             for ids, table in ((predicted, names), (truth, classes))
         ]
         theirs = metric(*map(torch.tensor, pairs)).numpy().ravel()
-        ours = per_class(count_image(predicted, names, truth, classes, CLASSES))[:, 0]
+        ours = per_class(count_image(predicted, names, PanopticTruth(truth, classes), CLASSES))[
+            :, 0
+        ]
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)

@@ -104,9 +104,9 @@ def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
 
 
 def test_hard_masks_are_scored(toy, monkeypatch):
-    from ovseg_jax.evaluation import suite
+    from ovseg_jax.evaluation import judge
 
-    monkeypatch.setattr(suite, "open_mask_maker", lambda path, most: Halves(most))
+    monkeypatch.setattr(judge, "open_mask_maker", lambda path, most: Halves(most))
     scores, card = run(toy, masks=MaskSourceConfig(kind="model", path="weights/sam_vit_h"))
     assert card.mask_source == "model weights/sam_vit_h" and card.images == 6
     assert 0 < scores["semantic/pACC"] < 0.8

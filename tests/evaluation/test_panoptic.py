@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from ovseg_jax.evaluation.panoptic import PanopticCounts, average, count_image, per_class
+from ovseg_jax.evaluation.panoptic_truth import PanopticTruth
+from ovseg_jax.inputs.batches import Overlaps
+from ovseg_jax.typing import Batch
 
 
 def row(*spans):
@@ -11,8 +14,9 @@ def row(*spans):
     return np.concatenate([np.full(length, number) for number, length in spans])[None]
 
 
-def counts_of(predicted, predicted_classes, true, true_classes, **options):
-    return count_image(predicted, predicted_classes, true, true_classes, 3, **options)
+def counts_of(predicted, predicted_classes, true, true_classes, crowds=frozenset(), **areas):
+    truth = PanopticTruth(true, true_classes, crowds, **areas)
+    return count_image(predicted, predicted_classes, truth, 3)
 
 
 def test_a_pair_matches_above_one_half_only():
@@ -75,3 +79,34 @@ def test_quality_is_segmentation_times_recognition():
 def test_pixels_without_a_class_are_an_error():
     with pytest.raises(ValueError, match=r"ids \[9\]"):
         counts_of(row((9, 4)), {}, row((1, 4)), {1: 0})
+
+
+def test_what_things_cover_of_stuff_counts_in_the_union_as_in_the_published_areas():
+    """By hand: 12 of 16 pixels of a floor are visible, and found: IoU 12 / 16."""
+    ids = row((1, 12), (2, 4))
+    seen = counts_of(ids, {1: 2, 2: 0}, ids, {1: 2, 2: 0})
+    whole = counts_of(ids, {1: 2, 2: 0}, ids, {1: 2, 2: 0}, whole_areas={1: 16})
+    np.testing.assert_allclose(seen.iou, [1, 0, 1])
+    np.testing.assert_allclose(whole.iou, [1, 0, 0.75])
+
+
+def test_pieces_of_stuff_are_one_segment_with_the_union_of_what_is_covered():
+    """A chair over two pieces of floor, part of another chair (no stuff), a rug wholly hidden."""
+    batch = Batch(
+        images=np.zeros((1, 10, 3), np.uint8),
+        sizes=np.array([1, 10]),
+        segment_ids=row((1, 3), (2, 3), (3, 2), (4, 1), (0, 1)),
+        labels=np.array([2, 0, 2, 0, 3, -1]),
+    )
+    masks = np.zeros((4, 1, 10), bool)
+    masks[0, 0, :5] = True  # floor, piece 1, under the chair
+    masks[1, 0, 5:8] = True  # floor, piece 3
+    masks[2, 0, 7:9] = True  # the second chair
+    masks[3, 0, 3:5] = True  # the rug
+    overlaps = Overlaps(ids=np.array([1, 3, 4, 5]), masks=masks)
+    truth = PanopticTruth.of(batch, np.array([True, True, False, False]), overlaps)
+    np.testing.assert_array_equal(truth.ids, row((1, 3), (2, 3), (1, 2), (4, 1), (0, 1)))
+    assert truth.classes == {1: 2, 2: 0, 4: 0, 5: 3}
+    assert truth.whole_areas == {1: 8, 5: 2}
+    counts = count_image(truth.ids, {1: 2, 2: 0, 4: 0}, truth, 4)
+    np.testing.assert_array_equal(counts.misses, [0, 0, 0, 1])

@@ -147,7 +147,8 @@ def test_only_the_worst_are_kept_and_small(monkeypatch):
 
     kept, outcome = Worst(most=2, side=6), judge(scene(0))
     parts = EVALUATORS["semantic"].count(outcome).photos
-    for name, score in (("a", 0.5), ("b", 0.2), ("c", 0.2), ("d", float("nan")), ("e", 0.9)):
-        kept.see(name, outcome, dataclasses.replace(parts[0], score=score))
+    scores = [("a", 0.5), ("c", 0.2), ("b", 0.2), ("d", float("nan")), ("e", 0.9)]
+    for place, (name, score) in zip((0, 2, 1, 3, 4), scores, strict=True):
+        kept.see(place, name, outcome.batch, dataclasses.replace(parts[0], score=score))
     assert [photo.name for photo in kept.photos()] == ["b", "c"]
     assert kept.photos()[0].truth.shape == (6, 6) and kept.photos()[0].image.shape == (6, 6, 3)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.evaluation.semantic import (
+    SemanticEvaluator,
     SemanticScores,
     confusion,
     confusion_on_device,
@@ -53,3 +54,25 @@ def test_groups_are_means_over_their_own_classes():
 def test_no_ground_truth_gives_nan_not_a_crash():
     scores = SemanticScores.of(np.zeros((4, 4), np.int64))
     assert np.isnan([scores.mean_iou(), scores.mean_accuracy(), scores.pixel_accuracy()]).all()
+
+
+def test_classes_of_interest_are_scored_as_mess_does():
+    """Its rule by counting pixels: an absent class that is predicted counts as 0."""
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(0, 3, (2, 40, 40))
+    predicted[:5] = 3  # of interest, and nowhere in the truth
+    truth[:, :4] = 255
+    known = truth != 255
+    matrix = confusion(predicted, np.where(known, truth, -1), 5)
+    interest = np.array([False, True, True, True, True])
+    evaluator = SemanticEvaluator(None, np.zeros(5, bool), "absent_counted", interest)
+    table = evaluator.result(matrix)
+    ious, recalls = [], []
+    for label in (1, 2, 3):
+        true, found = (truth == label) & known, (predicted == label) & known
+        ious.append((true & found).sum() / (true | found).sum())
+        if true.any():
+            recalls.append((true & found).sum() / true.sum())
+    np.testing.assert_allclose(table["mIoU/interest"], np.mean(ious), rtol=1e-12)
+    np.testing.assert_allclose(table["mACC/interest"], np.mean(recalls), rtol=1e-12)
+    assert "mIoU/interest" not in SemanticEvaluator(None, np.zeros(5, bool)).result(matrix)

@@ -5,11 +5,13 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 
 from ovseg_jax.cli import suites
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.evaluation import mess
 from ovseg_jax.evaluation.published import FIVE, ROWS, rows_for
 from ovseg_jax.evaluation.summary import Summary
 
@@ -82,3 +84,31 @@ def test_roots_that_cannot_be_meant_are_refused(tmp_path, text, message):
     roots.write_text(text)
     with pytest.raises(UsageError, match=message):
         suites.place(suites.load("open_vocabulary"), roots)
+
+
+def test_a_file_of_roots_may_name_an_evaluation_where_several_read_one_data_set(tmp_path):
+    (tmp_path / "floods").mkdir()
+    roots = tmp_path / "roots.yaml"
+    roots.write_text("label_maps: .\nfloodnet: floods\n")
+    config = suites.place(suites.load("mess"), roots)
+    found = {item.name: item.data.root for item in config.evaluations}
+    assert found.pop("floodnet") == str(tmp_path / "floods")
+    assert len(found) == 24 and set(found.values()) == {str(tmp_path)}
+
+
+def test_mess_has_a_mean_of_22_sets_in_five_domains():
+    names = [item.name for item in suites.load("mess").evaluations]
+    scores = dict(zip(names, map(float, range(25)), strict=True))
+    found = mess.gather(scores)
+    paxray = np.mean([scores[name] for name in names if name.startswith("paxray")])
+    others = [score for name, score in scores.items() if not name.startswith("paxray")]
+    assert found["paxray"] == paxray
+    assert found["mean"] == pytest.approx(np.mean([*others, paxray]), rel=1e-12)
+    assert found["mean general"] == np.mean([scores[name] for name in mess.DOMAINS["general"]])
+    assert len(found) == 22 + 5 + 1
+
+
+def test_a_mean_of_mess_in_which_a_set_is_missing_is_left_out():
+    found = mess.gather({"suim": 1.0, "cub_200": 2.0, "cwfid": 3.0})
+    assert found["mean biology"] == 2.0 and math.isnan(found["mean"])
+    assert math.isnan(mess.gather({"paxray_lungs": 1.0})["paxray"])

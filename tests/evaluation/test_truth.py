@@ -82,11 +82,7 @@ def perfect(view, num_classes):
     """The truth itself as predictions, crowds left out."""
     labels, crowds = np.asarray(view.truth.labels[0]), np.asarray(view.truth.crowds[0])
     ids = np.flatnonzero((labels >= 0) & ~crowds) + 1
-    blank = jnp.full((1, 0), -1)
-    whole = Outcome(
-        batch=view.truth, proposals=None, log_probs=blank, mask_labels=blank, overlaps=view.overlaps
-    )
-    masks = true_masks(jax.tree.map(lambda leaf: leaf[0], whole), ids)
+    masks = true_masks(*jax.tree.map(lambda leaf: leaf[0], (view.truth, view.overlaps)), ids)
     height, width = (int(side) for side in view.truth.sizes[0])
     return outcome_of(view, masks[:, :height, :width], labels[ids - 1], num_classes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ovseg_jax.evaluation import instance, panoptic, semantic
+from ovseg_jax.evaluation.panoptic_truth import PanopticTruth
 
 from . import Case, Outputs, runner
 
@@ -43,10 +44,12 @@ def run_panoptic(case: Case) -> Outputs:
         counts += panoptic.count_image(
             inputs["pred_ids"],
             {number: label for number, label in inputs["pred_segments"].tolist()},
-            inputs["gt_ids"],
-            {number: label for number, label, _ in truth},
+            PanopticTruth(
+                ids=inputs["gt_ids"],
+                classes={number: label for number, label, _ in truth},
+                crowds=frozenset(number for number, _, crowd in truth if crowd),
+            ),
             classes,
-            frozenset(number for number, _, crowd in truth if crowd),
         )
     is_thing = np.arange(classes) < things
     averages = {"all": None, "things": is_thing, "stuff": ~is_thing}

@@ -63,18 +63,21 @@ def test_an_epoch_shows_every_record_once(data):
     assert len(records) == 12 and set(shown) == records
 
 
-def test_hosts_share_each_global_batch_without_overlap(data, monkeypatch):
-    """Two hosts read halves that together are the batch of one host."""
-    (whole,) = take(open_stream(data), 1)
-    halves = []
-    for host in range(2):
-        monkeypatch.setattr(stream_lib.jax, "process_count", lambda: 2)
+@pytest.mark.parametrize("hosts", [2, 4])
+def test_hosts_share_each_global_batch_without_overlap(data, monkeypatch, hosts):
+    """Hosts read parts that together are the batch of one host, whatever is drawn at random."""
+    drawn = dataclasses.replace(data, scale=(0.3, 2.0), color_jitter=True, max_segments=3)
+    (*_, whole) = take(open_stream(drawn), 3)
+    parts = []
+    monkeypatch.setattr(stream_lib.jax, "process_count", lambda: hosts)
+    for host in range(hosts):
         monkeypatch.setattr(stream_lib.jax, "process_index", lambda host=host: host)
-        stream = open_stream(data)
-        halves.append(next(stream._local_batches))
+        stream = open_stream(drawn, start=2)
+        parts.append(next(stream._local_batches))
         stream.close()
-    both = np.concatenate([half["images"] for half in halves])
-    np.testing.assert_array_equal(both, whole.images)
+    for name in ("images", "sizes", "segment_ids", "labels"):
+        joined = np.concatenate([part[name] for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
 
 
 def test_segments_keep_their_pixels_and_classes(data):
@@ -153,8 +156,8 @@ def test_a_batch_that_does_not_divide_is_refused(data, monkeypatch):
         open_stream(data)
 
 
-def test_a_record_that_is_not_what_its_set_says_is_one_line(data, monkeypatch):
+def test_records_that_are_not_what_their_set_says_are_named(data, monkeypatch):
     table = labels_lib.positions
     monkeypatch.setattr(labels_lib, "positions", lambda data: table(data)[:1])
-    with pytest.raises(DataError, match="^toy_world: train_[0-9]+ has label [0-9]+, but .*anew$"):
-        take(open_stream(data), 1)
+    with pytest.raises(DataError, match="train_[0-9]+ has label [0-9]+, but .* prepare it anew"):
+        take(open_stream(dataclasses.replace(data, max_unreadable=1)), 1)

@@ -136,7 +136,8 @@ def test_a_model_without_generator_says_so():
 
 
 def test_words_follow_the_image_and_not_for_the_generator():
-    method = tiny_method(MaftPlusConfig(has_void=True, transfer_heads=2), generator=generator())
+    config = MaftPlusConfig(has_void=True, transfer_heads=2, num_truth=6, num_points=32)
+    method = tiny_method(config, generator=generator())
     variables = parameters(method)
     features = run(method, variables, "encode_batch", BATCH)
     rows = run(method, variables, "words", features, TEXT)

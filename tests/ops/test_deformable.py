@@ -1,4 +1,4 @@
-"""Deformable sampling: both forms, their gradients, and torch's grid_sample."""
+"""Deformable sampling: all forms, their gradients, and torch's grid_sample."""
 
 import functools
 
@@ -25,13 +25,20 @@ def inputs(seed=0, dtype=np.float32):
     return values, jnp.asarray(places, dtype), jnp.asarray(rng.standard_normal(shape), dtype)
 
 
-@pytest.mark.parametrize("chunk", [3, 2048], ids=["many portions", "one portion"])
-def test_both_forms_agree(chunk, monkeypatch):
-    monkeypatch.setattr(deformable, "CHUNK", chunk)
+OTHERS = ["packed", "whole", None]
+
+
+@pytest.fixture(autouse=True)
+def many_portions(monkeypatch):
+    monkeypatch.setattr(deformable, "CHUNK", 3)
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_all_forms_agree(form):
     values, places, weights = inputs()
     plain = deformable_sample(values, places, weights, form="reference")
-    packed = jax.jit(deformable_sample)(values, places, weights)
-    np.testing.assert_allclose(packed, plain, atol=1e-5)
+    sample = functools.partial(deformable_sample, form=form)
+    np.testing.assert_allclose(jax.jit(sample)(values, places, weights), plain, atol=1e-5)
 
 
 def test_the_centre_of_a_pixel_gives_the_pixel_and_outside_is_zero():
@@ -43,17 +50,15 @@ def test_the_centre_of_a_pixel_gives_the_pixel_and_outside_is_zero():
         np.testing.assert_allclose(found.ravel(), [6.0, 0.0])
 
 
-@pytest.mark.parametrize("chunk", [3, 2048], ids=["many portions", "one portion"])
-def test_gradients_of_both_forms_agree(chunk, monkeypatch):
-    monkeypatch.setattr(deformable, "CHUNK", chunk)
-
+@pytest.mark.parametrize("form", OTHERS)
+def test_gradients_of_all_forms_agree(form):
     def gradients(form):
         def loss(values, places, weights):
             return (deformable_sample(values, places, weights, form=form) ** 2).sum()
 
         return jax.grad(loss, argnums=(0, 1, 2))(*inputs())
 
-    plain, packed = map(jax.tree.leaves, map(gradients, ("reference", "packed")))
+    plain, packed = map(jax.tree.leaves, map(gradients, ("reference", form)))
     for want, got in zip(plain, packed, strict=True):
         np.testing.assert_allclose(got, want, atol=1e-4)
 
@@ -65,6 +70,7 @@ def test_gradients_agree_with_finite_differences():
         places = jnp.round(jnp.clip(places, -0.2, 1.2) * 60) / 60 + 0.004
         arguments = (values, places, weights)
 
+        @jax.jit
         def loss(arguments):
             return (deformable_sample(*arguments) ** 2).sum()
 
@@ -115,14 +121,16 @@ def test_torch_agrees_on_the_rim_and_on_pixels(form):
 
 
 @pytest.mark.filterwarnings("error")
-def test_gradients_of_bfloat16_maps_are_added_up_in_float32():
+@pytest.mark.parametrize("form", ["reference", "packed"])
+def test_gradients_of_bfloat16_maps_are_added_up_in_float32(form):
     rng, count = np.random.default_rng(0), 600
     value = jnp.asarray(rng.standard_normal((1, 3, 3, 1, DEPTH)), jnp.bfloat16)
     places = jnp.asarray(rng.uniform(0.2, 0.8, (1, count, 1, 1, POINTS, 2)), jnp.float32)
     weights = jnp.full((1, count, 1, 1, POINTS), 1 / POINTS)
 
     def gradient(value):
-        return jax.grad(lambda value: deformable_sample([value], places, weights).sum())(value)
+        sample = functools.partial(deformable_sample, form=form)
+        return jax.grad(lambda value: sample([value], places, weights).sum())(value)
 
     got, want = gradient(value), gradient(value.astype(jnp.float32))
     assert got.dtype == jnp.bfloat16

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.ops.attention import dot_product as module
-from ovseg_jax.ops.attention.dot_product import attention, choose_form, cudnn_problem
+from ovseg_jax.ops.attention.dot_product import attention, choose_form
 
 FAST = ("reference", "xla", "chunked")
 BIASES = {
@@ -141,39 +141,3 @@ def test_unknown_forms_and_a_kernel_that_cannot_run_are_named():
     if jax.default_backend() == "cpu":
         with pytest.raises(ValueError, match="cannot run: the backend is cpu, not a GPU"):
             attention(*arrays, form="cudnn")
-
-
-@pytest.mark.parametrize(
-    ("dtype", "depth", "lengths", "biased", "problem"),
-    [
-        ("float32", 64, (8, 8), False, "float32, not bfloat16"),
-        ("bfloat16", 136, (8, 8), False, "136 channels"),
-        ("bfloat16", 20, (8, 8), False, "20 channels"),
-        ("bfloat16", 64, (8, 7), True, "8 x 7 tokens"),
-        ("bfloat16", 64, (8, 7), False, None),
-        ("bfloat16", 88, (8, 8), True, None),
-    ],
-)
-def test_the_conditions_of_the_fused_kernel(monkeypatch, dtype, depth, lengths, biased, problem):
-    class Device:
-        compute_capability = "9.0"
-
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(jax, "devices", lambda: [Device])
-    query, key = (jnp.zeros((1, n, 2, depth), dtype) for n in lengths)
-    found = cudnn_problem(query, key, jnp.zeros((1, 1, *lengths)) if biased else None)
-    assert found is None if problem is None else problem in found
-    Device.compute_capability = "7.5"
-    assert cudnn_problem(query, key) is not None
-
-
-@pytest.mark.skipif(jax.default_backend() != "gpu", reason="needs an NVIDIA GPU")
-@pytest.mark.parametrize("kind", ["none", "over heads", "over queries"])
-@pytest.mark.parametrize("causal", [False, True])
-def test_the_fused_kernel_is_the_reference_on_a_gpu(kind, causal):
-    arrays = [x.astype(jnp.bfloat16) for x in inputs(64, 64, depth=8)]
-    bias = bias_of(kind, 64, 64)
-    assert choose_form(*arrays[:2], bias, platform="cuda") == "cudnn"
-    result = attention(*arrays, bias, causal=causal, form="cudnn")
-    expected = attention(*arrays, bias, causal=causal, form="reference")
-    np.testing.assert_allclose(result.astype(jnp.float32), expected.astype(jnp.float32), atol=2**-5)

@@ -32,6 +32,19 @@ def test_equals_the_plain_form_in_value_and_gradient(shape):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
+def test_both_ways_to_take_a_mean_agree():
+    x = draw(3, 5, 96)
+    product, total = (layer_norm(x, form=form) for form in ("product", "sum"))
+    np.testing.assert_allclose(product, total, atol=1e-5)
+    np.testing.assert_array_equal(layer_norm(x), product if on_cpu() else total)
+    with pytest.raises(ValueError, match="form='x' is unknown; choose one of product, sum"):
+        layer_norm(x, form="x")
+
+
+def on_cpu():
+    return jax.default_backend() == "cpu"
+
+
 def test_without_scale_and_bias_the_result_is_standardised():
     x = draw(3, 5, 32)
     result = layer_norm(x)

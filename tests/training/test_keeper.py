@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from ovseg_jax.config import Config, MeshConfig, OptimizerConfig
+from ovseg_jax.inputs.builders import DataError
 from ovseg_jax.training import health
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.sharding import make_mesh
@@ -95,6 +96,15 @@ def test_a_request_saves_behind_the_step_under_way_and_ends():
         walk(keeper, range(4, 21))
     assert parts.done == [("save", 4, 4)]
     assert caught.value.status == 75
+
+
+def test_what_cannot_go_on_is_saved_and_ends_by_its_own_error():
+    parts, stop = Parts(), StopRequest()
+    keeper = started(parts, stop=stop)
+    stop.error = DataError("11 records cannot be read")
+    with pytest.raises(DataError, match="11 records"):
+        walk(keeper, range(4, 21))
+    assert parts.done == [("save", 4, 4)]
 
 
 def test_a_request_does_not_save_what_is_not_finite():

@@ -20,6 +20,7 @@ from ovseg_jax.vocabulary.classes import (
     parse_vocabulary,
     seen_mask,
 )
+from ovseg_jax.vocabulary.matching import label_table
 from ovseg_jax.vocabulary.palette import palette_color
 
 PUBLISHED_COUNTS = {
@@ -195,3 +196,18 @@ def test_a_subset_keeps_entries_and_colours():
     assert part.name == "part"
     assert part.classes == (full.classes[4], full.classes[40])
     assert lib.ClassList("part", part.classes) == part
+
+
+def test_presets_joined_by_a_plus_are_one_list():
+    both = load_preset("coco_panoptic133+lvis1203")
+    one, other = load_preset("coco_panoptic133"), load_preset("lvis1203")
+    assert both.names[: len(one)] == one.names and set(both.names) == {*one.names, *other.names}
+    shared = set(one.names) & set(other.names)
+    assert len(both) == len(one) + len(other) - len(shared) and "banana" in shared
+    merged = both.classes[both.names.index("cat")]
+    for each in (one, other):
+        assert set(each.classes[each.names.index("cat")].synonyms) <= set(merged.synonyms)
+        table = label_table(each, both)
+        assert [both.names[place] for place in table] == list(each.names)
+    with pytest.raises(VocabularyError, match="there is no 'coco_panoptic134'"):
+        load_preset("coco_panoptic133+coco_panoptic134")

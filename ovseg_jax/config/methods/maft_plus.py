@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import dataclasses
+from typing import Literal, Self
 
 from ovseg_jax.config.methods.mask_adapter import MaskAdapterConfig
-from ovseg_jax.config.methods.shared import LabelledConfig
+from ovseg_jax.config.methods.shared import LabelledConfig, SetLossConfig
 from ovseg_jax.config.schema import schema
 
 
@@ -27,12 +28,26 @@ class TransferConfig:
 
 
 @schema
-class MaftPlusConfig(TransferConfig, LabelledConfig):
-    """MAFT+ (arXiv 2408.00744): mask pooling compared with words that the image changes."""
+class MaftPlusConfig(TransferConfig, SetLossConfig, LabelledConfig):
+    """MAFT+ (arXiv 2408.00744): mask pooling compared with words that the image changes.
+
+    Attributes:
+        mask_aware_weight: Weight of the loss by which CLIP's names follow how well masks cover
+            objects.
+        compensation_weight: Weight of the loss that keeps the image tower close to what it was;
+            where it is not 0, the model holds a frozen copy of the tower, `teacher`.
+    """
 
     module = "ovseg_jax.methods.maft_plus:MaftPlus"
     kind: Literal["maft_plus"] = "maft_plus"
     has_void: bool = True
+    mask_aware_weight: float = 1.0
+    compensation_weight: float = 0.0
+
+    @property
+    def answering(self) -> Self:
+        """The settings without the teacher."""
+        return dataclasses.replace(self, compensation_weight=0.0)
 
 
 @schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from ovseg_jax.config.schema import schema
 
@@ -19,6 +19,11 @@ class AnyMethodConfig:
 
     kind: str
     has_void: bool = False
+
+    @property
+    def answering(self) -> Self:
+        """The settings without what only training needs."""
+        return self
 
 
 @schema

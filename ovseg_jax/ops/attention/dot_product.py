@@ -5,7 +5,7 @@
 * "chunked": some rows of one head at a time, or some heads with few rows. The logits of a large
   image do not fit a CPU's cache (1,601 tokens and 12 heads take 123 MB), and going through memory
   costs three times the products.
-* "cudnn": the fused kernel of NVIDIA GPUs, where its conditions hold (`cudnn_problem`).
+* "cudnn": the fused kernel of NVIDIA GPUs, where its conditions hold (`fused.cudnn_problem`).
 
 All of them compute logits and softmax in float32 whatever the type of the inputs.
 """
@@ -20,6 +20,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.ops.attention.fused import cudnn_problem, fused_attention
 from ovseg_jax.ops.chunks import largest_divisor
 
 FORMS = ("reference", "xla", "chunked", "cudnn")
@@ -65,13 +66,9 @@ def attention(
             query, key, value, bias, is_causal=causal, implementation="xla"
         )
     if form == "cudnn":
-        if problem := cudnn_problem(query, key, bias):
+        if problem := cudnn_problem(query):
             raise OperandError(f"the cuDNN form of attention cannot run: {problem}")
-        if bias is not None:  # the kernel takes a bias of the queries' type, over all rows
-            bias = _whole(bias, query, key).astype(query.dtype)
-        return jax.nn.dot_product_attention(
-            query, key, value, bias, is_causal=causal, implementation="cudnn"
-        )
+        return fused_attention(query, key, value, bias, causal=causal)
     if form not in FORMS:
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     if causal:
@@ -107,16 +104,15 @@ def shared_query_attention(
     return jnp.einsum("bhqs,bshd->bqhd", weights.astype(value.dtype), value)
 
 
-def choose_form(query: Array, key: Array, bias: Array | None = None, *, platform: str) -> str:
+def choose_form(query: Array, key: Array, *, platform: str) -> str:
     """Returns the form that is fastest for such inputs on a platform.
 
     Args:
         query: What asks.
         key: What is asked.
-        bias: Added to the logits.
         platform: As JAX names what is compiled for: "cpu", "cuda", "tpu".
     """
-    if platform == "cuda" and cudnn_problem(query, key, bias) is None:
+    if platform == "cuda" and cudnn_problem(query) is None:
         return "cudnn"
     batch, length, heads, _ = query.shape
     logits = 4 * batch * heads * length * key.shape[1]
@@ -125,7 +121,7 @@ def choose_form(query: Array, key: Array, bias: Array | None = None, *, platform
 
 
 def _fastest(query: Array, key: Array, value: Array, bias: Array | None, causal: bool) -> Array:
-    forms = {name: choose_form(query, key, bias, platform=name) for name in ("cpu", "cuda", "tpu")}
+    forms = {name: choose_form(query, key, platform=name) for name in ("cpu", "cuda", "tpu")}
     usual = forms.pop("tpu")
 
     def mix(form: str, *arrays: Array) -> Array:
@@ -136,25 +132,6 @@ def _fastest(query: Array, key: Array, value: Array, bias: Array | None, causal:
     if not others:
         return mix(usual, *arrays)
     return lax.platform_dependent(*arrays, **others, default=partial(mix, usual))
-
-
-def cudnn_problem(query: Array, key: Array, bias: Array | None = None) -> str | None:
-    """Says which condition of cuDNN's fused attention is not met; None where all are.
-
-    The conditions are those of `jax.nn.dot_product_attention`: half precision, heads of at most
-    128 channels in eights, an Ampere GPU or newer. Lengths are even because a bias is read in
-    pairs.
-    """
-    if jax.default_backend() != "gpu":
-        return f"the backend is {jax.default_backend()}, not a GPU"
-    if query.dtype not in (jnp.bfloat16, jnp.float16):
-        return f"the inputs are {query.dtype}, not bfloat16 or float16"
-    if query.shape[-1] > 128 or query.shape[-1] % 8:
-        return f"heads have {query.shape[-1]} channels, not at most 128 in eights"
-    if bias is not None and (query.shape[1] % 2 or key.shape[1] % 2):
-        return f"{query.shape[1]} x {key.shape[1]} tokens with a bias are not even"
-    capability = str(getattr(jax.devices()[0], "compute_capability", "0"))
-    return None if float(capability) >= 8 else f"the GPU is of generation {capability}, below 8.0"
 
 
 def _reference(query: Array, key: Array, value: Array, bias: Array | None) -> Array:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
-from PIL import Image, UnidentifiedImageError
 
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import ManualFileError, read_upright, require_file, require_folder
+from data.label_pictures import read_map
+from data.manual_files import ManualFileError, read_upright, require_folder
+from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
+from data.trees import plain_name
 from ovseg_jax.errors import first_few, warn
 
 SHOWN = 5
 PHOTO = ".jpg"
-SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
-"""Modes in which Pillow opens pictures of 16 bits."""
-
-
 UNKNOWN = -2
 """In a table of labels: a number that such a map does not hold."""
 
@@ -58,8 +55,8 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @property
     def config_name(self) -> str:
-        """The name of the chosen config."""
-        return self.builder_config.name if self.builder_config else ""
+        """The name of the chosen config, without the state of a folder."""
+        return plain_name(self.builder_config.name) if self.builder_config else ""
 
     def splits(self) -> Iterable[str]:
         """The splits of the chosen config; those called "..._train" hold all."""
@@ -78,11 +75,22 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         files = self.find(root, split)
         tell_count(len(files.maps), self.COUNTS[split], f"{self.name} {split}")
-        for name, path in files.maps.items():
-            segments = regions(path, files)
-            photo = files.photos[name]
-            content = read_upright(photo, segments.ids.shape)
-            yield name.replace("/", "_"), segmentation_example(content, segments, (), photo.name)
+
+        def read(name: str) -> tuple[str, dict[str, Any]]:
+            segments = regions(files.maps[name], files)
+            return name.replace("/", "_"), upright_example(files.photos[name], segments)
+
+        yield from in_order(read, list(files.maps), f"{self.name} {split}")
+
+
+def upright_example(photo: epath.Path, segments: Segments) -> dict[str, Any]:
+    """Returns the record of a photo, read as displayed, and its segments.
+
+    Raises:
+        ManualFileError: See `read_upright`.
+    """
+    content = read_upright(photo, segments.ids.shape)
+    return segmentation_example(content, segments, (), photo.name)
 
 
 def configs(*names: str) -> list[tfds.core.BuilderConfig]:
@@ -180,32 +188,3 @@ def tell_count(found: int, known: int, what: str) -> None:
     """Warns where a set is not as large as its publisher's."""
     if found != known:
         warn(f"{what}: found {found:,} photos, the published set has {known:,}")
-
-
-def read_map(path: epath.Path, bits: int) -> np.ndarray:
-    """Reads a label map as int32 [H, W]; the indices of a palette are its labels.
-
-    Args:
-        path: PNG or TIFF.
-        bits: 8 or 16, as the set has them.
-
-    Raises:
-        ManualFileError: It is missing, damaged, in colours, or of another depth.
-    """
-    content = require_file(path, "the label map").read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            kind, mode, values = image.format, image.mode, np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ManualFileError(f"{path}: the label map cannot be read: {error}") from error
-    if kind == "JPEG":
-        raise ManualFileError(f"{path}: is a JPEG, which blurs labels; the set has PNG or TIFF")
-    if values.ndim != 2 or mode not in ("L", "P", *SIXTEEN_BITS):
-        raise ManualFileError(f"{path}: labels should be one number a pixel, found mode {mode}")
-    if (mode in SIXTEEN_BITS) != (bits == 16):
-        found = 16 if mode in SIXTEEN_BITS else 8
-        raise ManualFileError(
-            f"{path}: has {found} bits, the set's labels have {bits}; numbers above 255 are lost "
-            "where such a map is written with 8"
-        )
-    return values.astype(np.int32)

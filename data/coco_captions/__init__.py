@@ -1,0 +1,1 @@
+"""COCO captions 2017."""

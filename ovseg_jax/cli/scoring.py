@@ -1,0 +1,112 @@
+"""One evaluation of a command after the other: its journal, its progress, its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.errors import printable
+
+Scores = dict[str, float | None]
+
+
+class Files:
+    """Writes results that are made from one source; threads may share it."""
+
+    def __init__(self, results: OutputFolder, source: Path):
+        """Writes nothing yet.
+
+        Args:
+            results: Where files go.
+            source: What they are made from.
+        """
+        self.folder = results.folder
+        self._results, self._source, self._lock = results, source, threading.Lock()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes one file, by its name below the folder."""
+        with self._lock:
+            self._results.write(name, lambda file: file.write(content), self._source)
+
+    def report(self, name: str, result: Any) -> Scores:
+        """Prints a result and writes its files; returns its scores."""
+        from ovseg_jax.evaluation import protocol
+        from ovseg_jax.evaluation.report.files import contents
+
+        files = contents(result, name)
+        if is_first():
+            print(f"{name}\n{protocol.report(result.card, result.table)}\n")
+            for ending, content in {**files, **result.predictions}.items():
+                self.write(f"{name}{ending}", content)
+            print(printable(f"written to {self.folder / name}.json, report in {name}.html"))
+        return json.loads(files[".json"])["scores"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """What the evaluations of one command share.
+
+    Attributes:
+        model: The model section.
+        params: All parameters.
+        name: What the weights are called.
+        files: Where results go.
+        with_answers: Whether answers are kept too.
+    """
+
+    model: Any
+    params: Any
+    name: str
+    files: Files
+    with_answers: bool = False
+
+    def score(self, item: Any) -> Scores:
+        """Scores one evaluation; of several hosts the first prints and writes."""
+        from ovseg_jax import build
+        from ovseg_jax.evaluation.suite import Suite
+
+        journal = self._journal(item)
+        if is_first() and journal.exists():
+            print(f"ovseg: goes on with {journal}; --fresh starts over", file=sys.stderr)
+        suite = Suite(item, self.model, build.method(self.model))
+        more: dict[str, Any] = {"by_photo": True, "journal": journal}
+        if self.with_answers:
+            more["predictions"] = self.files.write
+        result = with_progress(
+            item, lambda on_batch: suite.score(self.params, self.name, on_batch, **more)
+        )
+        return self.files.report(item.name, result)
+
+    def forget(self, items: Sequence[Any]) -> None:
+        """Removes the journals of evaluations: all is written, or nothing of it is wanted."""
+        from ovseg_jax.evaluation.journal import discard
+
+        for item in items:
+            discard(self._journal(item))
+
+    def _journal(self, item: Any) -> Path:
+        from ovseg_jax.evaluation.journal import journal_path
+
+        return journal_path(self.files.folder, item.name)
+
+
+def with_progress(item: Any, score: Callable[[Callable[[int], None]], Any]) -> Any:
+    """Draws the progress of an evaluation while it is scored; returns what was found."""
+    from ovseg_jax.cli.progress import Progress
+
+    with Progress() as progress:
+        advance = progress.task(item.name)
+        return score(lambda seen: advance(seen, item.max_images))
+
+
+def is_first() -> bool:
+    """Whether this is the host that writes; the only one, most often."""
+    import jax
+
+    return jax.process_index() == 0
