@@ -119,7 +119,10 @@ CANNOT_BE = {
     OBJECTS: NO_LABEL_FILES
     | NARROW
     | dict.fromkeys(("unlisted_id", "segment_without_pixel", "id_twice", "id_zero"), "has no ids"),
-    CAPTIONS: NO_LABEL_FILES | NARROW | NO_LIST,
+    CAPTIONS: NO_LABEL_FILES
+    | NARROW
+    | NO_LIST
+    | dict.fromkeys(("other_size", "stored_turned"), "nothing lies on the pixels of the photo"),
 }
 """What cannot go wrong with such labels, and why."""
 NOT_IN = {
