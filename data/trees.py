@@ -27,6 +27,7 @@ class Folder:
         ending: Of their names; what stands before it is the name of a photo.
         deep: Whether they lie in folders of the folder, such as one per city.
         only: Names of those that belong to the split; None for all.
+        within: Folders of the folder in which alone they lie; empty for the folder itself.
     """
 
     choices: tuple[epath.Path, ...]
@@ -34,6 +35,7 @@ class Folder:
     ending: str
     deep: bool = False
     only: Collection[str] | None = None
+    within: tuple[str, ...] = ()
 
     @property
     def path(self) -> epath.Path:
@@ -43,10 +45,12 @@ class Folder:
     def sizes(self) -> Iterator[tuple[str, str, int]]:
         """Yields path below the folder, name and size in bytes of each file, in no order."""
         cut, ending = -len(self.ending), self.ending
-        for below, size in _walk(str(self.path), ending, self.deep):
-            name = below[below.rfind("/") + 1 : cut]
-            if self.only is None or name in self.only:
-                yield below, name, size
+        for part in self.within or ("",):
+            start = f"{part}/" if part else ""
+            for below, size in _walk(str(self.path / part), ending, self.deep, start):
+                name = below[below.rfind("/") + 1 : cut]
+                if self.only is None or name in self.only:
+                    yield below, name, size
 
     def files(self) -> dict[str, epath.Path]:
         """Returns the files by name, sorted; none where the folder is missing."""
@@ -94,7 +98,9 @@ class Tree:
         for folder in (self.photos, self.labels):
             if folder is not None:
                 only = None if folder.only is None else len(folder.only)
-                yield str(folder.path), folder.ending, only, _changed(folder.path)
+                for part in folder.within or ("",):
+                    path = folder.path / part
+                    yield str(path), folder.ending, only, _changed(path)
         for path in (*self.lists, *self.others):
             yield str(path), _changed(path)
 

@@ -20,14 +20,16 @@ PAGE = ROOT / "docs" / "datasets.md"
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 HEAD = """# Data sets
 
-One section for each set that is read: where to get it, its licence, what to type, how many photos it should have, and what
-`ovseg data check` says. Written by `python -m tools.datasets_page` from the README beside each reader in `data/`;
-[the table of all](../data/README.md) stands there, with what a record holds.
+One section for each set that is read: where to get it, its licence, what to type, how many photos
+it should have, and what `ovseg data check` says. Written by `python -m tools.datasets_page` from
+the README beside each reader in `data/`; [the table of all](../data/README.md) stands there, with
+what a record holds.
 
-`ovseg data check NAME DIR` reads every file once, writes nothing, and tells all problems together; status 1 means that
-training or scores would fail or be wrong. `ovseg data show NAME DIR` draws the labels. Records are prepared by `ovseg data build`,
-or by the first training or evaluation that needs them; they belong to the state of the folder, so that half a download
-never stands for the whole.
+`ovseg data check NAME DIR` reads every file once, writes nothing, and tells all problems together;
+status 1 means that training or scores would fail or be wrong. `ovseg data show NAME DIR` draws the
+labels. Records are prepared by `ovseg data build`, or by the first training or evaluation that
+needs them; they belong to the state of the folder, so that half a download never stands for the
+whole.
 """
 
 
@@ -70,7 +72,7 @@ def _checked(folder: Path) -> str:
 
 def main() -> None:
     """Writes or compares the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
     text = page()

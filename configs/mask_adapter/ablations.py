@@ -9,7 +9,8 @@ Table 4 and 5 vary the second phase and are scored without ensemble, Table 6 var
 the paper leaves open is our reading: the length of "ground truth only" (that of the second phase),
 the Mask2Former of Table 5 (Swin-B, COCO panoptic), the void row on it (that of the first phase).
 Table 7 warms up on more data; "default" is its first row. The paper says neither how sets are mixed
-nor for how long: "lvis" takes each set as often as it has photos, for as long as the default, and
+nor for how long: "lvis" weighs both sets by their photos (118,287 and 100,170; in thousandths), so
+that each photo of either comes once per epoch on average, trains for as long as the default, and
 reads both as one list, in which classes that both show by one name are one.
 
 python train.py configs/mask_adapter/ablations.py:lvis --workdir runs/lvis --data.root /data/coco \

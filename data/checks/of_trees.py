@@ -93,7 +93,9 @@ def _files(folder: Folder) -> dict[str, Path]:
 def _needed(root: Path, tree: Tree) -> Iterator[Needed]:
     for folder in (tree.photos, tree.labels):
         if folder is not None:
-            yield Needed(_seen_from(root, folder.choices), folder.what, folder.ending)
+            for part in folder.within or ("",):
+                places = [choice / part for choice in folder.choices]
+                yield Needed(_seen_from(root, places), folder.what, folder.ending)
     if tree.lists:
         yield Needed(_seen_from(root, tree.lists), "the list of the photos")
 

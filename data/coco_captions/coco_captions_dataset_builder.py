@@ -8,16 +8,15 @@ lies in the same download.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.checks.describe import listed_objects, read_objects
-from data.checks.layout import Layout, Listed, Needed, Part
-from data.checks.problem import Problem
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
+from data.coco_captions.trees import COUNTS, trees_of
 from data.features import segmentation_example, segmentation_features
 from data.instances import InstancesFile
 from data.label_map_files import tell_count
@@ -28,16 +27,14 @@ from data.manual_files import (
     read_upright,
     require_folder,
 )
+from data.parallel import in_order
 from data.segments import Segments
+from data.trees import Tree, plain_name
 from ovseg_jax.mining.captions import CaptionError, Captions, read_captions
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
-SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
-COUNTS = {"train": 118_287, "validation": 5_000}
-"""Photos of the published set."""
 OBJECTS = "with_objects"
 """Ending of the configs that read the instances file too."""
-DAMAGED = "damaged captions"
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -46,32 +43,15 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("coco_things80")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    splits = ("validation",) if config.startswith("validation") else tuple(COUNTS)
+    return trees_of(root, splits, class_list(root, config) if config.endswith(OBJECTS) else None)
+
+
 def layout(root: str, config: str) -> Layout:
     """Describes the files on disk, for `ovseg data check`."""
-    folder, classes = Path(root), class_list(root, config)
-    parts, problems, needed = {}, [], []
-    for split in _splits(config or "full"):
-        name = SPLIT_FOLDERS[split]
-        source = folder / f"annotations/captions_{name}.json"
-        needed += [
-            Needed((name,), "the photos", ".jpg"),
-            Needed((f"annotations/captions_{name}.json",), "the captions"),
-        ]
-        photos = {photo.name: photo for photo in sorted((folder / name).glob("*.jpg"))}
-        listed, index = {}, {}
-        try:
-            listed = {x: Listed() for x in read_captions(source)} if source.is_file() else {}
-        except CaptionError as error:
-            advice = "get the file again; it is in the archive of the train and val annotations"
-            problems.append(Problem(DAMAGED, str(source), str(error), advice=advice))
-        if config.endswith(OBJECTS):
-            place = f"annotations/instances_{name}.json"
-            needed.append(Needed((place,), "the instance annotations"))
-            file, index, wrong = read_objects(folder / place, classes)
-            listed |= listed_objects(file) if file else {}
-            problems += wrong if (folder / place).is_file() else []
-        parts[split] = Part(photos, {}, listed, source, index, COUNTS[split])
-    return Layout(folder, parts, len(classes), needed=needed, problems=problems)
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS has one too
@@ -98,25 +78,24 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS 
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root, config = epath.Path(dl_manager.manual_dir), self.builder_config.name
-        return {split: self._generate_examples(root, split) for split in _splits(config)}
+        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
+        return {split: self._generate_examples(split, tree) for split, tree in found.items()}
 
-    def _generate_examples(
-        self, root: epath.Path, split: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        folder = SPLIT_FOLDERS[split]
-        photos = require_folder(root / folder, "the photos")
-        captions = _captions(root / "annotations" / f"captions_{folder}.json")
+    def _generate_examples(self, split: str, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+        photos = require_folder(tree.photos.path, tree.photos.what)
+        captions = _captions(tree.others[0] if tree.others else tree.lists[0])
         tell_count(len(captions), COUNTS[split], f"{self.name} {split}")
-        objects, read = None, read_upright
-        if self.builder_config.name.endswith(OBJECTS):
-            objects = _Objects(root / "annotations" / f"instances_{folder}.json")
-            read = read_picture  # objects are those of photos as stored
-        for name, texts in captions.items():
+        objects = _Objects(tree.lists[0]) if tree.others else None
+
+        def read(name: str) -> tuple[str, dict[str, Any]]:
             segments = objects(name) if objects else _nothing(photos / name)
-            content = read(photos / name, segments.ids.shape)
-            words = [" ".join(text.split()) for text in texts]
-            yield epath.Path(name).stem, segmentation_example(content, segments, words, name)
+            picture = (read_upright if tree.upright else read_picture)(
+                photos / name, segments.ids.shape
+            )
+            words = [" ".join(text.split()) for text in captions[name]]
+            return epath.Path(name).stem, segmentation_example(picture, segments, words, name)
+
+        yield from in_order(read, list(captions), f"{self.name} {split}")
 
 
 class _Objects:
@@ -141,7 +120,3 @@ def _captions(path: epath.Path) -> Captions:
         return read_captions(str(path))
     except CaptionError as error:
         raise ManualFileError(str(error)) from error
-
-
-def _splits(config: str) -> list[str]:
-    return ["validation"] if config.startswith("validation") else list(SPLIT_FOLDERS)

@@ -10,19 +10,12 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from etils import epath
-
 from data.categories import class_indices, read_categories
 from data.instances import InstancesFile, plain_name
-from data.manual_files import ManualFileError, require_file, require_folder
+from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.matching import finder, folded
 
-TRAIN, VALIDATION = "lvis_v1_train.json", "lvis_v1_val.json"
-MINIVAL = "lvis_v1_minival_inserted_image_name.json"
-"""GLIP's list of the photos of `VALIDATION` that lie in COCO's val2017."""
-FOLDERS = ("lvis", "annotations", "")
-"""Where the files may lie: detectron2's place first."""
 FREQUENCIES = ("r", "c", "f")
 """Rare: in at most 10 training photos; common: in at most 100; frequent."""
 
@@ -106,39 +99,3 @@ class LvisFile(InstancesFile):
                 f"found {ids!r:.80}"
             )
         return sorted({index[number] for number in ids})
-
-
-def find_file(root: epath.Path, *names: str) -> epath.Path:
-    """Returns the first annotation file that is there, or else the usual place of the first.
-
-    Args:
-        root: The folder that was given.
-        names: Of the file, the better one first.
-    """
-    places = [root / folder / name for name in names for folder in FOLDERS]
-    return next((place for place in places if place.is_file()), places[0])
-
-
-def read_file(root: epath.Path, *names: str) -> LvisFile:
-    """Reads an annotation file, as `find_file` finds it.
-
-    Raises:
-        ManualFileError: It is missing or damaged.
-    """
-    return LvisFile(require_file(find_file(root, *names), "the LVIS v1 annotations"))
-
-
-def folder_with_photos(root: epath.Path) -> epath.Path | None:
-    """Returns the folder with COCO's train2017 or val2017: `root` or `coco` in it; or None."""
-    folders, places = ("train2017", "val2017"), (root, root / "coco")
-    return next((x for x in places if any((x / folder).is_dir() for folder in folders)), None)
-
-
-def photo_root(root: epath.Path) -> epath.Path:
-    """Returns what `folder_with_photos` does.
-
-    Raises:
-        ManualFileError: There is no such folder.
-    """
-    found = folder_with_photos(root)
-    return found or require_folder(root / "coco" / "val2017", "the photos of COCO 2017").parent

@@ -8,31 +8,28 @@ object is marked; the records' metadata say which classes are rare. Scores need 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from data.checks.describe import listed_objects, read_objects
-from data.checks.layout import Layout, Needed, Part
+from data.checks.layout import Layout
+from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.label_map_files import tell_count
-from data.lvis import annotations
-from data.lvis.annotations import FOLDERS, MINIVAL, TRAIN, VALIDATION, LvisFile
-from data.manual_files import read_picture
+from data.lvis.annotations import LvisFile
+from data.lvis.trees import COUNTS, PHOTOS, is_of, trees_of
+from data.manual_files import read_picture, require_file, require_folder
+from data.parallel import in_order
+from data.trees import Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
-FILES = {"train": (TRAIN,), "validation": (VALIDATION,), "minival": (VALIDATION, MINIVAL)}
-"""The annotation file of each split, the better one first."""
 SPLITS = {
     "full": ("train", "validation", "minival"),
     "validation": ("validation", "minival"),
     "minival": ("minival",),
 }
-COUNTS = {"train": 100_170, "validation": 19_809, "minival": 4_809}
-"""Photos of the published set."""
 FREQUENCY = "frequency"
 """Name under which the records' metadata have the letter of each class."""
 
@@ -43,24 +40,14 @@ def class_list(root: str, config: str) -> ClassList:
     return load_preset("lvis1203")
 
 
+def trees(root: str, config: str) -> dict[str, Tree]:
+    """Says where the files of each split lie."""
+    return trees_of(root, SPLITS[config or "full"], class_list(root, config))
+
+
 def layout(root: str, config: str) -> Layout:
     """Describes the files on disk, for `ovseg data check`."""
-    folder, classes, given = Path(root), class_list(root, config), epath.Path(root)
-    photos = annotations.folder_with_photos(given) or given / "coco"
-    parts, problems, needed = {}, [], []
-    for split in SPLITS[config or "full"]:
-        source = annotations.find_file(given, *FILES[split])
-        places = tuple(f"{x}/{name}".lstrip("/") for name in FILES[split] for x in FOLDERS)
-        needed.append(Needed(places, "the LVIS v1 annotations"))
-        file, index, wrong = read_objects(Path(source), classes, kind=LvisFile)
-        listed = listed_objects(file) if file else {}
-        listed = {name: said for name, said in listed.items() if _is_of(split, name)}
-        found = {name: Path(photos / name) for name in listed if (photos / name).is_file()}
-        parts[split] = Part(found, {}, listed, Path(source), index, COUNTS[split])
-        problems += [problem for problem in wrong if problem not in problems]
-    for name in ("val2017",) if config == "minival" else ("val2017", "train2017"):
-        needed.append(Needed((f"coco/{name}", name), "the photos of COCO 2017", ".jpg"))
-    return Layout(folder, parts, len(classes), needed=needed, problems=problems)
+    return layout_of(root, config, trees, class_list(root, config))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS has one too
@@ -85,29 +72,32 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS 
         return self.dataset_info_from_configs(features=features, metadata=metadata)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = epath.Path(dl_manager.manual_dir)
+        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
         # Validation and minival come from one file; more than one in memory would be too much.
-        read = functools.lru_cache(1)(functools.partial(annotations.read_file, root))
-        splits = SPLITS[self.builder_config.name]
-        return {split: self._generate_examples(root, split, read) for split in splits}
+        read = functools.lru_cache(1)(_annotations)
+        return {split: self._generate_examples(split, found[split], read) for split in found}
 
     def _generate_examples(
-        self, root: epath.Path, split: str, read: Callable[..., LvisFile]
+        self, split: str, tree: Tree, read_file: Callable[[epath.Path], LvisFile]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        photos, file = annotations.photo_root(root), read(*FILES[split])
+        photos, file = tree.photos.path, read_file(tree.listed or tree.lists[0])
+        for folder in PHOTOS[split]:
+            require_folder(photos / folder, tree.photos.what)
         index = file.class_indices(classes := class_list("", ""))
         metadata: Any = self.info.metadata
         metadata[FREQUENCY] = file.frequencies(index, len(classes))
-        images = [image for image in file.images if _is_of(split, file.name_of(image))]
+        images = [image for image in file.images if is_of(split, file.name_of(image))]
         tell_count(len(images), COUNTS[split], f"{self.name} {split}")
-        for image in images:
+
+        def read(image: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             name = file.name_of(image)
             segments = file.segments(image, file.size(image), index)
             content = read_picture(photos / name, segments.ids.shape)
             example = segmentation_example(content, segments, (), name)
-            yield name, example | file.searched(image, index)
+            return name, example | file.searched(image, index)
+
+        yield from in_order(read, images, f"{self.name} {split}")
 
 
-def _is_of(split: str, name: str) -> bool:
-    """Minival is what of validation lies in val2017, as GLIP chose it; other splits are whole."""
-    return split != "minival" or not name.startswith("train2017/")
+def _annotations(path: epath.Path) -> LvisFile:
+    return LvisFile(require_file(path, "the LVIS v1 annotations"))

@@ -59,7 +59,7 @@ class DataConfig:
         fraction: Share of the split's records that are read, at least one: a random subset.
         subset_seed: Draws the subset; of one seed, larger subsets contain the smaller ones.
         weight: Share of the examples that come from this set, where others are mixed in.
-        mixed_with: Other sets in the same stream, read in the same vocabulary.
+        mixed_with: Other sets in the same stream, read in the same vocabulary. Training only.
         max_unreadable: So many damaged records are passed over, the next record of the set in the
             place of each; more end the run. Counted on each host.
         workers: Threads that read on each host; 0 for one per processor. Memory is for so many

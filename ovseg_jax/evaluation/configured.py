@@ -22,9 +22,20 @@ from ovseg_jax.vocabulary.classes import ClassList
 
 
 def make_evaluators(
-    config: EvaluationConfig, model: ModelConfig, classes: ClassList
+    config: EvaluationConfig, model: ModelConfig, classes: ClassList, *, keeps_found: bool = False
 ) -> dict[str, Evaluator]:
-    """Returns the evaluators by the prefix of their scores."""
+    """Returns the evaluators by the prefix of their scores.
+
+    Args:
+        config: Metrics and data; objects of a set whose photos were searched for some classes only
+            are scored as LVIS's.
+        model: The model section.
+        classes: That are scored.
+        keeps_found: Whether the objects that are found are kept.
+
+    Raises:
+        ovseg_jax.inputs.builders.DataError: See `class_frequencies`.
+    """
     inference, things = model.inference, classes.thing_mask
     seen = seen_classes(model, classes) if config.seen_apart else None
     rules = PanopticRules(
@@ -42,7 +53,7 @@ def make_evaluators(
     }
     if is_federated(config):
         frequencies = needed(class_frequencies(config.data), "class_frequencies")
-        known["instance"] = FederatedEvaluator(seen, things, frequencies)
+        known["instance"] = FederatedEvaluator(seen, things, frequencies, keeps_found)
     return {name: known[name] for name in config.metrics}
 
 

@@ -18,10 +18,18 @@ from collections.abc import Collection, Sequence
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from pycocotools.mask import decode
 
 from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
-from ovseg_jax.evaluation.instance import ImageInstances, InstanceEvaluator
-from ovseg_jax.typing import needed
+from ovseg_jax.evaluation.instance import (
+    ImageInstances,
+    encoded_found,
+    instances_of,
+    true_instances,
+)
+from ovseg_jax.inputs.batches import Overlaps
+from ovseg_jax.inputs.federated import Searched
+from ovseg_jax.typing import Batch, needed
 
 MOST = 300
 """Found objects of a photo that count."""
@@ -58,13 +66,19 @@ class Matches:
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """Any number of photos in their order, by which equal scores are ranked; sums join them."""
+    """Any number of photos in their order, by which equal scores are ranked; sums join them.
+
+    Attributes:
+        photos: The photos.
+        found: All that was found in each, in COCO's form; nothing where answers are not kept.
+    """
 
     photos: tuple[Matches, ...] = ()
+    found: tuple[tuple[dict, ...], ...] = ()
 
     def __add__(self, other: Judged) -> Judged:
         """Joins the photos of two parts."""
-        return Judged(self.photos + other.photos)
+        return Judged(self.photos + other.photos, self.found + other.found)
 
 
 def match(
@@ -162,12 +176,14 @@ class FederatedEvaluator:
         seen: Classes that share a name with the training vocabulary; None for no such groups.
         is_thing: Classes that are things.
         frequencies: "r", "c", "f" or "" of each class.
+        keeps_found: Whether states hold what was found too, which takes far more memory.
         last: The state that was scored last and its scores.
     """
 
     seen: Bool[np.ndarray, " k"] | None
     is_thing: Bool[np.ndarray, " k"]
     frequencies: Sequence[str]
+    keeps_found: bool = False
     last: list[tuple[Judged, FederatedAp]] = dataclasses.field(default_factory=list, compare=False)
 
     def init(self) -> Judged:
@@ -176,15 +192,27 @@ class FederatedEvaluator:
 
     def update(self, state: Judged, outcome: Outcome) -> Judged:
         """Adds one batch, image by image."""
-        searched = needed(outcome.searched, "Outcome.searched")
-        reader = InstanceEvaluator(None, self.is_thing, MOST)
-        found = []
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            image = reader.instances_of(one)
-            lists = searched.negatives[index], searched.not_exhaustive[index]
-            found.append(match(image, *([x for x in row.tolist() if x >= 0] for row in lists)))
-        return state + Judged(tuple(found))
+            image = instances_of(one, self.is_thing, MOST)
+            state = state + self._judged(image, one.searched)
+        return state
+
+    def count_found(
+        self,
+        found: Sequence[dict],
+        batch: Batch,
+        overlaps: Overlaps | None,
+        searched: Searched | None,
+    ) -> Judged:
+        """Counts one photo anew, as `InstanceEvaluator.count_found` does."""
+        masks = np.zeros((len(found), *map(int, batch.sizes)), bool)
+        for row, item in enumerate(found):
+            masks[row] = decode(item["segmentation"])
+        classes = np.array([item["category_id"] for item in found], int)
+        scores = np.array([item["score"] for item in found], float)
+        truth = true_instances(batch, overlaps, self.is_thing)
+        return self._judged(ImageInstances(*truth, masks, classes, scores), searched)
 
     def result(self, state: Judged) -> Table:
         """The numbers of `FederatedAp.table`, and AP per group of classes, where defined."""
@@ -196,6 +224,12 @@ class FederatedEvaluator:
     def per_class(self, state: Judged) -> dict[str, Float[np.ndarray, " k"]]:
         """AP of each class; NaN for those without a true object."""
         return {"AP": self._scores(state).per_class()}
+
+    def _judged(self, image: ImageInstances, searched: Searched | None) -> Judged:
+        said = needed(searched, "Outcome.searched")
+        lists = said.negatives, said.not_exhaustive
+        matches = match(image, *(row[row >= 0].tolist() for row in map(np.asarray, lists)))
+        return Judged((matches,), (encoded_found(image),) if self.keeps_found else ())
 
     def _scores(self, state: Judged) -> FederatedAp:
         if not self.last or self.last[0][0] is not state:

@@ -22,6 +22,7 @@ from ovseg_jax.evaluation.evaluator import (
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.instance import instances
 from ovseg_jax.inputs.batches import Overlaps
+from ovseg_jax.inputs.federated import Searched
 from ovseg_jax.typing import Batch
 
 if TYPE_CHECKING:
@@ -89,16 +90,21 @@ class Encoded:
     def of(cls, image: ImageInstances) -> Encoded:
         """Encodes one image."""
         truth = zip(image.true_masks, image.true_classes, image.crowds, strict=True)
-        found = zip(image.masks, image.classes, image.scores, strict=True)
         return cls(
             sizes=(image.true_masks.shape[1:],),
             truth=(tuple(_annotation(m, c, iscrowd=int(crowd)) for m, c, crowd in truth),),
-            found=(tuple(_annotation(m, c, iscrowd=0, score=float(x)) for m, c, x in found),),
+            found=(encoded_found(image),),
         )
 
     def __add__(self, other: Encoded) -> Encoded:
         """Joins the images of two parts."""
         return Encoded(self.sizes + other.sizes, self.truth + other.truth, self.found + other.found)
+
+
+def encoded_found(image: ImageInstances) -> tuple[dict, ...]:
+    """Encodes what was found in one image, as `Encoded` holds it."""
+    found = zip(image.masks, image.classes, image.scores, strict=True)
+    return tuple(_annotation(m, c, iscrowd=0, score=float(x)) for m, c, x in found)
 
 
 def mask_ap(images: Sequence[ImageInstances], classes: Sequence[int]) -> MaskAp:
@@ -161,7 +167,7 @@ class InstanceEvaluator:
         """Adds the instances of one batch, image by image."""
         for index in np.flatnonzero(np.asarray(valid_images(outcome.batch))):
             one = jax.tree.map(lambda leaf, i=index: leaf[i], outcome)
-            state = state + Encoded.of(self.instances_of(one))
+            state = state + Encoded.of(instances_of(one, self.is_thing, self.top))
         return state
 
     def result(self, state: Encoded) -> Table:
@@ -187,37 +193,60 @@ class InstanceEvaluator:
             self.last[:] = [(state, encoded_ap(state, np.flatnonzero(self.is_thing).tolist()))]
         return self.last[0][1]
 
-    def truth_of(self, batch: Batch, overlaps: Overlaps | None) -> Encoded:
-        """Encodes the true objects of one photo, given without the batch axis."""
+    def count_found(
+        self,
+        found: Sequence[dict],
+        batch: Batch,
+        overlaps: Overlaps | None,
+        searched: Searched | None,
+    ) -> Encoded:
+        """Counts one photo anew, from what was found in it.
+
+        Args:
+            found: As `Encoded` holds it.
+            batch: The truth, without the batch axis.
+            overlaps: See `Outcome`, likewise.
+            searched: See `Outcome`; says nothing here.
+        """
+        del searched
         empty = np.zeros((0, *map(int, batch.sizes)), bool), np.zeros(0, int), np.zeros(0)
-        return Encoded.of(ImageInstances(*self._truth(batch, overlaps), *empty))
+        truth = ImageInstances(*true_instances(batch, overlaps, self.is_thing), *empty)
+        return dataclasses.replace(Encoded.of(truth), found=(tuple(found),))
 
-    def _truth(
-        self, batch: Batch, overlaps: Overlaps | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Masks, classes and crowds of the true things of one photo."""
-        labels, crowds = np.asarray(batch.labels), batch.crowds
-        own = np.flatnonzero((labels >= 0) & self.is_thing[np.maximum(labels, 0)])
-        height, width = map(int, batch.sizes)
-        masks = true_masks(batch, overlaps, own + 1)[:, :height, :width]
-        crowd = np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own]
-        return masks, labels[own], crowd
 
-    def instances_of(self, outcome: Outcome) -> ImageInstances:
-        """True and found things of one photo, given without the batch axis."""
-        slots = outcome.log_probs.shape[-1] - 1
-        frame, (height, width) = at_size_of_score(outcome)
-        found = instances(
-            outcome.log_probs,
-            as_logits(outcome.proposals.masks),
-            frame,
-            top=self.top,
-            is_thing=np.pad(self.is_thing, (0, slots - len(self.is_thing))),
-            valid=np.asarray(outcome.proposals.valid),
-        )
-        masks = found.masks[:, :height, :width]
-        truth = self._truth(outcome.batch, outcome.overlaps)
-        return ImageInstances(*truth, masks, found.classes, found.scores)
+def true_instances(
+    batch: Batch, overlaps: Overlaps | None, is_thing: Bool[np.ndarray, " k"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Masks, classes and crowds of the true things of one photo, given without the batch axis."""
+    labels, crowds = np.asarray(batch.labels), batch.crowds
+    own = np.flatnonzero((labels >= 0) & is_thing[np.maximum(labels, 0)])
+    height, width = map(int, batch.sizes)
+    masks = true_masks(batch, overlaps, own + 1)[:, :height, :width]
+    crowd = np.zeros(len(own), bool) if crowds is None else np.asarray(crowds)[own]
+    return masks, labels[own], crowd
+
+
+def instances_of(outcome: Outcome, is_thing: Bool[np.ndarray, " k"], top: int) -> ImageInstances:
+    """True and predicted instances of one image, at the size of its score.
+
+    Args:
+        outcome: Of one image, without the batch axis.
+        is_thing: Classes that are things.
+        top: Pairs of mask and class that are considered.
+    """
+    slots = outcome.log_probs.shape[-1] - 1
+    frame, (height, width) = at_size_of_score(outcome)
+    found = instances(
+        outcome.log_probs,
+        as_logits(outcome.proposals.masks),
+        frame,
+        top=top,
+        is_thing=np.pad(is_thing, (0, slots - len(is_thing))),
+        valid=np.asarray(outcome.proposals.valid),
+    )
+    masks = found.masks[:, :height, :width]
+    truth = true_instances(outcome.batch, outcome.overlaps, is_thing)
+    return ImageInstances(*truth, masks, found.classes, found.scores)
 
 
 def true_masks(

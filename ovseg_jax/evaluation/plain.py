@@ -35,7 +35,10 @@ def state_to_plain(state: State) -> dict[str, Any]:
             },
         }
     if isinstance(state, Judged):
-        return {"photos": [_matches_to_plain(photo) for photo in state.photos]}
+        return {
+            "photos": [_matches_to_plain(photo) for photo in state.photos],
+            "found": [list(map(_as_text, image)) for image in state.found],
+        }
     return _counts_to_plain(state)
 
 
@@ -55,7 +58,8 @@ def state_from_plain(plain: dict[str, Any]) -> State:
         )
         return Encoded(tuple(map(tuple, plain["sizes"])), truth, found)
     if "photos" in plain:
-        return Judged(tuple(map(_matches_from_plain, plain["photos"])))
+        found = tuple(tuple(map(_as_bytes, image)) for image in plain["found"])
+        return Judged(tuple(map(_matches_from_plain, plain["photos"])), found)
     return _counts_from_plain(plain)
 
 

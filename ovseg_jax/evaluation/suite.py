@@ -11,9 +11,8 @@ from typing import Any
 from ovseg_jax import build
 from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation import gathered, shares
-from ovseg_jax.evaluation.card import fill_card, is_federated
+from ovseg_jax.evaluation.card import fill_card
 from ovseg_jax.evaluation.configured import make_evaluators, open_views
 from ovseg_jax.evaluation.evaluator import Table
 from ovseg_jax.evaluation.identity import identify
@@ -29,11 +28,6 @@ from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.typing import Params
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
-
-NOT_KEPT = (
-    "predictions: objects are not kept where AP counts as LVIS's; leave 'instance' out of the "
-    "metrics, or leave out --save-predictions"
-)
 
 
 class Suite:
@@ -94,11 +88,9 @@ class Suite:
 
         Raises:
             JournalError: The journal is of another evaluation, damaged, in use, or not ours.
-            OperandError: Predictions are wanted of a metric that keeps none.
         """
-        evaluators = make_evaluators(self._config, self._model, self.classes)
-        if predictions and is_federated(self._config):
-            raise OperandError(NOT_KEPT)
+        answers = {"keeps_found": predictions is not None}
+        evaluators = make_evaluators(self._config, self._model, self.classes, **answers)
         keeper = Keeper(self._config.name, self.classes, predictions) if predictions else None
         counting = Counting(evaluators, by_photo=by_photo, keeper=keeper)
         own = {"called": weights, "by_photo": by_photo, "predictions": keeper is not None}

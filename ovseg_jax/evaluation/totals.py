@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.evaluator import Evaluator, Pass, State
-from ovseg_jax.evaluation.instance import Encoded
 from ovseg_jax.evaluation.photo_sums import PhotoSums, SparseSums
 from ovseg_jax.evaluation.pieces import WORST_BY, Piece
 from ovseg_jax.evaluation.predictions.keeping import Note
@@ -43,9 +42,9 @@ class Totals:
         return Pass(self._evaluators, self._states, self.images)
 
     @property
-    def instances(self) -> Encoded | None:
-        """What the instance evaluator gathered; None where it did not run."""
-        return self._states.get("instance")
+    def instances(self) -> Sequence[Sequence[dict]] | None:
+        """What was found in each photo; None where the instance evaluator did not run."""
+        return self._states["instance"].found if "instance" in self._states else None
 
     def sums(self, num_classes: int) -> PhotoSums | None:
         """The sums of all photos; None where no evaluator counts them."""

@@ -150,6 +150,9 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
             named_classes(model.train_vocabulary)
     for item in items:
         _check_numbers(item, problems, f"evaluation {item.name!r}: ")
+        with problems.noted(f"evaluation {item.name!r}: "):
+            if item.data.mixed_with:
+                raise DataError("data.mixed_with: data sets are mixed for training only")
         with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))

@@ -13,6 +13,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from data.checks.examine import examine  # noqa: E402
 from data.coco_captions import coco_captions_dataset_builder as captions  # noqa: E402
+from data.coco_captions.trees import DAMAGED, MISSING  # noqa: E402
 from ovseg_jax.config import DataConfig  # noqa: E402
 from ovseg_jax.inputs.builders import DataError  # noqa: E402
 from ovseg_jax.inputs.datasets import open_split  # noqa: E402
@@ -110,6 +111,9 @@ def test_check_tells_what_is_missing_or_damaged(root):
     (root / "annotations" / "captions_train2017.json").write_text("[1")
     (root / "annotations" / "instances_val2017.json").unlink()
     told = [x for x in examine("coco_captions", root).problems if x.fatal]
-    assert {x.kind for x in told} >= {captions.DAMAGED, "listed photos that are missing"}
+    assert {x.kind for x in told} >= {DAMAGED, "listed photos that are missing"}
     more = examine("coco_captions", root, "with_objects").problems
     assert any("instances_val2017.json" in f"{x.file} {x.text}" for x in more if x.fatal)
+    (root / "annotations" / "captions_val2017.json").unlink()
+    more = examine("coco_captions", root, "validation_with_objects").problems
+    assert MISSING in {x.kind for x in more if x.fatal}

@@ -16,10 +16,10 @@ tfds = pytest.importorskip("tensorflow_datasets")
 from data import make_dummy_lvis  # noqa: E402
 from data.checks.examine import examine  # noqa: E402
 from data.lvis import lvis_dataset_builder as lvis  # noqa: E402
-from data.lvis.annotations import MINIVAL  # noqa: E402
+from data.lvis.trees import MINIVAL, TRAIN  # noqa: E402
+from data.lvis.trees import VALIDATION as LISTED  # noqa: E402
 from data.make_dummy_lvis import CATEGORIES, VALIDATION  # noqa: E402
 from ovseg_jax.config import DataConfig, InferenceConfig  # noqa: E402
-from ovseg_jax.errors import OperandError  # noqa: E402
 from ovseg_jax.inputs.batches import frame_views, photo_views  # noqa: E402
 from ovseg_jax.inputs.builders import DataError  # noqa: E402
 from ovseg_jax.inputs.datasets import decode, open_split  # noqa: E402
@@ -54,7 +54,7 @@ def records(root, **changes):
     return {x["file_name"]: x for x in map(decode, open_split(section(root, **changes)))}
 
 
-def listed(root, name=lvis.VALIDATION):
+def listed(root, name=LISTED):
     return json.loads((root / name).read_text())
 
 
@@ -87,7 +87,7 @@ def test_minival_is_what_lies_in_val2017_from_either_file(root):
     content["annotations"] = [x for x in content["annotations"] if x["image_id"] in ids]
     for image in content["images"]:
         image["file_name"] = Path(image["coco_url"]).name
-    (root / lvis.VALIDATION).unlink()
+    (root / LISTED).unlink()
     (root / MINIVAL).write_text(json.dumps(content))
     shutil.rmtree(root / "train2017")
     assert set(records(root, config="minival", split="minival")) == expected
@@ -95,7 +95,7 @@ def test_minival_is_what_lies_in_val2017_from_either_file(root):
 
 def test_detectron2s_layout_is_read_from_the_folder_above(root):
     (root.parent / "lvis").mkdir()
-    for name in (lvis.TRAIN, lvis.VALIDATION):
+    for name in (TRAIN, LISTED):
         shutil.move(root / name, root.parent / "lvis" / name)
     above = root.parent
     assert len(records(above, config="full", split="train")) == 3
@@ -127,7 +127,7 @@ def test_classes_follow_their_names_and_synonyms_not_their_ids(root):
     for image in content["images"]:
         for key in ("neg_category_ids", "not_exhaustive_category_ids"):
             image[key] = [number + 2000 for number in image[key]]
-    (root / lvis.VALIDATION).write_text(json.dumps(content))
+    (root / LISTED).write_text(json.dumps(content))
     shutil.rmtree(root.parent / "records")
     for name, record in records(root).items():
         for key in ("categories", "negatives", "not_exhaustive"):
@@ -164,25 +164,58 @@ def test_a_configured_evaluation_scores_as_lvis_does(root):
     assert 0.7 < table["instance/AP"] < 1.0  # the masks lack what lies hidden, the truth does not
     assert "instance/APf" in table
     assert "as of LVIS: the 300 best objects" in card.truth
-    with pytest.raises(OperandError, match="leave 'instance' out of the metrics"):
-        suite.score(params, "toy", predictions=lambda *_: None)
+
+
+def test_predictions_are_in_lviss_ids_and_score_again_to_the_last_digit(root, tmp_path):
+    from ovseg_jax import build
+    from ovseg_jax.config import EvaluationConfig
+    from ovseg_jax.evaluation.predictions.rescoring import rescore
+    from ovseg_jax.evaluation.predictions.stored import open_predictions
+    from ovseg_jax.evaluation.report.files import ENDINGS, contents
+    from ovseg_jax.evaluation.suite import Suite
+    from ovseg_jax.weights import load_weights
+
+    model, params = load_weights("ovseg_jax/assets/toy/mask_adapter")
+    data = section(root, batch_size=2, max_segments=8)
+    item = EvaluationConfig(name="lvis", data=data, metrics=("instance",), names="matched")
+    model = dataclasses.replace(model, templates="single")
+    suite = Suite(item, model, build.method(model))
+    options = {"by_photo": True, "journal": tmp_path / "journal"}
+    before = suite.score(params, "toy", predictions=lambda *_: None, **options)
+    # Nothing is judged anew: all counts come from the journal.
+    suite._pieces = lambda *_: iter(())
+    resumed = suite.score(params, "toy", predictions=lambda *_: None, **options)
+    (folder := tmp_path / "saved").mkdir()
+    for ending, content in before.predictions.items():
+        (folder / f"lvis{ending}").write_bytes(content)
+    again = rescore(open_predictions(folder)[0])
+    for ending in ENDINGS:
+        assert contents(again, "a")[ending] == contents(before, "a")[ending]
+        assert contents(resumed, "a")[ending] == contents(before, "a")[ending]
+    assert resumed.predictions == before.predictions
+    found = json.loads(before.predictions[".instances.json"])
+    known = {x["id"]: x["coco_url"] for x in listed(root)["images"]}
+    assert {x["image_id"] for x in found} == set(known)
+    true = {(x["image_id"], x["category_id"]) for x in listed(root)["annotations"]}
+    best = {(x["image_id"], x["category_id"]) for x in found if x["score"] > 0.5}
+    assert best == true
 
 
 def wrong(root, change):
     content = listed(root)
     change(content)
-    (root / lvis.VALIDATION).write_text(json.dumps(content))
+    (root / LISTED).write_text(json.dumps(content))
     with pytest.raises(DataError) as caught:
         records(root)
-    assert lvis.VALIDATION in str(caught.value)
+    assert LISTED in str(caught.value)
     return str(caught.value)
 
 
 def test_files_that_say_too_little_are_refused(root):
-    saved = (root / lvis.VALIDATION).read_text()
+    saved = (root / LISTED).read_text()
 
     def told(change):
-        (root / lvis.VALIDATION).write_text(saved)
+        (root / LISTED).write_text(saved)
         return wrong(root, change)
 
     assert "neg_category_ids" in told(lambda x: x["images"][0].pop("neg_category_ids"))
@@ -199,7 +232,7 @@ def test_missing_files_are_named(root):
     (root / "val2017" / "000000000285.jpg").unlink()
     with pytest.raises(DataError, match="val2017/000000000285.jpg"):
         records(root)
-    (root / lvis.VALIDATION).unlink()
+    (root / LISTED).unlink()
     with pytest.raises(DataError, match="lvis/lvis_v1_val.json"):
         records(root)
 
@@ -208,9 +241,9 @@ def test_check_finds_what_is_missing_and_takes_other_photos_of_coco_for_granted(
     Image.new("RGB", (5, 5)).save(root / "train2017" / "000000999999.jpg")
     assert not [x for x in examine("lvis", root).problems if x.fatal]
     (root / "val2017" / "000000000285.jpg").unlink()
-    (root / lvis.TRAIN).unlink()
+    (root / TRAIN).unlink()
     told = [x for x in examine("lvis", root).problems if x.fatal]
-    assert {"val2017/000000000285.jpg"} <= {x.file for x in told}
+    assert {"000000000285"} <= {x.file for x in told}
     assert any("lvis/lvis_v1_train.json" in f"{x.file} {x.text}" for x in told)
 
 

@@ -27,13 +27,14 @@ from data.mapillary import trees as mapillary  # noqa: E402
 from data.pascal_voc import trees as pascal_voc  # noqa: E402
 
 RAW = "raw labels where prepared ones are expected"
-EIGHT, SIXTEEN, IDS, OBJECTS, COLOURS, MATLAB = FORMS = (
+EIGHT, SIXTEEN, IDS, OBJECTS, COLOURS, MATLAB, CAPTIONS = FORMS = (
     "8 bits",
     "16 bits",
     "ids",
     "objects",
     "colours",
     "MATLAB",
+    "captions",
 )
 
 
@@ -60,6 +61,9 @@ CASES = (
     Case("coco_stuff", "full", EIGHT, (in_turn, PREPARED.kind)),
     Case("coco_stuff", "full", EIGHT, (one_pixel(181), RAW), DETECTRON2),
     Case("coco_instances", "full", OBJECTS),
+    Case("coco_captions", "full", CAPTIONS),
+    Case("coco_captions", "with_objects", OBJECTS),
+    Case("lvis", "full", OBJECTS),
     Case("ade20k", "semantic_train", EIGHT, (lambda x: x - 1, ade20k.FROM_0.kind)),
     Case("ade20k", "semantic", EIGHT, (raw(150), ade20k.FROM_1.kind), DETECTRON2),
     Case("ade20k", "panoptic", EIGHT, (lambda x: x - 1, ade20k.FROM_0.kind)),
@@ -115,6 +119,10 @@ CANNOT_BE = {
     OBJECTS: NO_LABEL_FILES
     | NARROW
     | dict.fromkeys(("unlisted_id", "segment_without_pixel", "id_twice", "id_zero"), "has no ids"),
+    CAPTIONS: NO_LABEL_FILES
+    | NARROW
+    | NO_LIST
+    | dict.fromkeys(("other_size", "stored_turned"), "nothing lies on the pixels of the photo"),
 }
 """What cannot go wrong with such labels, and why."""
 NOT_IN = {

@@ -9,7 +9,7 @@ import pytest
 from ovseg_jax.evaluation import plain
 from ovseg_jax.evaluation.evaluator import add_states
 from ovseg_jax.evaluation.federated import MOST, FederatedEvaluator, Judged, federated_ap, match
-from ovseg_jax.evaluation.instance import ImageInstances
+from ovseg_jax.evaluation.instance import ImageInstances, encoded_found
 
 CASES, CLASSES, SIZE = 200, 7, 160
 FREQUENCIES = ("r", "c", "f", "f", "r", "c", "f")
@@ -131,9 +131,12 @@ def test_states_add_up_to_the_last_digit_in_any_cut():
 
 
 def test_states_pass_through_json_to_the_last_bit():
-    state = Judged(tuple(match(*case(number)) for number in range(9)))
+    images = [case(number) for number in range(9)]
+    found = tuple(encoded_found(image) for image, *_ in images)
+    state = Judged(tuple(match(*one) for one in images), found)
     text = json.dumps(plain.state_to_plain(state))
     again = plain.state_from_plain(json.loads(text))
+    assert again.found == state.found
     for one, other in zip(state.photos, again.photos, strict=True):
         for name, value in vars(one).items():
             np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)

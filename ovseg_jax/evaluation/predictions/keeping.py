@@ -19,7 +19,6 @@ from ovseg_jax.configs_io import to_dict
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.errors import OperandError, first_few
 from ovseg_jax.evaluation.counted import Counted, PhotoPart
-from ovseg_jax.evaluation.instance import Encoded
 from ovseg_jax.evaluation.predictions import pictures
 from ovseg_jax.evaluation.predictions.ids import categories, category_ids, image_id, stem
 from ovseg_jax.evaluation.protocol import ProtocolCard
@@ -49,8 +48,8 @@ class KeptNotes(Protocol):
         ...
 
     @property
-    def instances(self) -> Encoded | None:
-        """What the instance evaluator gathered; None where it did not run."""
+    def instances(self) -> Sequence[Sequence[dict]] | None:
+        """What was found in each photo; None where the instance evaluator did not run."""
         ...
 
 
@@ -185,7 +184,7 @@ def _check_names(notes: Sequence[Note]) -> None:
 
 
 def _results(
-    images: Sequence[Note], instances: Encoded, ids: Sequence[int]
+    images: Sequence[Note], instances: Sequence[Sequence[dict]], ids: Sequence[int]
 ) -> list[dict[str, Any]]:
     """COCO's list of results."""
     return [
@@ -196,6 +195,6 @@ def _results(
             | {"counts": item["segmentation"]["counts"].decode("ascii")},
             "score": item["score"],
         }
-        for image, found in zip(images, instances.found, strict=True)
+        for image, found in zip(images, instances, strict=True)
         for item in found
     ]

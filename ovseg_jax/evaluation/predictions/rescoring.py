@@ -19,7 +19,8 @@ from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.configured import make_evaluators, open_views
 from ovseg_jax.evaluation.counted import Counted
 from ovseg_jax.evaluation.evaluator import State, truth_map, valid_images
-from ovseg_jax.evaluation.instance import Encoded, InstanceEvaluator
+from ovseg_jax.evaluation.federated import FederatedEvaluator
+from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.pieces import Counting, Piece
 from ovseg_jax.evaluation.predictions.ids import category_ids
@@ -98,17 +99,15 @@ def _counted(stored: Stored, view: View, row: int, evaluator: Any) -> Counted[An
     if isinstance(evaluator, SemanticEvaluator | BoundaryEvaluator):
         truth = np.asarray(truth_map(view.truth))[row][:height, :width]
         return evaluator.count_labels(_fitting(stored.semantic(name), size, name), truth)
-    overlaps = jax.tree.map(lambda leaf: leaf[row], view.overlaps)
+    overlaps, searched = jax.tree.map(lambda leaf: leaf[row], (view.overlaps, view.searched))
     if isinstance(evaluator, PanopticEvaluator):
         found, classes = stored.panoptic(name)
         return evaluator.count_segments(_fitting(found, size, name), classes, batch, overlaps)
-    if not isinstance(evaluator, InstanceEvaluator):
-        raise OperandError("metrics: 'instance' is not scored again where AP counts as LVIS's")
-    state = evaluator.truth_of(batch, overlaps)
+    assert isinstance(evaluator, InstanceEvaluator | FederatedEvaluator)
     found = stored.found(name)
     for item in found:
         _check_size(tuple(item["segmentation"]["size"]), size, name)
-    return Counted(Encoded(state.sizes, state.truth, (found,)), ())
+    return Counted(evaluator.count_found(found, batch, overlaps, searched), ())
 
 
 def _fitting(pixels: np.ndarray, size: tuple[int, ...], name: str) -> np.ndarray:
