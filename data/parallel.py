@@ -5,16 +5,15 @@ Threads do it: Pillow, NumPy and file systems let go of Python's lock while they
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import contextvars
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ovseg_jax import threads
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.errors import printable
 
@@ -47,21 +46,10 @@ def in_order(
         workers: Threads; 0 for one per core.
     """
     workers = workers or cores()
-    waiting: collections.deque[Future[Made]] = collections.deque()
     told = _teller(what, len(items) if isinstance(items, Sized) else 0)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(make, item))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-                    told()
-            while waiting:
-                yield waiting.popleft().result()
-                told()
-        finally:
-            for future in waiting:
-                future.cancel()
+    for made in threads.in_order(make, items, workers, ahead=AHEAD * workers):
+        yield made
+        told()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
-    ("typing", "config", "trees", "errors", "shipped", "devices", "disk"),
+    ("typing", "config", "trees", "errors", "shipped", "devices", "threads", "disk"),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),

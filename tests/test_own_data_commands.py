@@ -1,6 +1,5 @@
 """The six commands of the README from forty photos to pictures of answers, typed as they are."""
 
-import json
 import os
 import re
 import shlex
@@ -13,9 +12,10 @@ from PIL import Image
 
 pytest.importorskip("tensorflow_datasets")
 
+from toy_annotations import write_coco
+
 from data.toy_world import world
 from data.toy_world.splits import draw_example
-from ovseg_jax.inference.output.save import encode_rle
 
 README = Path(__file__).parents[1] / "README.md"
 PHOTOS = 40
@@ -35,27 +35,9 @@ def commands():
 def draw(folder):
     """Photos with a COCO instances file, as label tools export it."""
     folder.mkdir()
-    names, images, objects = sorted(world.THING_NAMES), [], []
-    for index in range(PHOTOS):
-        scene = draw_example("test", index, 96)
-        name = f"scene_{index:02d}.png"
-        Image.fromarray(scene.image).save(folder / name)
-        images.append({"id": index + 1, "file_name": name, "height": 96, "width": 96})
-        for number, category in enumerate(scene.categories, start=1):
-            word = world.CLASS_NAMES[category]
-            if word in names:
-                objects.append(
-                    {
-                        "id": len(objects) + 1,
-                        "image_id": index + 1,
-                        "category_id": names.index(word) + 1,
-                        "segmentation": encode_rle(scene.segment_ids == number),
-                        "iscrowd": 0,
-                    }
-                )
-    content = {"images": images, "annotations": objects}
-    content["categories"] = [{"id": n, "name": name} for n, name in enumerate(names, start=1)]
-    (folder / "instances.json").write_text(json.dumps(content))
+    ids = {name: number for number, name in enumerate(sorted(world.THING_NAMES), start=1)}
+    scenes = [draw_example("test", index, 96) for index in range(PHOTOS)]
+    write_coco(folder, scenes, ids, range(1, PHOTOS + 1))
 
 
 def test_six_commands_lead_from_forty_photos_to_pictures(tmp_path):

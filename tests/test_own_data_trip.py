@@ -19,9 +19,10 @@ from PIL import Image
 
 pytest.importorskip("tensorflow_datasets")
 
+from toy_annotations import write_coco
+
 from data.toy_world import world
 from data.toy_world.splits import draw_example
-from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.weights import load_weights
 
 pytestmark = pytest.mark.slow
@@ -45,29 +46,8 @@ def truth(tmp_path_factory):
     known = {world.CLASS_NAMES[index] for index in world.SEEN} & set(world.THING_NAMES)
     things = [name for name, _ in counts.most_common() if name in known][:NAMES]
     ids = dict(zip(things, (907, 3, 44, 1, 20), strict=True))
-    images, objects, drawn = [], [], {}
-    for index, scene in enumerate(scenes):
-        names = [world.CLASS_NAMES[category] for category in scene.categories]
-        name = f"scene_{index:02d}.png"
-        Image.fromarray(scene.image).save(place / "photos" / name)
-        images.append({"id": 100 - index, "file_name": name, "height": 96, "width": 96})
-        kept = [n for n, word in enumerate(names, 1) if word in ids]
-        for number in kept:
-            mask = scene.segment_ids == number
-            objects.append(
-                {
-                    "id": len(objects),
-                    "image_id": 100 - index,
-                    "category_id": ids[names[number - 1]],
-                    "segmentation": encode_rle(mask),
-                    "iscrowd": 0,
-                }
-            )
-        drawn[name] = scene.segment_ids, {number: names[number - 1] for number in kept}
-    content = {"images": images, "annotations": objects}
-    content["categories"] = [{"id": ids[name], "name": name} for name in sorted(things)]
-    (place / "photos" / "instances.json").write_text(json.dumps(content))
-    return place, drawn
+    image_ids = range(100, 100 - PHOTOS, -1)
+    return place, write_coco(place / "photos", scenes, ids, image_ids)
 
 
 def start(place, *arguments):

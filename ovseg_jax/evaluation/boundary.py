@@ -14,7 +14,14 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from ovseg_jax.evaluation.counted import Counted
-from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, harmonic_mean, truth_map
+from ovseg_jax.evaluation.evaluator import (
+    Outcome,
+    Table,
+    class_groups,
+    harmonic_mean,
+    mean_of_known,
+    truth_map,
+)
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 
 DILATION = 0.02
@@ -87,16 +94,11 @@ class BoundaryEvaluator:
         """Mean over all classes and over each group."""
         iou = self.per_class(state)["BIoU"]
         groups = class_groups(self.semantic.seen, self.semantic.is_thing)
-        table = {"mBIoU": _mean(iou)}
-        table |= {f"mBIoU/{name}": _mean(iou[members]) for name, members in groups.items()}
+        table = {"mBIoU": mean_of_known(iou)}
+        table |= {f"mBIoU/{name}": mean_of_known(iou[members]) for name, members in groups.items()}
         return table | harmonic_mean(table, "mBIoU")
 
     def per_class(self, state: Int[np.ndarray, "3 k"]) -> dict[str, Float[np.ndarray, " k"]]:
         """Boundary IoU of each class; NaN for classes that the truth lacks."""
         both, found, true = state.astype(np.float64)
         return {"BIoU": np.where(true > 0, both / np.maximum(found + true - both, 1), np.nan)}
-
-
-def _mean(values: Float[np.ndarray, " k"]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")

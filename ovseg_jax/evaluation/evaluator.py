@@ -224,6 +224,12 @@ def class_groups(
     return {name: members for name, members in groups.items() if members.any()}
 
 
+def mean_of_known(values: Float[np.ndarray, "*axes"]) -> float:
+    """The mean of the numbers that say something; NaN where none does."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
 def harmonic_mean(table: Table, metric: str) -> Table:
     """The harmonic mean of a metric of seen and of unseen classes, where both are there."""
     seen, unseen = (table.get(f"{metric}/{name}", math.nan) for name in ("seen", "unseen"))

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pycocotools.mask import decode
 
-from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, valid_images
+from ovseg_jax.evaluation.evaluator import Outcome, Table, class_groups, mean_of_known, valid_images
 from ovseg_jax.evaluation.instance import (
     ImageInstances,
     encoded_found,
@@ -134,7 +134,7 @@ class FederatedAp:
         found = {"AP": whole, "AP50": whole[0], "AP75": whole[5]}
         found |= {f"AP{x}": self.precision[row] for row, x in enumerate(AREAS) if x}
         found |= {f"AP{x}": whole[..., letters == x] for x in RARITIES}
-        return {name: _mean(values) for name, values in found.items()}
+        return {name: mean_of_known(values) for name, values in found.items()}
 
 
 def federated_ap(judged: Judged, frequencies: Sequence[str]) -> FederatedAp:
@@ -218,7 +218,7 @@ class FederatedEvaluator:
         """The numbers of `FederatedAp.table`, and AP per group of classes, where defined."""
         table, each = self._scores(state).table(), self.per_class(state)["AP"]
         groups = class_groups(self.seen, self.is_thing)
-        table |= {f"AP/{name}": _mean(each[members]) for name, members in groups.items()}
+        table |= {f"AP/{name}": mean_of_known(each[members]) for name, members in groups.items()}
         return {name: x for name, x in table.items() if np.isfinite(x) or name in ALWAYS}
 
     def per_class(self, state: Judged) -> dict[str, Float[np.ndarray, " k"]]:
@@ -295,8 +295,3 @@ def _precision(
     padded = np.concatenate([precision, np.zeros((1, len(IOUS)))])
     places = [np.searchsorted(column / total, RECALLS) for column in right.T]
     return np.stack([padded[place, row] for row, place in enumerate(places)])
-
-
-def _mean(values: Float[np.ndarray, "*axes"]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -7,15 +7,15 @@ that every device holds all parameters.
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import jax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from ovseg_jax import threads
 from ovseg_jax.typing import Params
 
 Device = Any
@@ -68,17 +68,9 @@ def in_order(
 
     Items are taken when a place will soon be free, so that few are held at once.
 
-    Yields:
+    Returns:
         What is made of the items, in their order.
     """
-    pool = ThreadPoolExecutor(len(places))
-    waiting: deque[Future[Made]] = deque()
-    try:
-        for number, item in enumerate(items):
-            waiting.append(pool.submit(work, item, places[number % len(places)]))
-            if len(waiting) > len(places):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    pairs = zip(items, itertools.cycle(places), strict=False)
+    count = len(places)
+    return threads.in_order(lambda pair: work(*pair), pairs, workers=count, ahead=count)

@@ -97,7 +97,8 @@ def _counted(stored: Stored, view: View, row: int, evaluator: Any) -> Counted[An
     height, width = size = tuple(np.asarray(view.truth.sizes)[row].tolist())
     batch = jax.tree.map(lambda leaf: leaf[row], view.truth)
     if isinstance(evaluator, SemanticEvaluator | BoundaryEvaluator):
-        truth = np.asarray(truth_map(view.truth))[row][:height, :width]
+        alone = jax.tree.map(lambda leaf: leaf[None], batch)
+        truth = np.asarray(truth_map(alone))[0, :height, :width]
         return evaluator.count_labels(_fitting(stored.semantic(name), size, name), truth)
     overlaps, searched = jax.tree.map(lambda leaf: leaf[row], (view.overlaps, view.searched))
     if isinstance(evaluator, PanopticEvaluator):
