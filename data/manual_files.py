@@ -45,6 +45,14 @@ def require_folder(path: epath.Path, what: str) -> epath.Path:
     return path
 
 
+def coco_folder(root: str) -> epath.Path:
+    """Returns COCO's own folder: the given one, or `coco` in it, as in `$DETECTRON2_DATASETS`."""
+    given = epath.Path(root)
+    own = ("train2017", "val2017", "annotations")
+    inside = (given / "coco").is_dir() and not any((given / name).is_dir() for name in own)
+    return given / "coco" if inside else given
+
+
 @contextlib.contextmanager
 def _opened(path: epath.Path, content: bytes) -> Iterator[Image.Image]:
     try:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
-
-import jax
 import numpy as np
 
 from ovseg_jax import build
 from ovseg_jax.config import ModelConfig
-from ovseg_jax.inference import answering
 from ovseg_jax.inference.model import Model
+from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
@@ -55,12 +50,6 @@ def embed_vocabulary(
         keep_tokens: Keep token ids for methods that train the text tower.
     """
     model = assemble(config, method, params)
-    tower = _text_tower(method)
+    tower = compiled_steps(method, config.inference.ensemble).embed_text
     encoder = TextEncoder(model, lambda ids: np.asarray(tower(params, ids)))
     return encoder.embed(classes, keep_tokens=keep_tokens)
-
-
-@build.once_per_method
-def _text_tower(method: Method) -> Callable[[Params, Any], jax.Array]:
-    """Compiled once per model, however many vocabularies are scored with it."""
-    return jax.jit(functools.partial(answering.embed_text, method))

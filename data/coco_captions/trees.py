@@ -10,6 +10,7 @@ from etils import epath
 from data.checks.layout import Listed
 from data.checks.lists import ReadList, instances_list
 from data.checks.problem import Problem
+from data.manual_files import coco_folder
 from data.trees import Folder, Reading, Tree
 from ovseg_jax.mining.captions import CaptionError, read_captions
 from ovseg_jax.vocabulary.classes import ClassList
@@ -28,7 +29,7 @@ def trees_of(root: str, splits: Sequence[str], classes: ClassList | None) -> dic
         splits: Of `COUNTS`.
         classes: Those of the objects, where the instances files are read too.
     """
-    folder, found = epath.Path(root), {}
+    folder, found = coco_folder(root), {}
     for split in splits:
         name = SPLIT_FOLDERS[split]
         captions, objects = (

@@ -19,7 +19,7 @@ from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
 from data.instances import InstanceDecoder
 from data.label_map_files import tell_count
-from data.manual_files import read_picture, require_folder
+from data.manual_files import coco_folder, read_picture, require_folder
 from data.parallel import in_order
 from data.trees import Folder, Tree, plain_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -36,7 +36,7 @@ def class_list(root: str, config: str) -> ClassList:
 
 def trees(root: str, config: str) -> dict[str, Tree]:
     """Says where the files of each split lie."""
-    folder = epath.Path(root)
+    folder = coco_folder(root)
     wanted = ["validation"] if config.startswith("validation") else SPLIT_FOLDERS
     return {
         split: Tree(
@@ -74,7 +74,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = epath.Path(dl_manager.manual_dir)
+        root = coco_folder(str(dl_manager.manual_dir))
         found = trees(str(root), plain_name(self.builder_config.name))
         return {split: self._generate_examples(root, split, found[split]) for split in found}
 

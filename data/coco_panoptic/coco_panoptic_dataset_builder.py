@@ -19,7 +19,7 @@ from data.checks.layout import IDS, LabelMaps, Layout
 from data.checks.lists import by_names, panoptic_list
 from data.checks.of_trees import layout_of
 from data.features import segmentation_example, segmentation_features
-from data.manual_files import read_picture, require_folder
+from data.manual_files import coco_folder, read_picture, require_folder
 from data.panoptic import decode_segments, read_panoptic_file
 from data.parallel import in_order
 from data.trees import Folder, Tree, plain_name
@@ -48,7 +48,7 @@ def class_list(root: str, config: str) -> ClassList:
 
 def trees(root: str, config: str) -> dict[str, Tree]:
     """Says where the files of each split lie."""
-    folder, classes = epath.Path(root), class_list(root, config)
+    folder, classes = coco_folder(root), class_list(root, config)
     read_list = panoptic_list(by_names(classes))
     found = {}
     for split in ["validation"] if config.startswith("validation") else SPLIT_FOLDERS:
@@ -92,8 +92,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = epath.Path(dl_manager.manual_dir)
-        found = trees(str(root), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
         return {split: self._generate_examples(tree) for split, tree in found.items()}
 
     def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,13 @@ from data.checks.layout import LabelMaps, Layout, OtherForm
 from data.checks.of_trees import layout_of, maps_of_table
 from data.features import segmentation_example, segmentation_features
 from data.label_map_files import Files, label_table, regions
-from data.manual_files import ManualFileError, read_picture, read_png, require_folder
+from data.manual_files import (
+    ManualFileError,
+    coco_folder,
+    read_picture,
+    read_png,
+    require_folder,
+)
 from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
 from data.trees import Folder, Tree, first_with, plain_name
@@ -54,7 +60,7 @@ def class_list(root: str, config: str) -> ClassList:
 
 def trees(root: str, config: str) -> dict[str, Tree]:
     """Says where the files of each split lie."""
-    folder, found = epath.Path(root), {}
+    folder, found = coco_folder(root), {}
     for split in ["validation"] if config.startswith("validation") else SPLIT_FOLDERS:
         name = SPLIT_FOLDERS[split]
         choices = [folder / kind / name for kind in (PUBLISHED, DETECTRON2)]
@@ -106,8 +112,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = epath.Path(dl_manager.manual_dir)
-        found = trees(str(root), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
         return {split: self._generate_examples(tree) for split, tree in found.items()}
 
     def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

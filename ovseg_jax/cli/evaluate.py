@@ -91,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax import devices
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
+    from ovseg_jax.cli.kept_programs import keep_compiled
     from ovseg_jax.cli.other_masks import with_other_masks
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.cli.scoring import Files, Scoring, is_first
@@ -105,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = resolve(arguments.model)
     connect_hosts()
     devices.found()
+    keep_compiled()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))

@@ -17,11 +17,11 @@ from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.shares import Device, copies
-from ovseg_jax.inference import answering
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
+from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.opening import open_mask_maker
-from ovseg_jax.typing import Batch, Params, Text
+from ovseg_jax.typing import Batch, Params, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 
@@ -63,7 +63,9 @@ class Judge:
         else:
             self._source = build.mask_source(config.masks)
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
-        self._judge = jax.jit(self._judged)
+        self._steps = compiled_steps(method, model.inference.ensemble)
+        self._draw = jax.jit(lambda batch: self._source.propose(batch, jax.random.key(0)))
+        self._true_names = jax.jit(true_log_probs, static_argnums=(2, 3))
 
     def benches(self, params: Params, devices: Sequence[Device]) -> list[Bench]:
         """Puts parameters and vocabulary on devices of this host; all hosts ask together."""
@@ -81,7 +83,7 @@ class Judge:
         """Judges one batch. Masks of another model are made on the first device."""
         given = None if self._others is None else self._others.propose(view)
         with jax.default_device(bench.device):
-            outcome = self._judge(bench.params, view.on_device, bench.text, given)
+            outcome = self._judged(bench.params, view.on_device, bench.text, given)
         on_host = {"overlaps": view.overlaps, "searched": view.searched}
         return outcome.replace(**on_host, frame=self._frame(view, given))
 
@@ -96,28 +98,19 @@ class Judge:
 
     def _judged(self, params: Params, view: View, text: Text, given: Given | None) -> Outcome:
         """Proposes masks unless they are given, classifies them and ensembles, for one batch."""
-        key = jax.random.key(0)  # masks that are drawn at random are the same in every run
-        network, method = view.network, self._method
-        features = answering.encode(method, params, network)
-        if given is not None:
-            small, large = given.network, given.truth
-            labels = jnp.full(small.valid.shape, -1)
-        elif self._source is None:
-            small = answering.propose(method, params, network, features, text)
-            # Masks of a network cover its frame, and so do they that of the truth.
-            large, labels = small, jnp.full(small.valid.shape, -1)
-        else:
-            small = self._source.propose(network, key)
-            large = self._source.propose(view.truth, key)
-            labels = jnp.tile(network.truth[1], (1, self._copies))
-        ensemble = self._model.inference.ensemble
-        found = answering.answer(method, params, features, small, text, ensemble)
+        picture = Batch(images=view.network.images, sizes=view.network.sizes)
+        features = self._steps.encode(params, picture)
+        if given is None and self._source is None:
+            made = self._steps.propose(params, picture, features, text)
+            given = Given(network=made, truth=made)  # masks of a network cover its frame
+        small, large, labels = self._laid(view, given)
+        found = self._steps.compare(params, features, small, text)
         if self._source is None and found.masks is not None:
             large = small.replace(masks=found.masks)
         log_probs, rule = found.log_probs, found.rule
         if self._config.names != "model":
             rule = NamesOfTruth(self._config.names)
-            log_probs = true_log_probs(view.truth, large, len(text.valid), rule.rule)
+            log_probs = self._true_names(view.truth, large, len(text.valid), rule.rule)
         return Outcome(
             batch=view.truth,
             proposals=large,
@@ -125,6 +118,16 @@ class Judge:
             mask_labels=labels,
             rule=rule,
         )
+
+    def _laid(self, view: View, given: Given | None) -> tuple[Proposals, Proposals, jax.Array]:
+        """Returns masks over the network's frame, over that of the truth, and their true classes.
+
+        Masks that are drawn at random are the same in every run.
+        """
+        if given is not None:
+            return given.network, given.truth, jnp.full(given.network.valid.shape, -1)
+        labels = jnp.tile(view.network.truth[1], (1, self._copies))
+        return self._draw(view.network), self._draw(view.truth), labels
 
 
 def _size(batch: Batch) -> Size:

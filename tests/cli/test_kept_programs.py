@@ -7,11 +7,11 @@ import sys
 import jax
 import pytest
 
-from ovseg_jax.cli.photos import keep_compiled
+from ovseg_jax.cli.kept_programs import keep_compiled
 
 PROGRAM = """
 import jax, jax.numpy as jnp
-from ovseg_jax.cli.photos import keep_compiled
+from ovseg_jax.cli.kept_programs import keep_compiled
 keep_compiled()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 hits = []

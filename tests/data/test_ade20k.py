@@ -2,10 +2,8 @@
 
 import io
 import json
-import os
 import shutil
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +23,6 @@ from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.vocabulary.classes import load_preset
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*photos, the published set has")
-REALSET = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[3] / "shared" / "realset"))
-needs_realset = pytest.mark.skipif(not REALSET.is_dir(), reason="no folder of real photos")
 NAME = "ADE_val_00000001"
 NAMES = load_preset("ade150").names
 
@@ -274,41 +270,3 @@ def test_resizing_equals_opencvs():
         labels = rng.integers(0, 3000, (height, width)).astype(np.uint16)
         theirs = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
         np.testing.assert_array_equal(nearest(labels, size), theirs)
-
-
-@needs_realset
-def test_real_maps_are_read_to_the_pixel(tmp_path):
-    place = tmp_path / "sets" / "ADEChallengeData2016"
-    maps = sorted((REALSET / "gt").glob("ade_ADE_*.png"))
-    for folder, paths in (("annotations", maps), ("images", None)):
-        target = place / folder / "validation"
-        target.mkdir(parents=True)
-        for path in paths or [REALSET / "images" / f"{m.stem}.jpg" for m in maps]:
-            shutil.copy(path, target / path.name)
-    for example in map(decode, open_split(data_of(place, "ade20k", "semantic"))):
-        raw = np.asarray(Image.open(REALSET / "gt" / example["file_name"].replace(".jpg", ".png")))
-        table = np.append(example["categories"], -1)
-        np.testing.assert_array_equal(table[example["segment_ids"] - 1], raw.astype(int) - 1)
-
-
-@needs_realset
-@pytest.mark.parametrize("name", ["ADE_train_00016869", "ADE_train_00016900"])
-def test_real_maps_of_the_release_are_read_to_the_pixel(tmp_path, name):
-    entries = json.loads((REALSET / "manifest.json").read_text())
-    (entry,) = [x for x in entries if x["image"].endswith(f"adefull_{name}.jpg")]
-    raw = np.asarray(Image.open(REALSET / entry["gt"])).astype(int)
-    colors = np.stack([raw // 256 * 10, raw % 256, 0 * raw], -1).astype(np.uint8)
-    place = tmp_path / "sets" / "ADE20K_2021_17_01" / "images" / "ADE" / "validation" / "urban"
-    place.mkdir(parents=True)
-    Image.fromarray(colors).save(place / f"{name}_seg.png")
-    shutil.copy(REALSET / entry["image"], place / f"{name}.jpg")
-    classes = load_preset("ade847").classes
-    root = tmp_path / "sets"
-    _, example = read(root, "ade20k_full", "original")
-    ids = [classes[c].original_id for c in example["categories"]]
-    np.testing.assert_array_equal(np.array([0, *ids])[example["segment_ids"]], raw)
-    for index in example["categories"]:
-        known = entry["id_to_name"][str(classes[index].original_id)].split(", ")
-        assert classes[index].name in known
-    _, small = read(root, "ade20k_full", "published")
-    assert small["image"].shape == (512, 683, 3) and small["segment_ids"].shape == (512, 683)

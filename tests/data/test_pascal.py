@@ -1,15 +1,11 @@
 """PASCAL VOC and PASCAL-Context: the publisher's trees and those that people have prepared."""
 
 import json
-import os
-import shutil
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from label_trees import SIZE, classes_of, draw_map, draw_photo
-from PIL import Image
 from scipy.io import savemat
 
 pytest.importorskip("tensorflow_datasets")
@@ -190,28 +186,3 @@ def test_ovsegs_order_is_read_from_its_list(tmp_path):
     (place / "59_labels.txt").write_text("\n".join(lines[1:]))
     with pytest.raises(DataError, match="its 58 lines are not the 59 classes once each"):
         read(place.parent, "pascal_context", "context59_voc")
-
-
-REALSET = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[3] / "shared" / "realset"))
-
-
-@pytest.mark.skipif(not REALSET.is_dir(), reason="no folder of real photos")
-def test_real_voc_maps_are_read_to_the_pixel(tmp_path):
-    place = tmp_path / "sets" / "VOC2012"
-    maps = sorted((REALSET / "gt").glob("voc_*.png"))
-    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (place / folder).mkdir(parents=True)
-    for path in maps:
-        shutil.copy(path, place / "SegmentationClass" / path.name)
-        photo = REALSET / "images" / f"{path.stem}.jpg"
-        shutil.copy(photo, place / "JPEGImages" / photo.name)
-    listed = place / "ImageSets" / "Segmentation" / "val.txt"
-    listed.write_text("\n".join(path.stem for path in maps))
-    for config, first in (("pas20", 1), ("pas21", 0)):
-        data = data_of(place, "pascal_voc", config)
-        for example in map(decode, open_split(data)):
-            name = example["file_name"].replace(".jpg", ".png")
-            raw = np.asarray(Image.open(place / "SegmentationClass" / name)).astype(int)
-            wanted = np.where((raw == 255) | (raw < first), -1, raw - first)
-            table = np.append(example["categories"], -1)
-            np.testing.assert_array_equal(table[example["segment_ids"] - 1], wanted)

@@ -14,6 +14,7 @@ from ovseg_jax.config import (
 )
 from ovseg_jax.inference.encoded_image import KEPT
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.steps import compiled_steps
 
 MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80))
 WORDS, OTHERS = "ball; cone; tent, camp", "gem; kite, dragon; rug; book; wheel"
@@ -40,9 +41,10 @@ class Counter:
 
 
 def segmenter_of(config):
+    compiled_steps.cache_clear()  # what is counted is not what others compiled
     segmenter = Segmenter(opened(config))
     segmenter.set_vocabulary(WORDS, "none")
-    segmenter.engine._embed = Counter(segmenter.engine._embed)
+    segmenter.engine.steps.embed = Counter(segmenter.engine.steps.embed)
     return segmenter
 
 
@@ -57,7 +59,7 @@ def pooling():
 
 
 def test_other_words_embed_no_mask_again(segmenter):
-    encoded, count = segmenter.encode(photo()), segmenter.engine._embed
+    encoded, count = segmenter.encode(photo()), segmenter.engine.steps.embed
     first = segmenter.classify(encoded, MASKS).probabilities
     segmenter.set_vocabulary(OTHERS, "none")
     again = segmenter.classify(encoded, MASKS).probabilities
@@ -85,24 +87,24 @@ def test_maps_are_made_when_they_are_asked_for_later():
 
 
 def test_only_the_latest_masks_are_kept(pooling):
-    encoded, before = pooling.encode(photo()), pooling.engine._embed.calls
+    encoded, before = pooling.encode(photo()), pooling.engine.steps.embed.calls
     for top in range(KEPT + 1):
         pooling.classify(encoded, rectangles(60, 80, (top, top + 20, 0, 20)))
     assert len(encoded.regions) == KEPT
     pooling.classify(encoded, rectangles(60, 80, (1, 21, 0, 20)))
-    assert pooling.engine._embed.calls == before + KEPT + 1
+    assert pooling.engine.steps.embed.calls == before + KEPT + 1
     pooling.classify(encoded, rectangles(60, 80, (0, 20, 0, 20)))
-    assert pooling.engine._embed.calls == before + KEPT + 2
+    assert pooling.engine.steps.embed.calls == before + KEPT + 2
 
 
 def test_masks_of_the_models_own_generator_are_known_again():
     own = segmenter_of(dataclasses.replace(POOLING, generator=GENERATOR))
-    own.engine._make = Counter(own.engine._make)
+    own.engine.steps.make_masks = Counter(own.engine.steps.make_masks)
     encoded = own.encode(photo())
     own.segment(encoded, task="panoptic")
     own.set_vocabulary(OTHERS, "none")
     again = own.segment(encoded, task="panoptic").classification
-    assert own.engine._embed.calls == own.engine._make.calls == 1
+    assert own.engine.steps.embed.calls == own.engine.steps.make_masks.calls == 1
     fresh = own.segment(photo(), task="panoptic").classification
     np.testing.assert_array_equal(again.probabilities, fresh.probabilities)
 
@@ -130,7 +132,7 @@ def test_words_that_enter_between_the_blocks_leave_refined_masks_as_they_are():
     fisa.set_vocabulary(OTHERS, "none")
     again = fisa.classify(encoded, MASKS).probabilities
     np.testing.assert_array_equal(again, fisa.classify(photo(), MASKS).probabilities)
-    assert fisa.engine._embed.calls == 2  # once for each photo, whatever the words
+    assert fisa.engine.steps.embed.calls == 2  # once for each photo, whatever the words
     (kept,) = encoded.regions.values()
     assert kept.embeddings is None and kept.masks is None  # given masks stay as they were
 

@@ -8,6 +8,7 @@ from ovseg_jax.errors import MasksError
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.ops.images.network_input import shrink_mask
 from tests.inference.tiny_model import POOLING, opened, photo, rectangles
 
@@ -16,14 +17,15 @@ MASKS = rectangles(60, 80, (0, 20, 0, 20), (20, 40, 30, 80), (0, 60, 0, 80), (5,
 
 @pytest.fixture(scope="module")
 def segmenter():
+    compiled_steps.cache_clear()  # what is counted is not what others compiled
     segmenter = Segmenter(opened())
     segmenter.set_vocabulary("ball; cone; tent, camp", "none")
     return segmenter
 
 
 def compiled(segmenter):
-    engine = segmenter.engine
-    computations = engine._encode, engine._embed_text, engine._embed, engine._answer
+    steps = segmenter.engine.steps
+    computations = steps.encode, steps.embed_text, steps.embed, steps.answer
     return [each._cache_size() for each in computations]
 
 

@@ -1,8 +1,8 @@
 """Resizing with PyTorch's pixel conventions, one image axis after the other.
 
 The weights depend on the sizes alone, so they are built in numpy while tracing and cost nothing at
-run time. Along an axis they are applied as a matrix product, which accelerators like, or by
-gathering the few inputs that each output needs, which is 2 to 40 times faster on CPU.
+run time. Along an axis they are applied as a matrix product, which TPUs like, or by gathering the
+few inputs that each output needs, which is 2 to 40 times faster on CPUs and 7 times on an H200.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _multiply(x: Array, matrix: np.ndarray, axis: int, form: str | None) -> Arra
         return jnp.moveaxis(result, 0, axis)
 
     if form is None and taps <= MOST_TAPS:
-        return lax.platform_dependent(x, cpu=gather, default=product)
+        return lax.platform_dependent(x, cpu=gather, cuda=gather, default=product)
     return gather(x) if form == "gather" else product(x)
 
 

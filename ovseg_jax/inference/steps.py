@@ -1,0 +1,100 @@
+"""The steps of answering, compiled: once per model and shape, shared by all that answer with it.
+
+Each step is a program of its own, so that the heavy ones, which see pictures, are not compiled
+again for other words, other sizes of the truth or another data set.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import jax
+from jaxtyping import Array, Float
+
+from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.inference import answering
+from ovseg_jax.inference.answering import ScoredMasks
+from ovseg_jax.methods.method import Method
+from ovseg_jax.ops.compiler import compiler_options
+from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
+
+
+class Steps:
+    """`answering` for one method, jitted; every step takes the parameters first."""
+
+    def __init__(self, method: Method, ensemble: EnsembleConfig):
+        """Compiles nothing yet.
+
+        Args:
+            method: The module.
+            ensemble: How opinions about masks are joined.
+        """
+        self.method, self._ensemble = method, ensemble
+        jit = functools.partial(jax.jit, compiler_options=compiler_options())
+
+        def compiled(step: Callable) -> Callable:
+            return jit(functools.partial(step, method))
+
+        self.encode, self.embed_text = compiled(answering.encode), compiled(answering.embed_text)
+        self.propose_with_words = compiled(answering.propose)
+        self.make_masks = compiled(answering.make_masks)
+        self.name_masks = compiled(answering.name_masks)
+        self.class_maps = compiled(_class_maps)
+        self.embed = jit(self._embed, static_argnames=("with_maps", "with_masks"))
+        self.answer = jit(self._answer, static_argnames="with_maps")
+
+    def propose(self, params: Params, batch: Batch, features: Features, text: Text) -> Proposals:
+        """Proposes masks by the model's own generator, in two steps where words come second."""
+        if not self.method.proposes_first:
+            return self.propose_with_words(params, batch, features, text)
+        made = self.make_masks(params, batch, features)
+        return self.name_masks(params, features, made, text)
+
+    def compare(
+        self, params: Params, features: Features, proposals: Proposals, text: Text
+    ) -> ScoredMasks:
+        """Names masks, in two steps where they are embedded before words count."""
+        regions = None
+        if self.method.embeds_first:
+            bare = Proposals(masks=proposals.masks, valid=proposals.valid)
+            regions = self.embed(params, features, bare, with_maps=False, with_masks=True)
+        return self.answer(params, features, proposals, text, regions, with_maps=False)
+
+    def _embed(
+        self,
+        params: Params,
+        features: Features,
+        proposals: Proposals,
+        with_maps: bool,
+        with_masks: bool,
+    ) -> Regions:
+        regions = answering.embed(self.method, params, features, proposals)
+        return regions.replace(
+            maps=regions.maps if with_maps else None, masks=regions.masks if with_masks else None
+        )
+
+    def _answer(
+        self,
+        params: Params,
+        features: Features,
+        proposals: Proposals,
+        text: Text,
+        regions: Regions | None,
+        with_maps: bool,
+    ) -> ScoredMasks:
+        inputs = features, proposals, text, self._ensemble, regions
+        found = answering.answer(self.method, params, *inputs)
+        return found if with_maps else found.replace(maps=None)
+
+
+@functools.lru_cache(maxsize=8)
+def compiled_steps(method: Method, ensemble: EnsembleConfig) -> Steps:
+    """Returns the steps of a model; the same ones for equal methods, of the latest eight."""
+    return Steps(method, ensemble)
+
+
+def _class_maps(
+    method: Method, params: Params, features: Features, text: Text
+) -> Float[Array, "b k h w"]:
+    return answering.apply(method, params, "class_maps", features, text)
