@@ -60,7 +60,7 @@ class InstancesFile:
 
     def name_of(self, image: Mapping[str, Any]) -> str:
         """Returns the name by which an entry of `images` calls its photo, with forward slashes."""
-        return plain_name(image["file_name"])
+        return with_slashes(image["file_name"])
 
     @property
     def images(self) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ class InstancesFile:
             ManualFileError: There is none.
         """
         base = PurePosixPath(name).name
-        found = self._images.get(plain_name(name)) or self._by_base.get(base)
+        found = self._images.get(with_slashes(name)) or self._by_base.get(base)
         if found is None:
             raise ManualFileError(f"{self.path}: lists no picture {base}")
         return found
@@ -214,7 +214,7 @@ def _missing(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else "found something else"
 
 
-def plain_name(name: str) -> str:
+def with_slashes(name: str) -> str:
     """Returns a file name with forward slashes, as Windows programs do not write it."""
     return PurePosixPath(name.replace("\\", "/")).as_posix()
 
@@ -223,6 +223,6 @@ def _check_size(image: Mapping[str, Any], size: tuple[int, int], path: epath.Pat
     found = (image.get("height"), image.get("width"))
     if None not in found and found != size:
         raise ManualFileError(
-            f"{path}: {PurePosixPath(plain_name(image['file_name'])).name} has {found[0]} x "
+            f"{path}: {PurePosixPath(with_slashes(image['file_name'])).name} has {found[0]} x "
             f"{found[1]} pixels there, in the manifest {size[0]} x {size[1]}"
         )

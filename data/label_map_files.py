@@ -15,7 +15,7 @@ from data.label_pictures import read_map
 from data.manual_files import ManualFileError, read_upright, require_folder
 from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
-from data.trees import plain_name
+from data.trees import config_name
 from ovseg_jax.errors import first_few, warn
 
 SHOWN = 5
@@ -56,7 +56,7 @@ class LabelMapBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @property
     def config_name(self) -> str:
         """The name of the chosen config, without the state of a folder."""
-        return plain_name(self.builder_config.name) if self.builder_config else ""
+        return config_name(self.builder_config.name) if self.builder_config else ""
 
     def splits(self) -> Iterable[str]:
         """The splits of the chosen config; those called "..._train" hold all."""

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
-from data.trees import Tree, plain_name
+from data.trees import Tree, config_name
 from ovseg_jax.errors import first_few, warn
 
 DIGITS = 8
@@ -104,7 +104,7 @@ def tell_other_states(builder: Any) -> None:
 def _prepared_beside(builder: Any) -> list[Path]:
     """Returns the records of all states of a builder's config, of its version."""
     here = Path(builder.data_path)
-    config = re.escape(plain_name(here.parent.name))
+    config = re.escape(config_name(here.parent.name))
     state = re.compile(rf"{config}(-[0-9a-f]{{{DIGITS}}})?")
     places = here.parents[1].glob(f"*/{here.name}") if here.parents[1].is_dir() else ()
     return sorted(

@@ -122,7 +122,7 @@ def _changed(path: epath.Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def plain_name(config: str) -> str:
+def config_name(config: str) -> str:
     """Returns the name of a config without the state of a folder behind it; see `data.states`."""
     return config.partition("-")[0]
 

@@ -6,6 +6,7 @@ and PAS-21 PASCAL-VOC 2012 without and with its background.
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, MaskSourceConfig, OptimizerConfig
 
@@ -25,7 +26,7 @@ DATA = {
 
 
 def evaluation(name: str, *metrics: str, masks: str = "generator") -> EvaluationConfig:
-    """Describes one evaluation.
+    """Describes one evaluation of a set of `DATA`.
 
     Args:
         name: A key of `DATA`.
@@ -33,14 +34,29 @@ def evaluation(name: str, *metrics: str, masks: str = "generator") -> Evaluation
         masks: Whose masks.
     """
     data_set, config, vocabulary = DATA[name]
+    data = DataConfig(name=data_set, config=config, split="validation", vocabulary=vocabulary)
+    return at_own_size(name, data, *metrics, masks=masks)
+
+
+def at_own_size(
+    name: str, data: DataConfig, *metrics: str, masks: str = "generator", **others: Any
+) -> EvaluationConfig:
+    """Describes one evaluation of any set, photo by photo at their own size.
+
+    Args:
+        name: Of the evaluation.
+        data: The set.
+        *metrics: What is scored.
+        masks: Whose masks.
+        **others: Further fields of the evaluation.
+    """
     return EvaluationConfig(
         name=name,
-        data=DataConfig(
-            name=data_set, config=config, split="validation", vocabulary=vocabulary, max_segments=64
-        ),
+        data=dataclasses.replace(data, max_segments=64),
         masks=MaskSourceConfig(kind=masks),
         metrics=metrics,
         protocol="photo",
+        **others,
     )
 
 

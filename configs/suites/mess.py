@@ -7,8 +7,8 @@ them lies, by the name of its evaluation. A class that is predicted but absent c
 "mIoU/interest" is what MESS calls CoI-mIoU, "mACC/interest" CoI-mACC.
 """
 
-from configs.suites.common import suite
-from ovseg_jax.config import Config, DataConfig, EvaluationConfig, MaskSourceConfig
+from configs.suites.common import at_own_size, suite
+from ovseg_jax.config import Config, DataConfig, EvaluationConfig
 
 FOR_VALIDATION = ("bdd100k", "dark_zurich", "isaid", "uavid")
 """Sets that are scored on their validation split; all others on the one for testing."""
@@ -31,17 +31,5 @@ def get_config() -> Config:
 
 def _evaluation(name: str) -> EvaluationConfig:
     split = "validation" if name in FOR_VALIDATION else "test"
-    return EvaluationConfig(
-        name=name,
-        data=DataConfig(
-            name="label_maps",
-            config=f"mess/{name}",
-            split=split,
-            vocabulary="",
-            max_segments=64,
-        ),
-        masks=MaskSourceConfig(kind="generator"),
-        metrics=("semantic",),
-        protocol="photo",
-        miou="absent_counted",
-    )
+    data = DataConfig(name="label_maps", config=f"mess/{name}", split=split, vocabulary="")
+    return at_own_size(name, data, "semantic", miou="absent_counted")

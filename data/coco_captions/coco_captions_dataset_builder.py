@@ -29,7 +29,7 @@ from data.manual_files import (
 )
 from data.parallel import in_order
 from data.segments import Segments
-from data.trees import Tree, plain_name
+from data.trees import Tree, config_name
 from ovseg_jax.mining.captions import CaptionError, Captions, read_captions
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -78,7 +78,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS 
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), config_name(self.builder_config.name))
         return {split: self._generate_examples(split, tree) for split, tree in found.items()}
 
     def _generate_examples(self, split: str, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -21,7 +21,7 @@ from data.instances import InstanceDecoder
 from data.label_map_files import tell_count
 from data.manual_files import coco_folder, read_picture, require_folder
 from data.parallel import in_order
-from data.trees import Folder, Tree, plain_name
+from data.trees import Folder, Tree, config_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -75,7 +75,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         root = coco_folder(str(dl_manager.manual_dir))
-        found = trees(str(root), plain_name(self.builder_config.name))
+        found = trees(str(root), config_name(self.builder_config.name))
         return {split: self._generate_examples(root, split, found[split]) for split in found}
 
     def _generate_examples(

@@ -22,7 +22,7 @@ from data.features import segmentation_example, segmentation_features
 from data.manual_files import coco_folder, read_picture, require_folder
 from data.panoptic import decode_segments, read_panoptic_file
 from data.parallel import in_order
-from data.trees import Folder, Tree, plain_name
+from data.trees import Folder, Tree, config_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 __all__ = [
@@ -92,7 +92,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), config_name(self.builder_config.name))
         return {split: self._generate_examples(tree) for split, tree in found.items()}
 
     def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

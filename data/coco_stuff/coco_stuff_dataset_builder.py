@@ -28,7 +28,7 @@ from data.manual_files import (
 )
 from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
-from data.trees import Folder, Tree, first_with, plain_name
+from data.trees import Folder, Tree, config_name, first_with
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLIT_FOLDERS = {"train": "train2017", "validation": "val2017"}
@@ -112,7 +112,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=segmentation_features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), config_name(self.builder_config.name))
         return {split: self._generate_examples(tree) for split, tree in found.items()}
 
     def _generate_examples(self, tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from data.categories import class_indices, read_categories
-from data.instances import InstancesFile, plain_name
+from data.instances import InstancesFile, with_slashes
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.matching import finder, folded
@@ -26,7 +26,7 @@ class LvisFile(InstancesFile):
     def name_of(self, image: Mapping[str, Any]) -> str:
         """Returns folder and file name; GLIP's list has a `file_name` without the folder."""
         name = image.get("coco_url") or image["file_name"]
-        return "/".join(PurePosixPath(plain_name(name)).parts[-2:])
+        return "/".join(PurePosixPath(with_slashes(name)).parts[-2:])
 
     def class_indices(self, classes: ClassList) -> dict[int, int]:
         """Returns the class of each category id, by its name or else by one of its synonyms.

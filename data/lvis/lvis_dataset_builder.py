@@ -22,7 +22,7 @@ from data.lvis.annotations import LvisFile
 from data.lvis.trees import COUNTS, PHOTOS, is_of, trees_of
 from data.manual_files import read_picture, require_file, require_folder
 from data.parallel import in_order
-from data.trees import Tree, plain_name
+from data.trees import Tree, config_name
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
 SPLITS = {
@@ -72,7 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # TFDS 
         return self.dataset_info_from_configs(features=features, metadata=metadata)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        found = trees(str(dl_manager.manual_dir), plain_name(self.builder_config.name))
+        found = trees(str(dl_manager.manual_dir), config_name(self.builder_config.name))
         # Validation and minival come from one file; more than one in memory would be too much.
         read = functools.lru_cache(1)(_annotations)
         return {split: self._generate_examples(split, found[split], read) for split in found}

@@ -17,7 +17,7 @@ from typing import Any
 from etils import epath
 
 from data.categories import read_categories
-from data.instances import plain_name
+from data.instances import with_slashes
 from data.manual_files import ManualFileError, displayed_size
 from data.own.photos import Photos, is_held_out, is_label
 from ovseg_jax.masks.read import MaskFiles
@@ -203,7 +203,7 @@ def _pictures_by_name(root: Path) -> dict[str, list[Path]]:
 
 def _map_of(maps: Mapping[str, list[Path]], source: Path, name: str) -> Path:
     """The panoptic PNG of this name: in the folder called like its JSON, or the only one."""
-    found = maps.get(Path(plain_name(name)).name, [])
+    found = maps.get(Path(with_slashes(name)).name, [])
     own = [path for path in found if path.parent.name == source.stem]
     if len(own or found) != 1:
         raise ManualFileError(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from data.instances import plain_name
+from data.instances import with_slashes
 from data.manual_files import ManualFileError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -51,7 +51,7 @@ class Photos:
         Raises:
             ManualFileError: There is none, or there are several.
         """
-        wanted = PurePosixPath(plain_name(name))
+        wanted = PurePosixPath(with_slashes(name))
         exact = [path for path in self.paths if path in (Path(wanted), near / wanted)]
         ends = [path for path in self.paths if path.parts[-len(wanted.parts) :] == wanted.parts]
         found = exact or ends or [path for path in self.paths if path.name == wanted.name]

@@ -6,7 +6,7 @@ from typing import Any
 
 from etils import epath
 
-from data.instances import InstancesFile, plain_name
+from data.instances import InstancesFile, with_slashes
 from data.manual_files import ManualFileError, displayed_size
 
 FOLDER_SET = "instances"
@@ -45,7 +45,7 @@ def find_annotations(root: epath.Path) -> epath.Path:
 
 
 def _entry(root: epath.Path, image: dict[str, Any], annotations: str) -> dict[str, Any]:
-    name = plain_name(image["file_name"])
+    name = with_slashes(image["file_name"])
     if name.startswith("/") or ".." in epath.Path(name).parts:
         raise ManualFileError(
             f"{root / annotations}: 'file_name' {name!r} leads out of {root}; photos are looked "

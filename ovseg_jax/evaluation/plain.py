@@ -11,7 +11,7 @@ import numpy as np
 
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.evaluator import State
-from ovseg_jax.evaluation.federated import Judged, Matches
+from ovseg_jax.evaluation.federated_ap import Judged, Matches
 from ovseg_jax.evaluation.instance import Encoded
 from ovseg_jax.evaluation.panoptic import PanopticCounts
 from ovseg_jax.evaluation.worst import WorstPhoto

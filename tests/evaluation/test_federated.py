@@ -8,7 +8,8 @@ import pytest
 
 from ovseg_jax.evaluation import plain
 from ovseg_jax.evaluation.evaluator import add_states
-from ovseg_jax.evaluation.federated import MOST, FederatedEvaluator, Judged, federated_ap, match
+from ovseg_jax.evaluation.federated import FederatedEvaluator
+from ovseg_jax.evaluation.federated_ap import MOST, Judged, federated_ap, match
 from ovseg_jax.evaluation.instance import ImageInstances, encoded_found
 
 CASES, CLASSES, SIZE = 200, 7, 160

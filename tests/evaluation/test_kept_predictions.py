@@ -13,9 +13,11 @@ from ovseg_jax.cli.main import main
 from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.predictions import pictures
 from ovseg_jax.evaluation.predictions.ids import category_ids, image_id
+from ovseg_jax.evaluation.predictions.keeping import Keeper
 from ovseg_jax.evaluation.predictions.rescoring import rescore
 from ovseg_jax.evaluation.predictions.stored import open_predictions
 from ovseg_jax.evaluation.report.files import ENDINGS, contents
+from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.vocabulary.classes import load_preset, read_words
 
 METRICS = ("semantic", "panoptic", "instance")
@@ -142,3 +144,11 @@ def test_the_command_writes_the_files_again(saved, tmp_path, capsys):
     assert main(["rescore", str(file), "--out", str(out)]) == 0
     assert "semantic" in capsys.readouterr().out
     assert (out / "photo.json").read_bytes() == contents(results["photo"], "photo")[".json"]
+
+
+def test_two_photos_of_one_name_are_told_when_the_second_comes():
+    keeper = Keeper("scenes", named_classes("toy_world48"), lambda *_: None)
+    assert keeper.keep(["a/1.jpg"], [(4, 6)], {})[0]["file_name"] == "a/1.jpg"
+    assert keeper.keep(["a/1.jpg"], [(4, 6)], {})  # the same photo, after a kill
+    with pytest.raises(OperandError, match="one name: a/1.jpg, b/1.png; rename"):
+        keeper.keep(["b/1.png"], [(4, 6)], {})

@@ -66,6 +66,7 @@ class Keeper:
         """
         self._name, self._classes, self._write = name, classes, write
         self._ids = category_ids(classes)
+        self._written: dict[str, str] = {}
 
     def keep(
         self,
@@ -82,7 +83,12 @@ class Keeper:
 
         Returns:
             What to note of each photo.
+
+        Raises:
+            OperandError: A photo's pictures would lie on those of another.
         """
+        for name in names:
+            self._claim(name)
         notes = [
             {"id": image_id(name), "file_name": name, "height": size[0], "width": size[1]}
             for name, size in zip(names, sizes, strict=True)
@@ -93,6 +99,12 @@ class Keeper:
         for part in counted["panoptic"].photos if "panoptic" in counted else ():
             notes[part.row]["segments"] = self._segments(names[part.row], part)
         return notes
+
+    def _claim(self, name: str) -> None:
+        """Tells of two photos by one name where the second comes, not at the end of hours."""
+        first = self._written.setdefault(stem(name), name)
+        if first != name:
+            raise _same_name([first, name])
 
     def _segments(self, name: str, part: PhotoPart) -> list[dict[str, int]]:
         assert part.segments is not None, "panoptic answers have segments"
@@ -177,10 +189,14 @@ def _check_names(notes: Sequence[Note]) -> None:
         if count > 1
     ]
     if twice:
-        raise OperandError(
-            f"predictions of several photos would have one name: {first_few(twice, 3)}; "
-            "rename these photos, or leave out --save-predictions"
-        )
+        raise _same_name(twice)
+
+
+def _same_name(names: Sequence[str]) -> OperandError:
+    return OperandError(
+        f"predictions of several photos would have one name: {first_few(names, 3)}; "
+        "rename these photos, or leave out --save-predictions"
+    )
 
 
 def _results(
