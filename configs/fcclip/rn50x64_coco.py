@@ -29,7 +29,7 @@ def get_config() -> Config:
     return Config(
         model=ModelConfig(
             clip=ClipConfig(
-                variant="rn50x64", compute_dtype="bfloat16", position_resize="bilinear"
+                variant="rn50x64", compute_dtype="auto", position_resize="bilinear"
             ),
             method=MaskGeneratorConfig(),
             generator=QueryGeneratorConfig(),

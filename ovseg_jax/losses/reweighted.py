@@ -48,7 +48,7 @@ def reweighted_loss(
 def mask_weights(labels: Int[Array, "b q"], *, by_class: bool = True) -> Float[Array, "b q"]:
     """Returns 1 / (images with masks x classes in the image x masks of the class in the image).
 
-    The weights of all labelled masks (label >= 0) of a batch add up to one; those of others are zero.
+    The weights of all labelled masks (label >= 0) of a batch add up to one; others have none.
 
     Args:
         labels: Class of each mask; -1 where there is none.

@@ -108,7 +108,7 @@ class SetCriterion:
         own = jnp.maximum(queries, 0)[..., None, None]
         masks = jnp.take_along_axis(layer.masks.astype(jnp.float32), own, axis=1)
         logits, true = self._loss_samples(masks, truth, rng)
-        # Of the truth, not of the matches, which are as many: no part has to be matched to be counted.
+        # Of the truth: matches are as many, but to count those of a part it would be matched twice.
         count = jnp.maximum(over_batch((truth.labels >= 0).sum()), 1)
 
         def mean(values: Float[Array, "b n"]) -> Float[Array, ""]:

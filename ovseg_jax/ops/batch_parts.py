@@ -69,7 +69,7 @@ def over_batch(count: Number | int) -> Number | int:
     return count if part is None else part.total(count)
 
 
-def mean_over_batch(values: Float[Array, "b ..."]) -> Float[Array, ""]:
+def mean_over_batch(values: Shaped[Array, "b ..."]) -> Float[Array, ""]:
     """Returns what this part adds to the mean over the whole batch; outside of parts, the mean."""
     part = _current.get()
     return values.mean() if part is None else values.mean() * (len(values) / part.images)

@@ -19,6 +19,8 @@ TRAINING = {
     "log_every": ABOVE_ZERO,
     "checkpoint.every_steps": ABOVE_ZERO,
     "checkpoint.keep": ABOVE_ZERO,
+    "step.accumulate": ABOVE_ZERO,
+    "step.watchdog_seconds": FROM_ZERO,
     "optimizer.peak_lr": FROM_ZERO,
     "optimizer.end_lr": FROM_ZERO,
     "optimizer.warmup_steps": FROM_ZERO,

@@ -56,7 +56,9 @@ def make_step(
     return step
 
 
-def _objective(method: Any, source: Any, state: TrainState, text: Text, key: jax.Array) -> Objective:
+def _objective(
+    method: Any, source: Any, state: TrainState, text: Text, key: jax.Array
+) -> Objective:
     """Returns (trainable, batch) -> loss and what comes with it, for one step's draws."""
     source_key, loss_key = jax.random.split(key)
     mutable = statistics.watched(state.trainable)
