@@ -105,7 +105,7 @@ def describe(photo: Any, guesses: list[Any]) -> dict[str, Any]:
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     from ovseg_jax import api
-    from ovseg_jax.cli.photos import keep_compiled
+    from ovseg_jax.cli.kept_programs import keep_compiled
 
     keep_compiled()
     loading: Callable[[int, int], None] = progress.task("loading the model")

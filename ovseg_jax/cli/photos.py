@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import is_users, report
+from ovseg_jax.cli.kept_programs import keep_compiled
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems
@@ -122,30 +122,6 @@ def load_model(
     segmenter = api.load_segmenter(name, generator=generator, dense=dense)
     loading(1, 1)
     return segmenter
-
-
-def keep_compiled() -> None:
-    """Keeps compiled programs in the user's cache, so that the next start is quicker.
-
-    They lie beside the embedded texts. JAX's own variables go first: `JAX_COMPILATION_CACHE_DIR`
-    names another folder, `JAX_ENABLE_COMPILATION_CACHE=false` switches this off. Where the folder
-    cannot be written, every start compiles.
-    """
-    import jax
-
-    from ovseg_jax.vocabulary.text_bank import default_directory
-
-    settings = jax.config.values
-    if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
-        return
-    folder = default_directory().parent / "xla"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return
-    if os.access(folder, os.W_OK | os.X_OK):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:

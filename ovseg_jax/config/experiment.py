@@ -84,10 +84,24 @@ class MeshConfig:
 
 @schema
 class CheckpointConfig:
-    """When to save, and how many to keep."""
+    """When to save, and what to keep.
+
+    Attributes:
+        every_steps: Save behind every so many steps.
+        every_minutes: Save as well when this long nothing was saved; 0 for never.
+        keep: The newest so many stay.
+        keep_every: Those of steps that this divides stay for ever; 0 for none.
+        best: A score by name, "validation/semantic/mIoU": the `keep_best` checkpoints where it was
+            highest stay too, and every step that this or another evaluation scores is saved.
+        keep_best: How many.
+    """
 
     every_steps: int = 1000
+    every_minutes: float = 0.0
     keep: int = 3
+    keep_every: int = 0
+    best: str = ""
+    keep_best: int = 1
 
 
 @schema

@@ -76,6 +76,8 @@ def check_training(config: Config) -> None:
     with problems.noted():
         _check_devices(config)
     with problems.noted():
+        _check_best(config)
+    with problems.noted():
         initial.check_places(config)
     with problems.noted():
         method = build.method(config.model)
@@ -117,6 +119,23 @@ def _check_devices(config: Config) -> None:
             f"data.batch_size: {config.data.batch_size} images do not divide over {count} devices; "
             "use a multiple"
         )
+
+
+def _check_best(config: Config) -> None:
+    """Refuses a score that no evaluation of the run gives before its end."""
+    name, _, score = config.checkpoint.best.partition("/")
+    known = {
+        f"{item.name}/{metric}": item for item in config.evaluations for metric in item.metrics
+    }
+    found = known.get(f"{name}/{score.partition('/')[0]}")
+    if not name or (found and found.every_steps and "/" in score):
+        return
+    rhythm = "" if found is None or found.every_steps else "; set every_steps of the evaluation"
+    raise ConfigError(
+        f"checkpoint.best is {config.checkpoint.best!r}; give EVALUATION/METRIC/SCORE such as "
+        f"{next(iter(known), 'validation/semantic')}/mIoU; known: {', '.join(known) or 'none'}"
+        f"{rhythm}"
+    )
 
 
 def _check_parts(config: Config, method: Method) -> None:

@@ -111,7 +111,12 @@ def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
     The compiled step refuses other shapes instead of compiling again. The old state's memory is
     given to the new one.
     """
+    return trace_step(step, state, batch, text).lower().compile()
+
+
+def trace_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
+    """Traces the step as `compile_step` compiles it."""
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     whole = state.step.sharding  # metrics lie on every device, so that every host can read them
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, whole))
-    return jitted.lower(state, batch, text).compile()
+    return jitted.trace(state, batch, text)

@@ -7,11 +7,11 @@ import sys
 import jax
 import pytest
 
-from ovseg_jax.cli.photos import keep_compiled
+from ovseg_jax.cli.kept_programs import keep_compiled
 
 PROGRAM = """
 import jax, jax.numpy as jnp
-from ovseg_jax.cli.photos import keep_compiled
+from ovseg_jax.cli.kept_programs import keep_compiled
 keep_compiled()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 hits = []
@@ -36,6 +36,19 @@ def test_programs_lie_beside_the_texts(restored, tmp_path):
     restored.setenv("OVSEG_CACHE", str(tmp_path))
     keep_compiled()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "ovseg_jax" / "xla")
+
+
+def test_the_folder_is_the_users_alone(restored, tmp_path):
+    restored.setenv("OVSEG_CACHE", str(tmp_path))
+    folder = tmp_path / "ovseg_jax" / "xla"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    keep_compiled()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    restored.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    jax.config.update("jax_compilation_cache_dir", None)
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None, "it is another user's"
 
 
 def test_the_users_own_settings_go_first(restored, tmp_path):
