@@ -26,14 +26,14 @@ from ovseg_jax.training.accumulation import in_parts
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
 
-ADAPTER = {"width": 8, "mask_width": 8, "num_blocks": 1, "num_maps": 2, "num_truth": 3}
+ADAPTER = {"width": 8, "mask_width": 8, "num_blocks": 1, "num_maps": 2, "num_truth": 5}
 CASES = {
-    "pooling": MaskPoolingConfig(num_truth=3),
+    "pooling": MaskPoolingConfig(num_truth=5),
     "warm-up": MaskAdapterConfig(**ADAPTER),
     "mixed": MaskAdapterConfig(**ADAPTER, phase="mixed", num_matched=3),
-    "maskclippp": MaskClipPlusPlusConfig(num_templates=2, num_truth=3),
+    "maskclippp": MaskClipPlusPlusConfig(num_templates=2, num_truth=5),
 }
-"""Fewer true masks than there are: which of them are drawn must not depend on the parts."""
+"""Five true masks at most: some images have more, which are drawn from, and some fewer."""
 
 
 def four_images():
@@ -49,7 +49,7 @@ def stepped(config, clip=None, **settings):
     trainable, frozen = trees.split(params, (r".*",))
     tx = optax.sgd(1.0)
     state = TrainState(step=jnp.int32(3), trainable=trainable, frozen=frozen, optimizer=tx.init({}))
-    raw = make_step(method, PerturbedMasks(iou=0.9), tx, 0, StepConfig(**settings))
+    raw = make_step(method, PerturbedMasks(iou=0.8), tx, 0, StepConfig(**settings))
     after, metrics = tiny_scene.quick_jit(raw)(state, batch, text)
     return jax.tree.map(jnp.subtract, after.trainable, trainable), metrics
 
@@ -60,7 +60,7 @@ def same(left, right):
     ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=path)
     for name, value in left[1].items():
-        np.testing.assert_allclose(value, right[1][name], rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(value, right[1][name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -110,7 +110,7 @@ def vit_clip():
     return Clip(visual=visual, text=text)
 
 
-FISA = FisaConfig(clip_size=0, rank=4, num_points=16, num_truth=3, chunk=4)
+FISA = FisaConfig(clip_size=0, rank=4, num_points=16, num_truth=5, chunk=4)
 
 
 @pytest.mark.parametrize("name, clip", [("warm-up", None), ("fisa", vit_clip)])
