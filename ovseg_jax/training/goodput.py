@@ -77,7 +77,7 @@ class Goodput:
         launches = self._launches()
         sums = {name: sum(one["seconds"].get(name, 0) for one in launches) for name in PHASES}
         lost = sum(one["lost_seconds"] for one in launches)
-        whole = sum(sums.values())
+        whole = max(sum(sums.values()), 1e-9)
         sums["step"] -= lost
         lines = [("lost", lost), *sums.items()] if lost else list(sums.items())
         steps = sum(one["last"] - one["first"] - one["lost_steps"] for one in launches)
