@@ -53,14 +53,8 @@ def test_a_run_on_noise_in_parts_moves_nothing_behind_its_back(run):
 def test_its_lines_tell_how_fast_it_is(run):
     _, _, said = run
     (line,) = [text for text in said if text.startswith("step 12/12 ")]
-    for name in (
-        "loss",
-        "seconds_per_step",
-        "images_per_second",
-        "input_wait",
-        "tflops_per_device",
-    ):
-        assert f" {name} " in line
+    speed = {"seconds_per_step", "images_per_second", "input_wait", "tflops_per_device"}
+    assert {"loss"} | speed <= set(line.split())
     assert " mfu " not in line, "nobody knows the peak of this CPU"
     assert "where the time of 1 launch went (12 steps)" in "\n".join(said)
 
@@ -70,9 +64,7 @@ def test_it_leaves_its_clock_and_its_trace(run):
     workdir, _, _ = run
     (launch,) = json.loads((workdir / "goodput.json").read_text())["launches"]
     assert (launch["first"], launch["last"], launch["lost_steps"]) == (0, 12, 0)
-    assert all(
-        launch["seconds"][name] > 0 for name in ("start", "compile", "input", "step", "save")
-    )
+    assert all(launch["seconds"][name] > 0 for name in set(PHASES) - {"evaluation"})
     assert list((workdir / "profile").rglob("*.xplane.pb"))
 
 
