@@ -59,7 +59,7 @@ def inside(part: Part) -> Iterator[Part]:
         _current.reset(token)
 
 
-def over_batch(count: Number | int) -> Number | int:
+def over_batch(count: Number) -> Number:
     """Returns a count of what is seen here, such as labelled masks, over the whole batch.
 
     Losses divide by it. Not to be called below `jax.checkpoint`, `lax.scan` or `vmap` of one's own:

@@ -108,9 +108,7 @@ def digest(thing: Any) -> bytes:
         found.update(jax.tree_util.keystr(path).encode())
         if not isinstance(leaf, jax.Array):
             found.update(json.dumps(leaf).encode())
-        elif leaf.is_fully_replicated and not jax.dtypes.issubdtype(
-            leaf.dtype, jax.dtypes.prng_key
-        ):
+        elif leaf.is_fully_replicated:
             own = np.ascontiguousarray(leaf.addressable_data(0))
             found.update(str((own.shape, own.dtype)).encode() + own.tobytes())
     return found.digest()

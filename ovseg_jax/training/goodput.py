@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +35,7 @@ class Goodput:
         """Starts the clock, in the phase "start"."""
         self._clock, self._since = clock, clock()
         self._began = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        self._seconds: Counter[Phase] = Counter()
+        self._seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
         self.phase: Phase = "start"
         self._workdir: Path | None = None
         self._first, self.steps = 0, 0
