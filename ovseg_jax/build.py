@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import jax.numpy as jnp
 
+from ovseg_jax import devices
 from ovseg_jax.config import (
     MaskSourceConfig,
     MethodConfig,
@@ -36,7 +37,7 @@ def method(config: ModelConfig) -> Method:
     Raises:
         ConfigError: The parts do not fit together; the message names the field.
     """
-    clip, dtype = None, jnp.dtype(config.clip.compute_dtype)
+    clip, dtype = None, jnp.dtype(devices.compute_dtype(config.clip.compute_dtype))
     if config.clip.variant:
         clip = build_clip(config.clip.variant, dtype, config.clip.position_resize)
     elif needs := _needs_clip(config):

@@ -43,6 +43,15 @@ def described() -> str:
     return counted(len(devices), f"{devices[0].platform} device")
 
 
+def compute_dtype(wanted: str) -> str:
+    """Returns the type of activations that `model.clip.compute_dtype` asks for here."""
+    import jax
+
+    if wanted != "auto":
+        return wanted
+    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+
+
 def announce(work: str) -> None:
     """Says once that a run is on the CPU, which is slow, where there is no accelerator."""
     import jax

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ovseg_jax import build
+from ovseg_jax import build, devices
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
 from ovseg_jax.embedding import assemble
 from ovseg_jax.inference.engine import Engine
@@ -116,4 +116,5 @@ def _named(place: str | Path, config: ModelConfig, params: Params) -> Model:
 def _weights_key(config: ModelConfig, params: Params) -> str:
     if not config.clip.variant:
         return ""
-    return f"{fingerprint(params['clip']['text'])}-{config.clip.compute_dtype}"
+    dtype = devices.compute_dtype(config.clip.compute_dtype)
+    return f"{fingerprint(params['clip']['text'])}-{dtype}"

@@ -32,7 +32,10 @@ ANY_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 HOME = "/home/me/toys"
 REPLACED = (
     (re.compile(r"(?<=instances-)[0-9a-f]{12}"), "0123456789ab"),
-    (re.compile(r"(?<=steps_per_second )[\d.]+"), "1.0"),
+    (re.compile(r"(?<=seconds_per_step )[\d.e+-]+"), "1.0"),
+    (re.compile(r"(?<=images_per_second )[\d.e+-]+"), "1.0"),
+    (re.compile(r"(?<=input_wait )[\d.e+-]+"), "0.01"),
+    (re.compile(r"(?<=tflops_per_device )[\d.e+-]+"), "0.01"),
 )
 LEFT_OUT = re.compile(r"^(WARNING:absl:|[IWE]\d{4} ).*\n", re.MULTILINE)
 PROGRAMS = {"ovseg": "-m ovseg_jax.cli.main", "python": ""}

@@ -27,7 +27,7 @@ def get_config() -> Config:
     """Large-scale jitter at 1,024 pixels; 250 queries; deep supervision on ten answers."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="bfloat16"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskGeneratorConfig(),
             generator=QueryGeneratorConfig(),
             inference=InferenceConfig(

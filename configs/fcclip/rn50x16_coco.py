@@ -28,9 +28,7 @@ def get_config() -> Config:
     """Large-scale jitter at 1,024 pixels; 250 queries; deep supervision on ten answers."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(
-                variant="rn50x16", compute_dtype="bfloat16", position_resize="bilinear"
-            ),
+            clip=ClipConfig(variant="rn50x16", compute_dtype="auto", position_resize="bilinear"),
             method=MaskGeneratorConfig(),
             generator=QueryGeneratorConfig(),
             inference=InferenceConfig(

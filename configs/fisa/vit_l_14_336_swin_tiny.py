@@ -41,7 +41,7 @@ def get_config() -> Config:
         model=ModelConfig(
             clip=ClipConfig(
                 variant="vit_l_14_336_quickgelu",
-                compute_dtype="bfloat16",
+                compute_dtype="auto",
                 position_resize="bilinear",
             ),
             method=FisaConfig(),

@@ -40,7 +40,7 @@ def get_config() -> Config:
     masks = MaskSourceConfig(kind="generator")
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_base_w_320", compute_dtype="bfloat16"),
+            clip=ClipConfig(variant="convnext_base_w_320", compute_dtype="auto"),
             method=MaftPlusConfig(compensation_weight=0.1, num_truth=48),
             generator=QueryGeneratorConfig(num_queries=100),
             inference=InferenceConfig(

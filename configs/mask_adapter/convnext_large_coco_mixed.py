@@ -31,7 +31,7 @@ def get_config() -> Config:
     """16 true masks, 8 predictions and their truth per image; 250 queries; CLIP is frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskAdapterConfig(phase="mixed", num_truth=16),
             generator=QueryGeneratorConfig(),
             inference=InferenceConfig(ensemble=EnsembleConfig(alpha=0.7, beta=0.9)),

@@ -26,7 +26,7 @@ def get_config() -> Config:
     """Trains the adapter and the void embedding; CLIP is frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskAdapterConfig(phase="warmup", num_truth=32),
             inference=InferenceConfig(short_side=800, long_side=1333),
             templates="vild14",

@@ -34,7 +34,7 @@ def get_config() -> Config:
     """16 true masks, 8 predictions and their truth per image; only the adapter trains."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskAdapterOnMaftConfig(
                 phase="mixed", num_truth=16, mask_threshold=0.4, panoptic=True
             ),

@@ -26,7 +26,7 @@ def get_config() -> Config:
     """Trains the adapter and the void embedding; CLIP and transfer are frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskAdapterOnMaftConfig(phase="warmup", num_truth=32, panoptic=True),
             inference=InferenceConfig(short_side=800, long_side=1333, overlap_threshold=0.7),
             templates="vild14",

@@ -27,7 +27,7 @@ def get_config() -> Config:
     masks = MaskSourceConfig(kind="model", path="weights/sam_vit_h", most=256)
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_large_d_320"),
+            clip=ClipConfig(variant="convnext_large_d_320", compute_dtype="auto"),
             method=MaskAdapterConfig(),
             train_vocabulary="coco_panoptic133",
         ),

@@ -24,7 +24,7 @@ def get_config() -> Config:
     """The whole image tower trains slowly, the PSM at the full rate."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_base_w_320"),
+            clip=ClipConfig(variant="convnext_base_w_320", compute_dtype="auto"),
             method=MaskClipPlusPlusConfig(psm="pseudo_text"),
             inference=InferenceConfig(
                 short_side=512, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)

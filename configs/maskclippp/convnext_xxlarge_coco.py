@@ -26,7 +26,7 @@ def get_config() -> Config:
     """The whole image tower trains slowly, the PSM at the full rate."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_xxlarge"),
+            clip=ClipConfig(variant="convnext_xxlarge", compute_dtype="auto"),
             method=MaskClipPlusPlusConfig(psm="pseudo_text"),
             inference=InferenceConfig(
                 short_side=640, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)

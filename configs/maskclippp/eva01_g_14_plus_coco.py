@@ -24,7 +24,9 @@ def get_config() -> Config:
     """Queries, keys, values (fused in the original) and positions train slowly, the rest fast."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="eva01_g_14_plus", position_resize="bicubic_aligned"),
+            clip=ClipConfig(
+                variant="eva01_g_14_plus", compute_dtype="auto", position_resize="bicubic_aligned"
+            ),
             method=MaskClipPlusPlusConfig(psm="linear", ignore_empty=True),
             inference=InferenceConfig(
                 short_side=336, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)

@@ -24,7 +24,9 @@ def get_config() -> Config:
     """Queries, values and positions train slowly, PSM and mask strengths at the full rate."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="eva02_b_16", position_resize="bicubic_aligned"),
+            clip=ClipConfig(
+                variant="eva02_b_16", compute_dtype="auto", position_resize="bicubic_aligned"
+            ),
             method=MaskClipPlusPlusConfig(psm="linear", ignore_empty=True),
             inference=InferenceConfig(
                 short_side=384, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)

@@ -26,7 +26,9 @@ def get_config() -> Config:
     """One template, since the text tower runs in every step."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="eva02_l_14_336", position_resize="bicubic_aligned"),
+            clip=ClipConfig(
+                variant="eva02_l_14_336", compute_dtype="auto", position_resize="bicubic_aligned"
+            ),
             method=MaskClipPlusPlusConfig(num_templates=1, ignore_empty=True, tune_text=True),
             inference=InferenceConfig(
                 short_side=392, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.1)

@@ -26,7 +26,9 @@ def get_config() -> Config:
     """The whole image tower trains slowly, the PSM at the full rate."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="rn50x16", position_resize="bicubic_aligned"),
+            clip=ClipConfig(
+                variant="rn50x16", compute_dtype="auto", position_resize="bicubic_aligned"
+            ),
             method=MaskClipPlusPlusConfig(psm="linear", ignore_empty=True),
             inference=InferenceConfig(
                 short_side=512, long_side=2560, ensemble=common.maskclippp_ensemble(gamma=0.0)

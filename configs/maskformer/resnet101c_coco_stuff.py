@@ -26,7 +26,7 @@ def get_config() -> Config:
     """CLIP is frozen; the trunk trains at a tenth of the rate."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_b_16_quickgelu"),
+            clip=ClipConfig(variant="vit_b_16_quickgelu", compute_dtype="auto"),
             method=MaskGeneratorConfig(
                 class_weight=1.0,
                 mask_weight=20.0,

@@ -24,7 +24,7 @@ def get_config() -> Config:
     """CLIP is frozen; the trunk trains with the decoders."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_l_14_quickgelu"),
+            clip=ClipConfig(variant="vit_l_14_quickgelu", compute_dtype="auto"),
             method=MaskGeneratorConfig(
                 class_weight=1.0,
                 mask_weight=20.0,

@@ -32,7 +32,7 @@ def get_config() -> Config:
     """Nothing trains: parts of three runs come together."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_b_16_quickgelu"),
+            clip=ClipConfig(variant="vit_b_16_quickgelu", compute_dtype="auto"),
             method=OVSegConfig(prompts="mask", mask_threshold=0.5, has_void=True),
             generator=common.OVSEG_RESNET101C,
             inference=InferenceConfig(

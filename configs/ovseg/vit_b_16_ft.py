@@ -27,7 +27,7 @@ def get_config() -> Config:
     """The text tower is frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_b_16_quickgelu"),
+            clip=ClipConfig(variant="vit_b_16_quickgelu", compute_dtype="auto"),
             method=OVSegConfig(prompts="none"),
             inference=InferenceConfig(short_side=512, long_side=2048),
             templates="plain",

@@ -33,7 +33,7 @@ def get_config() -> Config:
     """The text tower is frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_l_14_quickgelu"),
+            clip=ClipConfig(variant="vit_l_14_quickgelu", compute_dtype="auto"),
             method=OVSegConfig(prompts="none", num_truth=4),
             inference=InferenceConfig(short_side=640, long_side=2560),
             templates="plain",

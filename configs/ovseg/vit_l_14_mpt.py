@@ -27,7 +27,7 @@ def get_config() -> Config:
     """Everything but prompts and temperature is frozen."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_l_14_quickgelu"),
+            clip=ClipConfig(variant="vit_l_14_quickgelu", compute_dtype="auto"),
             method=OVSegConfig(prompts="mask"),
             inference=InferenceConfig(short_side=640, long_side=2560),
             templates="plain",

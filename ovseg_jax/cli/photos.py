@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.errors import is_users, report
+from ovseg_jax.cli.kept_programs import keep_compiled
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems

@@ -7,7 +7,8 @@ Every field of the config is an option: `ovseg train CONFIG --help` lists them a
 is not in the working folder is that of the package.
 
 Ctrl-C and SIGTERM save at the next step and end with status 130 and 75: give the same command
-again. Status 3 says that a loss or gradient was not finite. See docs/training.md.
+again. Status 3 says that a loss or gradient was not finite, 4 that no step came to an end in time
+(step.watchdog_seconds). See docs/training.md.
 """
 
 from __future__ import annotations
@@ -41,6 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint without hashes",
     )
     parser.add_argument(
+        "--profile",
+        metavar="FIRST:LAST",
+        help="trace these steps into WORKDIR/profile, such as 20:25",
+    )
+    parser.add_argument(
+        "--keep-compiled",
+        action="store_true",
+        help="keep compiled programs in the user's cache, so that the next start need not compile",
+    )
+    parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
     parser.set_defaults(parser=parser)
@@ -59,10 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
-    return _train(config, arguments.workdir, arguments.resume_anyway)
+    if arguments.keep_compiled:
+        from ovseg_jax.cli.kept_programs import keep_compiled
+
+        keep_compiled()
+    return _train(config, arguments.workdir, arguments.resume_anyway, arguments.profile)
 
 
-def _train(config: Any, workdir: Path, resume_anyway: bool) -> int:
+def _train(config: Any, workdir: Path, resume_anyway: bool, profile: str | None = None) -> int:
     """Trains, unless nothing is left to do; heavy libraries are imported behind that question."""
     from ovseg_jax.training import finished, record
     from ovseg_jax.training.stopping import Interruption, StopRequest
@@ -74,9 +89,11 @@ def _train(config: Any, workdir: Path, resume_anyway: bool) -> int:
             return 0
         from ovseg_jax.training.health import DivergenceError
         from ovseg_jax.training.loop import train
+        from ovseg_jax.training.profiling import steps_of
 
+        traced = steps_of(profile) if profile else range(0)
         try:
-            train(config, workdir, stop=stop, resume_anyway=resume_anyway)
+            train(config, workdir, stop=stop, resume_anyway=resume_anyway, profile=traced)
         except Interruption as interruption:
             print(f"ovseg: {interruption}", file=sys.stderr)
             return interruption.status

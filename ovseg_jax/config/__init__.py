@@ -17,6 +17,7 @@ from ovseg_jax.config.experiment import (
     LrFactor,
     MeshConfig,
     OptimizerConfig,
+    StepConfig,
 )
 from ovseg_jax.config.generators import (
     GeneratorConfig,
@@ -73,6 +74,7 @@ __all__ = [
     "NoGeneratorConfig",
     "OVSegConfig",
     "OptimizerConfig",
+    "StepConfig",
     "QueryGeneratorConfig",
     "SamConfig",
 ]

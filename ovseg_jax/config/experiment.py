@@ -54,6 +54,27 @@ class OptimizerConfig:
 
 
 @schema
+class StepConfig:
+    """How one update is computed; none of it changes what is computed.
+
+    Attributes:
+        accumulate: Parts that a batch is taken in, one after another: activations of one part are
+            held at a time, and the gradient is that of the whole batch.
+        remat: What of a block's activations is kept for the gradient: "none" computes nothing
+            again; "dots" keeps matrix products; "dots_with_weights" only those with weights, not
+            those of attention; "full" keeps a block's input alone.
+        transfer_guard: What happens if a step moves arrays between host and device by itself.
+        watchdog_seconds: A step that takes longer ends the process, with the stacks of all
+            threads; 0 for no limit. Compiling, scoring and saving do not count.
+    """
+
+    accumulate: int = 1
+    remat: Literal["none", "dots", "dots_with_weights", "full"] = "none"
+    transfer_guard: Literal["allow", "log", "disallow"] = "allow"
+    watchdog_seconds: float = 1800.0
+
+
+@schema
 class MeshConfig:
     """Devices as a named grid; -1 takes what is left."""
 
@@ -63,10 +84,24 @@ class MeshConfig:
 
 @schema
 class CheckpointConfig:
-    """When to save, and how many to keep."""
+    """When to save, and what to keep.
+
+    Attributes:
+        every_steps: Save behind every so many steps.
+        every_minutes: Save as well when this long nothing was saved; 0 for never.
+        keep: The newest so many stay.
+        keep_every: Those of steps that this divides stay for ever; 0 for none.
+        best: A score by name, "validation/semantic/mIoU": the `keep_best` checkpoints where it was
+            highest stay too, and every step that this or another evaluation scores is saved.
+        keep_best: How many.
+    """
 
     every_steps: int = 1000
+    every_minutes: float = 0.0
     keep: int = 3
+    keep_every: int = 0
+    best: str = ""
+    keep_best: int = 1
 
 
 @schema
@@ -84,6 +119,7 @@ class Config:
     data: DataConfig = DataConfig()
     masks: MaskSourceConfig = MaskSourceConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    step: StepConfig = StepConfig()
     mesh: MeshConfig = MeshConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     evaluations: tuple[EvaluationConfig, ...] = ()

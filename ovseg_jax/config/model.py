@@ -16,14 +16,15 @@ class ClipConfig:
     Attributes:
         variant: A row of `ovseg_jax.models.clip.variants`; empty for a mask generator that knows a
             fixed list of classes and needs no words.
-        compute_dtype: Type of activations; parameters, norms and logits stay float32.
+        compute_dtype: Type of activations; parameters, norms and logits stay float32. "auto" is
+            bfloat16 on accelerators and float32 on a CPU, where bfloat16 is no faster.
         position_resize: How position embeddings fit another grid, a key of
             `ops.attention.positions.WAYS`; empty for the way of the tower's own code base.
         tokenizer_file: SentencePiece model of SigLIP; inside a weights directory its name there.
     """
 
     variant: str = "convnext_large_d_320"
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    compute_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     position_resize: str = ""
     tokenizer_file: str = ""
 

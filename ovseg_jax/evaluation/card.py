@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 import ovseg_jax
+from ovseg_jax import devices
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation.protocol import FEDERATED, TRUTH, ProtocolCard, describe_resize
 from ovseg_jax.evaluation.totals import Totals
@@ -66,7 +67,7 @@ def fill_card(
         thresholds=f"object {thresholds.object_threshold:g}, "
         f"overlap {thresholds.overlap_threshold:g}",
         weights=weights,
-        dtype=model.clip.compute_dtype,
+        dtype=devices.compute_dtype(model.clip.compute_dtype),
         version=ovseg_jax.__version__,
         truth=FEDERATED if is_federated(config) else TRUTH,
     )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.ops.batch_parts import mean_over_batch, over_batch
 from ovseg_jax.ops.vectors import unit
 
 
@@ -25,7 +26,7 @@ def masked_cross_entropy(
     log_probabilities = jax.nn.log_softmax(safe, axis=-1)
     own = (columns == labels[..., None]) & labelled[..., None]
     total = -jnp.where(own, log_probabilities, 0.0).sum()
-    return total / jnp.maximum(labelled.sum(), 1)
+    return total / jnp.maximum(over_batch(labelled.sum()), 1)
 
 
 def cosine_consistency(
@@ -36,7 +37,7 @@ def cosine_consistency(
     Padded pairs count in the mean, as in the reference code: hand in equal vectors for them and
     they add nothing while the divisor stays.
     """
-    return 1.0 - (unit(embeddings) * unit(targets)).sum(-1).mean()
+    return mean_over_batch(1.0 - (unit(embeddings) * unit(targets)).sum(-1))
 
 
 def contrastive_loss(

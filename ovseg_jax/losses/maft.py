@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.ops.batch_parts import mean_over_batch, over_batch
 from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.ops.sizes import mask_size
 
@@ -39,7 +40,7 @@ def mask_aware_loss(
     ious = _relative(_soft_ious(mask_logits, truth))
     losses = smooth_l1(own - jax.lax.stop_gradient(ious))
     wanted = jnp.broadcast_to((labels >= 0)[:, None], losses.shape)
-    return jnp.where(wanted, losses, 0.0).sum() / jnp.maximum(wanted.sum(), 1)
+    return jnp.where(wanted, losses, 0.0).sum() / jnp.maximum(over_batch(wanted.sum()), 1)
 
 
 def compensation_loss(
@@ -53,7 +54,7 @@ def compensation_loss(
         student: The map under training.
         teacher: That of the frozen tower.
     """
-    return smooth_l1(_pyramid_sums(student) - _pyramid_sums(teacher)).mean()
+    return mean_over_batch(smooth_l1(_pyramid_sums(student) - _pyramid_sums(teacher)))
 
 
 def smooth_l1(difference: Float[Array, "*axes"]) -> Float[Array, "*axes"]:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.ops.batch_parts import over_batch
+
 ClassLoss = Literal["ce", "bce"]
 
 
@@ -46,7 +48,7 @@ def reweighted_loss(
 def mask_weights(labels: Int[Array, "b q"], *, by_class: bool = True) -> Float[Array, "b q"]:
     """Returns 1 / (images with masks x classes in the image x masks of the class in the image).
 
-    The weights of all labelled masks (label >= 0) add up to one; those of others are zero.
+    The weights of all labelled masks (label >= 0) of a batch add up to one; others have none.
 
     Args:
         labels: Class of each mask; -1 where there is none.
@@ -56,7 +58,7 @@ def mask_weights(labels: Int[Array, "b q"], *, by_class: bool = True) -> Float[A
     same = (labels[:, :, None] == labels[:, None]) & labelled[:, None] & labelled[..., None]
     of_class = jnp.maximum(same.sum(-1), 1) if by_class else jnp.ones(labels.shape)
     parts = (labelled / of_class).sum(-1, keepdims=True)  # each class, or mask, adds up to one
-    images = jnp.maximum(labelled.any(-1).sum(), 1)
+    images = jnp.maximum(over_batch(labelled.any(-1).sum()), 1)
     return labelled / (images * jnp.maximum(parts, 1) * of_class)
 
 

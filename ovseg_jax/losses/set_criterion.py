@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.losses import masks as mask_losses
+from ovseg_jax.ops.batch_parts import drawn, over_batch
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.of_ids import masks_of_ids
 from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
@@ -107,7 +108,8 @@ class SetCriterion:
         own = jnp.maximum(queries, 0)[..., None, None]
         masks = jnp.take_along_axis(layer.masks.astype(jnp.float32), own, axis=1)
         logits, true = self._loss_samples(masks, truth, rng)
-        count = jnp.maximum(matched.sum(), 1)
+        # Of the truth: matches are as many, but to count those of a part it would be matched twice.
+        count = jnp.maximum(over_batch((truth.labels >= 0).sum()), 1)
 
         def mean(values: Float[Array, "b n"]) -> Float[Array, ""]:
             return jnp.where(matched, values, 0.0).sum() / count
@@ -134,7 +136,13 @@ class SetCriterion:
         log_probabilities = jax.nn.log_softmax(logits, axis=-1)
         own = jnp.where(hit, log_probabilities, 0.0).sum(-1)
         weight = jnp.where(target == columns - 1, self.no_object_weight, 1.0)
-        return -(weight * own).sum() / jnp.maximum(weight.sum(), 1e-6)  # no pair, no weight
+        total = over_batch(self._total_weight(truth, slots))
+        return -(weight * own).sum() / jnp.maximum(total, 1e-6)  # no pair, no weight
+
+    def _total_weight(self, truth: TrueSegments, queries: int) -> Float[Array, ""]:
+        """Returns the sum of the queries' weights: every truth has one of them."""
+        matched = (truth.labels >= 0).sum()
+        return matched + self.no_object_weight * (truth.labels.shape[0] * queries - matched)
 
     def _match_samples(
         self, layer: Proposals, truth: TrueSegments, rng: Array
@@ -145,7 +153,7 @@ class SetCriterion:
         if not self.num_points:
             true = masks_of_ids(_nearest(truth.segment_ids, mask_size(masks)), truth.ids)
             return masks.reshape(batch, count, -1), _flat(true)
-        points = jax.random.uniform(rng, (batch, 1, self.num_points, 2))
+        points = drawn(lambda b: jax.random.uniform(rng, (b, 1, self.num_points, 2)), batch)
         logits = sample_points(masks, jnp.broadcast_to(points, (batch, count, *points.shape[2:])))
         shape = (batch, truth.ids.shape[1], *points.shape[2:])
         return logits, sample_segments(

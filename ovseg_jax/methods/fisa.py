@@ -109,6 +109,11 @@ class Fisa(Method):
         yield Need("generator.kind", trains, "'query', since method.tune_generator trains it")
 
     @property
+    def adds_up(self) -> bool:
+        """True: its means are those of `ops.batch_parts`."""
+        return True
+
+    @property
     def stride(self) -> int:
         """Sides of frames are multiples of it: the generator's, where CLIP has its own size."""
         return 32 if self.config.clip_size else self.towers.stride

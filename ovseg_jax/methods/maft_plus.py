@@ -80,6 +80,11 @@ class MaftPlus(TransferredWords, MaskPooling):
             self.teacher = self.towers.visual.clone(parent=None, name=None)
 
     @property
+    def adds_up(self) -> bool:
+        """True: its means are those of `ops.batch_parts`."""
+        return True
+
+    @property
     def copies(self) -> Mapping[str, str]:
         """The teacher is the image tower as it was before training."""
         return {"teacher": "clip/visual"} if self.config.compensation_weight else {}

@@ -18,6 +18,7 @@ from ovseg_jax.methods.mixed_masks import (
     truth_at,
 )
 from ovseg_jax.models.mask_adapter import MASK_SCALE, MaskAdapterHead
+from ovseg_jax.ops.batch_parts import drawn, mean_over_batch
 from ovseg_jax.ops.masks.of_ids import coverage_of_ids
 from ovseg_jax.ops.masks.pooling import average_under_maps
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
@@ -41,6 +42,11 @@ class MaskAdapter(Method):
         super().setup()
         width, dtype = self.towers.embedding_dim, self.towers.visual.dtype
         self.adapter = adapter_head(self.config, width, dtype)
+
+    @property
+    def adds_up(self) -> bool:
+        """True: its means are those of `ops.batch_parts`."""
+        return True
 
     # ---- inference ------------------------------------------------------------------------
 
@@ -129,7 +135,7 @@ class MaskAdapter(Method):
                 rule=self.config.match_rule,
             )
 
-        keys = jax.random.split(rng, len(ious))
+        keys = drawn(lambda b: jax.random.split(rng, b), len(ious))
         matches = jax.vmap(match_image)(ious, truth.labels >= 0, proposals.valid, keys)
         return gather_pairs(matches, proposals, truth)
 
@@ -172,7 +178,7 @@ class MaskAdapter(Method):
             "loss": loss,
             "class_loss": class_loss,
             "cosine_loss": cosine_loss,
-            "matched": (labels[:, -config.num_matched :] >= 0).sum(-1).mean(),
+            "matched": mean_over_batch((labels[:, -config.num_matched :] >= 0).sum(-1)),
             "mask_accuracy": mask_accuracy(logits, labels),
         }
 

@@ -32,6 +32,11 @@ class MaskGenerator(Method):
         yield from generator_needs(self.generator, self.clip.visual if self.clip else None)
 
     @property
+    def adds_up(self) -> bool:
+        """True: its means are those of `ops.batch_parts`."""
+        return True
+
+    @property
     def repeats_names(self) -> bool:
         """True: masks that have names keep them."""
         return True

@@ -70,6 +70,11 @@ class MaskClipPlusPlus(Method):
         yield Need("method.has_void", not config.has_void, "False: its words have no row for void")
 
     @property
+    def adds_up(self) -> bool:
+        """True: its means are those of `ops.batch_parts`."""
+        return True
+
+    @property
     def reads(self) -> bool:
         """Whether the tower is a transformer, whose mask tokens read its last blocks."""
         return isinstance(self.towers.visual, VisionTransformer)

@@ -41,6 +41,7 @@ from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.ops.batch_parts import over_batch
 from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.text_rows import average_templates, synonym_max
@@ -97,6 +98,15 @@ class Method(nn.Module):
     def makes_masks(self) -> bool:
         """Whether `propose` works: masks need not be given."""
         return self.generator is not None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether loss and metrics of a batch are the sums of those of its parts.
+
+        They are where every mean is taken by `ops.batch_parts`, and no image is compared with
+        another one. A method with a `loss` of its own says so itself.
+        """
+        return type(self).loss is Method.loss
 
     @property
     def repeats_names(self) -> bool:
@@ -332,4 +342,4 @@ def mask_accuracy(logits: Float[Array, "b q k1"], labels: Int[Array, "b q"]) -> 
     """Returns the fraction of labelled masks (label >= 0) whose best class is their own."""
     labelled = labels >= 0
     right = (logits[..., :-1].argmax(-1) == labels) & labelled
-    return right.sum() / jnp.maximum(labelled.sum(), 1)
+    return right.sum() / jnp.maximum(over_batch(labelled.sum()), 1)

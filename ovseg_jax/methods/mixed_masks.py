@@ -8,6 +8,7 @@ from ovseg_jax.config.methods.shared import SetLossConfig
 from ovseg_jax.errors import ModelError
 from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.set_loss import criterion_of
+from ovseg_jax.ops.batch_parts import drawn
 from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
@@ -76,7 +77,7 @@ def match_by_costs(batch: Batch, proposals: Proposals, capacity: int, rng: Array
     point_key, cap_key = jax.random.split(rng)
     queries = criterion_of(SetLossConfig()).match(proposals, truth, point_key)
     pairs = jnp.arange(proposals.masks.shape[1])[None, :, None] == queries[:, None]
-    keys = jax.random.split(cap_key, len(pairs))
+    keys = drawn(lambda b: jax.random.split(cap_key, b), len(pairs))
     return jax.vmap(lambda own, key: keep_at_most(own, capacity, key))(pairs, keys)
 
 

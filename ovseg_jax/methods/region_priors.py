@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ovseg_jax.methods.mixed_masks import gather_pairs, pairwise_ious, truth_at
+from ovseg_jax.ops.batch_parts import drawn
 from ovseg_jax.ops.masks.crops import mask_boxes
 from ovseg_jax.ops.matching.by_iou import match_by_iou
 from ovseg_jax.ops.sizes import mask_size
@@ -56,7 +57,7 @@ def matched_proposals(
             rule="hungarian",
         )
 
-    keys = jax.random.split(rng, len(ious))
+    keys = drawn(lambda b: jax.random.split(rng, b), len(ious))
     matches = jax.vmap(match)(ious, truth.labels >= 0, proposals.valid, keys)
     pairs = gather_pairs(matches, proposals, truth)
     return Proposals(masks=pairs.predicted, valid=pairs.labels >= 0), pairs.labels

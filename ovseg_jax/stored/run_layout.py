@@ -12,6 +12,8 @@ CHECKPOINTS = "checkpoints"
 FROZEN = "frozen"
 WEIGHTS = "weights"
 EVALUATIONS = "evaluations"
+GOODPUT = "goodput.json"
+PROFILE = "profile"
 
 
 def result_file(workdir: Path, evaluation: str, step: int) -> Path:

@@ -13,6 +13,7 @@ Orbax writes to a temporary name and renames, so a killed run leaves the last wh
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.stored.run_layout import CHECKPOINTS
-from ovseg_jax.training import frozen, integrity
+from ovseg_jax.training import frozen, integrity, kept
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
 
@@ -38,14 +39,16 @@ class Run:
     def __init__(self, workdir: Path, config: CheckpointConfig, description: dict[str, Any]):
         """Opens a run's directory; use `open_run`."""
         self._workdir, self._folder = workdir, workdir / CHECKPOINTS
-        self._every = config.every_steps
+        self._config, self._saved_at = config, time.monotonic()
         self._description = description
         self._saving, self._frozen_hash = 0, ""
         hashes = ocp.options.AsyncOptions(post_finalization_callback=self._write_hashes)
         self._manager = ocp.CheckpointManager(
             self._folder,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=config.keep, enable_async_checkpointing=True, async_options=hashes
+                preservation_policy=kept.policy(config, workdir),
+                enable_async_checkpointing=True,
+                async_options=hashes,
             ),
         )
 
@@ -74,8 +77,8 @@ class Run:
             raise self._unfit(step, str(error)) from error
         data = restored["data"]
         self._frozen_hash = data.get("frozen", "")
-        kept = frozen.restore(self._workdir, state.frozen, self._frozen_hash)
-        return state.replace(**restored["state"], frozen=kept), int(data["position"])
+        still = frozen.restore(self._workdir, state.frozen, self._frozen_hash)
+        return state.replace(**restored["state"], frozen=still), int(data["position"])
 
     def newest(self) -> int | None:
         """Returns the step of the newest checkpoint, behind the one that is being written."""
@@ -84,7 +87,12 @@ class Run:
 
     def is_due(self, number: int) -> bool:
         """Whether the config wants a checkpoint of this step."""
-        return number % self._every == 0
+        return number % self._config.every_steps == 0
+
+    def is_late(self) -> bool:
+        """Whether, by this host's clock, the config wants a checkpoint by now."""
+        passed = time.monotonic() - self._saved_at
+        return 0 < self._config.every_minutes * 60 <= passed
 
     def save(self, state: TrainState, number: int, position: int) -> None:
         """Starts saving in the background, unless this step is saved already."""
@@ -98,7 +106,7 @@ class Run:
         )
         try:
             self._manager.wait_until_finished()
-            self._saving = number
+            self._saving, self._saved_at = number, time.monotonic()
             self._manager.save(number, args=arguments, force=True)
         except (OSError, ValueError) as error:
             raise self._failure(number, error) from error

@@ -1,4 +1,4 @@
-"""Evaluations during and after training."""
+"""Evaluations during and after training; photos are divided over the devices of all hosts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from ovseg_jax.config import Config, EvaluationConfig
 from ovseg_jax.config.experiment import located_evaluations
@@ -53,7 +54,8 @@ class Evaluations:
             text = protocol.to_json(result.card, result.table, result.classes()).encode()
             results = OutputFolder(self._workdir / EVALUATIONS)
             file_name = result_file(self._workdir, item.name, number).name
-            results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
+            if jax.process_index() == 0:
+                results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
             scores = {f"{item.name}/{key}": v for key, v in result.table.items()}
             report.evaluation(number, scores)
         return True
@@ -62,8 +64,17 @@ class Evaluations:
         last = number == self._config.num_steps
         for item, suite in self._suites:
             due = last or number % (item.every_steps or self._config.num_steps) == 0
-            if due and not result_file(self._workdir, item.name, number).exists():
+            if due and not self._is_done(item, number):
                 yield item, suite
+
+    def _is_done(self, item: EvaluationConfig, number: int) -> bool:
+        """Whether the first host has the result, since all have to score together."""
+        done = result_file(self._workdir, item.name, number).exists()
+        if jax.process_count() == 1:
+            return done
+        from jax.experimental import multihost_utils
+
+        return bool(multihost_utils.broadcast_one_to_all(np.int32(done)))
 
     def _leave_if_asked(self, _: Any) -> None:
         if self._stop.requested and jax.process_count() == 1:  # several hosts leave together

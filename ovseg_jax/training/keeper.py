@@ -11,8 +11,10 @@ from ovseg_jax.errors import OvsegError
 from ovseg_jax.training.agreement import Agreement
 from ovseg_jax.training.checkpoint import Run
 from ovseg_jax.training.evaluations import Evaluations
+from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.health import Watch
-from ovseg_jax.training.report import TrainingReport
+from ovseg_jax.training.report import TrainingReport, say
+from ovseg_jax.training.speed import Work
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.stopping import Interruption, StopRequest
 
@@ -21,22 +23,34 @@ class Keeper:
     """Keeps what the steps of a run produce.
 
     Attributes:
+        goodput: The run's clock.
         stop: Whether somebody asked the run to end.
     """
 
-    def __init__(self, config: Config, run: Run, report: TrainingReport, evaluations: Evaluations):
+    def __init__(
+        self,
+        config: Config,
+        run: Run,
+        report: TrainingReport,
+        evaluations: Evaluations,
+        goodput: Goodput,
+    ):
         """Takes what numbers, states and scores go to; `start` comes next."""
-        self._config, self._run = config, run
+        self._config, self._run, self.goodput = config, run, goodput
         self._report, self._evaluations = report, evaluations
 
     def start(self, state: TrainState, mesh: Mesh, stop: StopRequest) -> None:
         """Prepares the checks, and scores the state that a killed run did not come to score."""
         self.stop = stop
         self._watch = Watch(state.trainable, self._config.optimizer, self._run.newest)
-        self._agreement = Agreement(stop, mesh)
+        self._agreement = Agreement(stop, mesh, self._run.is_late)
         first = int(state.step)
         if 0 < first < self._config.num_steps:
-            self._evaluations.run_if_due(first, state.params, self._report)
+            self._score(first, state)
+
+    def measure(self, work: Work) -> None:
+        """Says what a step has to do, for the report on its speed."""
+        self._report.speed.work = work
 
     def step_done(
         self, number: int, state: TrainState, metrics: dict[str, Any], position: int
@@ -51,35 +65,57 @@ class Keeper:
 
         Raises:
             ovseg_jax.training.health.DivergenceError: A step up to this one was not finite.
+            ovseg_jax.training.checkpoint.CheckpointError: An earlier save failed.
             Interruption: The state is saved and the run is to end.
             OvsegError: The same, for the reason that `stop` gives.
         """
-        self._report.scalars(number, self._watch.note(number, metrics))
+        numbers = self._watch.note(number, metrics)
+        self.goodput.steps += 1
+        if self._report.scalars(number, numbers):
+            self.goodput.write()
         self.stop.wait_for_steps()
         last = number == self._config.num_steps
-        if last or self._run.is_due(number):
+        scored = not last and self._evaluations.are_due(number)
+        if last or self._run.is_due(number) or (scored and self._config.checkpoint.best):
             self._save(number, state, position)
-        if not last and self._evaluations.are_due(number):
+        if scored:
             self._watch.settle()
-            self._evaluations.run_if_due(number, state.params, self._report)
-        if self._agreement.reached(number) and not last:
+            self._score(number, state)
+        asked = self._agreement.asked(number)
+        if (asked.save or asked.end) and not last:
             self._save(number, state, position)
-            self._run.wait()
+        if asked.end and not last:
+            self.settle()
             raise self._interruption(f"saved behind step {number} of {self._config.num_steps}")
 
+    def settle(self) -> None:
+        """Waits until all that was saved is on the disk.
+
+        Raises:
+            ovseg_jax.training.checkpoint.CheckpointError: It is not.
+        """
+        with self.goodput.during("save"):
+            self._run.wait()
+
     def score_final(self, state: TrainState) -> None:
-        """Runs the evaluations of the last step.
+        """Runs the evaluations of the last step, and says where the run's time went.
 
         Raises:
             Interruption: The run is to end before all of them are done.
         """
-        number = self._config.num_steps
-        if not self._evaluations.run_if_due(number, state.params, self._report):
+        if not self._score(self._config.num_steps, state):
             raise self._interruption("all steps are done, evaluations are left")
+        say(self.goodput.table())
+
+    def _score(self, number: int, state: TrainState) -> bool:
+        with self.goodput.during("evaluation"):
+            return self._evaluations.run_if_due(number, state.params, self._report)
 
     def _save(self, number: int, state: TrainState, position: int) -> None:
         self._watch.settle()  # nothing that is not finite replaces what is
-        self._run.save(state, number, position)
+        with self.goodput.during("save"):
+            self._run.save(state, number, position)
+        self._agreement.saved(number)
 
     def _interruption(self, what: str) -> OvsegError:
         return self.stop.error or Interruption(

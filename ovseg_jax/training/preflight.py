@@ -27,7 +27,7 @@ from ovseg_jax.inputs.synthetic import check_synthetic
 from ovseg_jax.methods.method import Method
 from ovseg_jax.opening import resolve
 from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.training import initial, ranges, sharding
+from ovseg_jax.training import initial, ranges, sharding, statistics
 from ovseg_jax.weights import find_weights
 
 
@@ -76,6 +76,8 @@ def check_training(config: Config) -> None:
     with problems.noted():
         _check_devices(config)
     with problems.noted():
+        _check_best(config)
+    with problems.noted():
         initial.check_places(config)
     with problems.noted():
         method = build.method(config.model)
@@ -83,6 +85,7 @@ def check_training(config: Config) -> None:
         build.mask_source(config.masks)
         if config.num_steps:
             _check_frame(config.data, method)
+            _check_parts(config, method)
         _check_parameters(config, method)
     _check_items(items, config.model, problems)
     _check_data(_trained_on(config, problems) | _sections(items), problems)
@@ -115,6 +118,47 @@ def _check_devices(config: Config) -> None:
         raise DataError(
             f"data.batch_size: {config.data.batch_size} images do not divide over {count} devices; "
             "use a multiple"
+        )
+
+
+def _check_best(config: Config) -> None:
+    """Refuses a score that no evaluation of the run gives before its end."""
+    name, _, score = config.checkpoint.best.partition("/")
+    known = {
+        f"{item.name}/{metric}": item for item in config.evaluations for metric in item.metrics
+    }
+    found = known.get(f"{name}/{score.partition('/')[0]}")
+    if not name or (found and found.every_steps and "/" in score):
+        return
+    rhythm = "" if found is None or found.every_steps else "; set every_steps of the evaluation"
+    raise ConfigError(
+        f"checkpoint.best is {config.checkpoint.best!r}; give EVALUATION/METRIC/SCORE such as "
+        f"{next(iter(known), 'validation/semantic')}/mIoU; known: {', '.join(known) or 'none'}"
+        f"{rhythm}"
+    )
+
+
+def _check_parts(config: Config, method: Method) -> None:
+    """Refuses to take a batch in parts where they would not add up to it."""
+    parts, images = config.step.accumulate, config.data.batch_size
+    if parts <= 1:
+        return
+    if not method.adds_up:
+        raise ConfigError(
+            f"step.accumulate is {parts}, but the loss of method {config.model.method.kind!r} "
+            "compares the images of a batch with each other, so parts do not add up to it; give 1, "
+            "and see step.remat"
+        )
+    if statistics.watched(trees.split(parameter_shapes(method), config.optimizer.trainable)[0]):
+        raise ConfigError(
+            f"step.accumulate is {parts}, but optimizer.trainable lists running statistics, for "
+            "which a tower normalises by the whole batch; give 1, or leave */mean and */variance "
+            "out"
+        )
+    if images % (parts * len(devices.found())):
+        raise DataError(
+            f"step.accumulate: {images} images (data.batch_size) do not divide into {parts} parts "
+            f"over {devices.described()}; use a multiple of {parts * len(devices.found())}"
         )
 
 

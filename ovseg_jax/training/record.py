@@ -27,6 +27,7 @@ HARMLESS = {
     r"checkpoint/.*": "decides when the state is kept, not what it is",
     r"evaluations(/.*)?": "scores are read off the parameters and change nothing",
     r"model/inference/.*": "decides how answers are read off, behind training",
+    r"step/.*": "decides how a step is computed, not what; sums may differ in their last bits",
     r"mesh/.*": "decides where arrays lie; sums may differ in their last bits",
     r"data/(mixed_with/\d+/)?prepared": "says where the same records lie",
     r"data/mixed_with/\d+/root": "says where the data lie; what they hold is compared",

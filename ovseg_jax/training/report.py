@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import jax
 import rich.progress
 
 from ovseg_jax.errors import printable
+from ovseg_jax.training.goodput import Goodput
+from ovseg_jax.training.speed import Speed
 
 
 def say(text: str) -> None:
@@ -20,9 +21,13 @@ def say(text: str) -> None:
 
 
 class TrainingReport:
-    """Writes scalars through clu on process 0 and shows progress when talking to a terminal."""
+    """Writes scalars through clu on process 0 and shows progress when talking to a terminal.
 
-    def __init__(self, workdir: Path, num_steps: int, first: int, every: int):
+    Attributes:
+        speed: Measures the steps between two reports.
+    """
+
+    def __init__(self, workdir: Path, num_steps: int, first: int, every: int, goodput: Goodput):
         """Opens the writers of a run that starts after step `first`."""
         from clu import metric_writers
 
@@ -30,7 +35,7 @@ class TrainingReport:
             str(workdir), just_logging=jax.process_index() > 0, asynchronous=False
         )
         self._every, self._num_steps = every, num_steps
-        self._clock, self._clock_step = time.perf_counter(), first
+        self.speed = Speed(goodput)
         self._waiting: tuple[int, dict[str, Any]] | None = None
         columns = (
             "[progress.description]{task.description}",
@@ -44,17 +49,21 @@ class TrainingReport:
         self._bar.start()
         self._task = self._bar.add_task("training", total=num_steps, completed=first, speed="")
 
-    def scalars(self, number: int, metrics: dict[str, Any]) -> None:
+    def scalars(self, number: int, metrics: dict[str, Any]) -> bool:
         """Notes the metrics of a step; they are read one report later.
 
         Reading a number waits for its step, so a step's numbers are fetched only after later
         steps were dispatched, and the device never idles for them.
+
+        Returns:
+            Whether the step is one of those that are reported.
         """
         self._bar.update(self._task, completed=number)
         if number % self._every and number != self._num_steps:
-            return
+            return False
         self._flush()
-        self._waiting = (number, metrics)
+        self._waiting = (number, metrics | self.speed.since_last())
+        return True
 
     def evaluation(self, number: int, results: dict[str, float]) -> None:
         """Writes the results of an evaluation."""
@@ -73,13 +82,10 @@ class TrainingReport:
         if self._waiting is None:
             return
         number, metrics = self._waiting
+        self._waiting = None
         values = {f"train/{name}": float(value) for name, value in metrics.items()}
-        now = time.perf_counter()
-        if number > self._clock_step:
-            speed = (number - self._clock_step) / (now - self._clock)
-            values["train/steps_per_second"] = speed
-            self._bar.update(self._task, speed=f"{speed:.2f} steps/s")
-        self._clock, self._clock_step, self._waiting = now, number, None
+        if seconds := values.get("train/seconds_per_step"):
+            self._bar.update(self._task, speed=f"{seconds:.3g} s/step")
         self._writer.write_scalars(number, values)
         self._say(number, values)
 

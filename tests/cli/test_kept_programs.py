@@ -38,6 +38,19 @@ def test_programs_lie_beside_the_texts(restored, tmp_path):
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "ovseg_jax" / "xla")
 
 
+def test_the_folder_is_the_users_alone(restored, tmp_path):
+    restored.setenv("OVSEG_CACHE", str(tmp_path))
+    folder = tmp_path / "ovseg_jax" / "xla"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    keep_compiled()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    restored.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    jax.config.update("jax_compilation_cache_dir", None)
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None, "it is another user's"
+
+
 def test_the_users_own_settings_go_first(restored, tmp_path):
     restored.setenv("OVSEG_CACHE", str(tmp_path))
     jax.config.update("jax_compilation_cache_dir", "elsewhere")

@@ -67,7 +67,7 @@ def test_near_numbers_are_the_same_and_all_where_they_are_free():
 
 def test_folders_times_and_notes_are_made_even(tmp_path):
     work = tmp_path / "work"
-    printed = f"WARNING:absl:hm\nin {work}/instances-abcdef012345  \n\n\n\nsteps_per_second 3.25\n"
+    printed = f"WARNING:absl:hm\nin {work}/instances-abcdef012345  \n\n\n\nseconds_per_step 3.25\n"
     assert normalised(printed, work) == (
-        "in /home/me/toys/instances-0123456789ab\n\nsteps_per_second 1.0\n"
+        "in /home/me/toys/instances-0123456789ab\n\nseconds_per_step 1.0\n"
     )

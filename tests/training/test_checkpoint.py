@@ -1,6 +1,9 @@
 """Checkpoints of a state of three numbers: written with hashes, checked, and left when damaged."""
 
+import dataclasses
+import json
 import shutil
+import time
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +27,9 @@ def state(step, width=3, fixed=1.0):
     )
 
 
-def saved(workdir, *steps):
+def saved(workdir, *steps, config=CONFIG):
     """A run with checkpoints of some steps."""
-    run = checkpoint.open_run(workdir, CONFIG, {"seed": 0})
+    run = checkpoint.open_run(workdir, config, {"seed": 0})
     run.restore(state(0))
     for step in steps:
         run.save(state(step), step, position=step)
@@ -50,6 +53,89 @@ def test_each_checkpoint_appears_with_hashes_of_all_its_files(tmp_path):
     found, position = reopened(tmp_path)
     assert position == 6
     same(found, state(6))
+
+
+def test_every_so_many_steps_one_stays_for_ever(tmp_path):
+    config = dataclasses.replace(CONFIG, keep=1, keep_every=4)
+    assert integrity.saved_steps(saved(tmp_path, *range(1, 11), config=config)) == [4, 8, 10]
+
+
+def test_the_best_stay_and_a_run_that_goes_on_knows_them(tmp_path):
+    (tmp_path / "evaluations").mkdir()
+    scores = {1: 0.2, 2: 0.9, 3: None, 4: 0.7, 5: 0.1, 6: 0.7}
+    for step, score in scores.items():
+        content = json.dumps({"scores": {"semantic/mIoU": score, "semantic/pACC": -step}})
+        (tmp_path / "evaluations" / f"val_{step}.json").write_text(content)
+    config = dataclasses.replace(CONFIG, keep=1, best="val/semantic/mIoU", keep_best=2)
+    folder = saved(tmp_path, 1, 2, 3, 4, config=config)
+    assert integrity.saved_steps(folder) == [2, 4]
+    run = checkpoint.open_run(tmp_path, config, {})
+    run.restore(state(0))
+    for step in (5, 6, 7):
+        run.save(state(step), step, position=step)
+    run.wait()
+    assert integrity.saved_steps(folder) == [2, 6, 7], "of equal scores the later"
+
+
+def test_a_run_is_late_some_minutes_after_its_last_save(tmp_path, monkeypatch):
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    config = dataclasses.replace(CONFIG, every_minutes=10)
+    run, never = (checkpoint.open_run(tmp_path, each, {}) for each in (config, CONFIG))
+    now += 599
+    assert not run.is_late()
+    now += 2
+    assert run.is_late() and not never.is_late()
+    run.restore(state(0))
+    run.save(state(3), 3, position=3)
+    assert not run.is_late()
+    run.wait()
+
+
+def test_saving_goes_on_in_the_background_and_copies_first(tmp_path, monkeypatch):
+    """What a step donates is gone at once; the checkpoint has it all the same."""
+    write = integrity.write_hashes
+
+    def slowly(folder):
+        time.sleep(2)
+        write(folder)
+
+    monkeypatch.setattr(integrity, "write_hashes", slowly)
+    run = checkpoint.open_run(tmp_path, CONFIG, {})
+    current, _ = run.restore(state(0))
+    step = jax.jit(lambda s: jax.tree.map(lambda x: x + 1, s), donate_argnums=0)
+    current = step(current)
+    began = time.monotonic()
+    run.save(current, 2, position=2)
+    current = step(current)
+    assert time.monotonic() - began < 1.9
+    assert integrity.saved_steps(tmp_path / "checkpoints") == [], "not before it is whole"
+    run.wait()
+    assert time.monotonic() - began > 2
+    found, _ = reopened(tmp_path)
+    np.testing.assert_array_equal(found.trainable["head"]["scale"], np.full(3, 1.0))
+
+
+def test_what_fails_in_the_background_is_told_at_the_next_save(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(integrity, "write_hashes", refuse)
+    run = checkpoint.open_run(tmp_path, CONFIG, {})
+    run.restore(state(0))
+    run.save(state(2), 2, position=2)
+    with pytest.raises(checkpoint.CheckpointError, match="No space left"):
+        run.save(state(4), 4, position=4)
+
+
+def test_only_what_moves_is_written_and_the_rest_is_named_by_its_hash(tmp_path):
+    folder = saved(tmp_path, 2)
+    names = {path.name for path in (folder / "2" / "state").iterdir()}
+    stored = json.loads((folder / "2" / "data" / "metadata").read_text())
+    assert stored["frozen"] == frozen.value_hash(state(0).frozen) != ""
+    manifest = (folder / "2" / "state" / "_METADATA").read_text()
+    assert "head" in manifest and "tower" not in manifest, names
+    assert "tower" in (tmp_path / "frozen" / "_METADATA").read_text()
 
 
 def test_altered_bytes_send_the_run_one_checkpoint_back_and_it_says_so(tmp_path, capsys):

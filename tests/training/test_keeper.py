@@ -1,14 +1,18 @@
 """Behind each step: what is not finite is never saved or scored; who asks for an end gets it."""
 
+import dataclasses
 import signal
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from ovseg_jax.config import Config, MeshConfig, OptimizerConfig
+from ovseg_jax.config import CheckpointConfig, Config, MeshConfig, OptimizerConfig
 from ovseg_jax.inputs.builders import DataError
 from ovseg_jax.training import health
+from ovseg_jax.training.agreement import Agreement
+from ovseg_jax.training.delayed import LAG
+from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.sharding import make_mesh
 from ovseg_jax.training.state import TrainState
@@ -25,7 +29,7 @@ class Parts:
     def __init__(self, save_every=100, score_every=100):
         self.done, self.saved = [], None
         self.save_every, self.score_every = save_every, score_every
-        self.finishes = True
+        self.finishes, self.late = True, False
 
     def is_due(self, number):
         return number % self.save_every == 0
@@ -34,6 +38,9 @@ class Parts:
         if self.saved != number:
             self.done.append(("save", number, position))
         self.saved = number
+
+    def is_late(self):
+        return self.late
 
     def newest(self):
         return self.saved
@@ -57,8 +64,8 @@ def state(step):
     return TrainState(step=jnp.int32(step), trainable=WEIGHTS, frozen={}, optimizer=())
 
 
-def started(parts, first=0, stop=None):
-    keeper = Keeper(CONFIG, parts, parts, parts)
+def started(parts, first=0, stop=None, config=CONFIG):
+    keeper = Keeper(config, parts, parts, parts, Goodput())
     keeper.start(state(first), make_mesh(MeshConfig()), stop or StopRequest())
     return keeper
 
@@ -135,13 +142,46 @@ def test_final_scores_that_were_left_make_no_finished_run():
 
 def test_devices_agree_some_steps_later(monkeypatch):
     """What several hosts do, on one: the sum of wishes, read with the lag of all numbers."""
-    from ovseg_jax.training.agreement import Agreement
-    from ovseg_jax.training.delayed import LAG
-
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     stop = StopRequest()
-    agreement = Agreement(stop, make_mesh(MeshConfig()))
-    assert not any(agreement.reached(number) for number in range(1, 6))
+    late = []
+    agreement = Agreement(stop, make_mesh(MeshConfig()), lambda: bool(late))
+    assert not any(any(agreement.asked(number)) for number in range(1, 6))
     stop.received = signal.SIGTERM
-    answers = [agreement.reached(number) for number in range(6, 6 + LAG + 1)]
+    answers = [agreement.asked(number).end for number in range(6, 6 + LAG + 1)]
     assert answers == [False] * LAG + [True]
+
+
+def test_hosts_save_once_by_the_first_hosts_clock(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    clock = [0]
+    agreement = Agreement(StopRequest(), make_mesh(MeshConfig()), lambda: clock[0] >= 5)
+    saves = []
+    for number in range(1, 30):
+        clock[0] += 1
+        if agreement.asked(number).save:
+            saves.append(number)
+            clock[0] = 0
+            agreement.saved(number)
+    assert saves == [5 + LAG, 5 + LAG + 5 + LAG], "wishes of before a save are fulfilled by it"
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    other = Agreement(StopRequest(), make_mesh(MeshConfig()), lambda: True)
+    assert not any(other.asked(number).save for number in range(1, 30)), "its clock has no say"
+
+
+def test_it_saves_when_it_is_late():
+    parts = Parts()
+    keeper = started(parts)
+    walk(keeper, range(1, 4))
+    parts.late = True
+    walk(keeper, range(4, 5))
+    parts.late = False
+    walk(keeper, range(5, 8))
+    assert parts.done == [("save", 4, 4)]
+
+
+def test_where_the_best_is_kept_every_scored_step_is_saved_before_it_is_scored():
+    best = dataclasses.replace(CONFIG, checkpoint=CheckpointConfig(best="val/semantic/mIoU"))
+    parts = Parts(score_every=6)
+    walk(started(parts, config=best), range(1, 8))
+    assert parts.done == [("save", 6, 6), ("score", 6)]

@@ -56,6 +56,8 @@ TAKEN = {
     "checkpoint": CheckpointConfig(every_steps=3, keep=9),
     "evaluations": (),
     "mesh.fsdp": 2,
+    "step.accumulate": 4,
+    "step.remat": "full",
     "data.prepared": "/scratch",
     "data.root": "/moved",
     "init_from": "weights/moved",
@@ -99,8 +101,8 @@ def test_every_field_outside_of_the_table_is_refused(workdir):
     fields = record._fields(record.to_dict(BASE))
     harmless = [f for f in fields if record.reason(record.Change(f, 0, 1), BASE)]
     sections = {field.partition("/")[0] for field in harmless}
-    known = {"log_every", "checkpoint", "evaluations", "mesh", "data", "init_from", "init_parts"}
-    assert sections <= known | {"init_missing", "model"}
+    known = {"log_every", "checkpoint", "evaluations", "mesh", "step", "data"}
+    assert sections <= known | {"init_from", "init_parts", "init_missing", "model"}
     assert all(f.startswith("model/inference/") for f in harmless if f.startswith("model/"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import ModelError
+from ovseg_jax.ops.batch_parts import drawn
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.typing import Batch, Proposals
 
@@ -73,7 +74,7 @@ class PerturbedMasks:
         height, width = (-(-side // self.stride) for side in segment_ids.shape[1:])
         masks = coverage_of_ids(segment_ids, ids, (height, width))
         masks = jnp.tile(masks, (1, self.copies, 1, 1))
-        keys = jax.random.split(rng, masks.shape[:2])
+        keys = drawn(lambda b: jax.random.split(rng, (b, masks.shape[1])), len(masks))
         strength = warp_strength(self.iou)
         warped = jax.vmap(jax.vmap(lambda key, mask: warp(key, mask, strength)))(keys, masks)
         valid = jnp.tile(present, (1, self.copies))

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
+from ovseg_jax.ops.batch_parts import drawn
+
 NO_ID = -1
 """An id that no pixel has: the mask of a padded slot comes out empty."""
 
@@ -78,7 +80,7 @@ def sample_slots(
     Returns:
         Slot indices and their validity, both of width `count`.
     """
-    noise = jax.random.uniform(rng, present.shape)
+    noise = drawn(lambda b: jax.random.uniform(rng, (b, present.shape[1])), len(present))
     crowded = present.sum(-1, keepdims=True) > count
     order = jnp.where(crowded, noise, jnp.linspace(0.0, 1.0, present.shape[-1])[None])
     slots = jnp.argsort(jnp.where(present, order, 2.0), axis=-1)[:, :count]

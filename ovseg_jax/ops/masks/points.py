@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, UInt32
 
+from ovseg_jax.ops.batch_parts import drawn
+
 Points = Float[Array, "... p 2"]
 """x and y, 0 to 1 over the map."""
 
@@ -75,14 +77,18 @@ def uncertain_points(
         importance: Share of the points taken from the least certain candidates; the others are
             drawn anew.
     """
-    lead = logits.shape[:-2]
+    images, *masks = logits.shape[:-2]
+
+    def draw(key: Array, points: int) -> Float[Array, "*b p 2"]:
+        return drawn(lambda b: jax.random.uniform(key, (b, *masks, points, 2)), images)
+
     candidate_key, rest_key = jax.random.split(rng)
-    candidates = jax.random.uniform(candidate_key, (*lead, int(count * oversample), 2))
+    candidates = draw(candidate_key, int(count * oversample))
     certainty = jnp.abs(sample_points(logits, candidates))
     chosen = int(importance * count)
     _, order = jax.lax.top_k(-certainty, chosen)
     uncertain = jnp.take_along_axis(candidates, order[..., None], axis=-2)
-    rest = jax.random.uniform(rest_key, (*lead, count - chosen, 2))
+    rest = draw(rest_key, count - chosen)
     return jnp.concatenate([uncertain, rest], axis=-2)
 
 
