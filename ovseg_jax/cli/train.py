@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
-from ovseg_jax.cli.options import given_path
+from ovseg_jax.cli.options import add_hosts, given_path
 from ovseg_jax.errors import printable
 
 PASSES_ON = True
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on although fields differ that change the model or the stream, or from a "
         "checkpoint without hashes",
     )
+    add_hosts(parser)
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
@@ -59,22 +60,25 @@ def run(arguments: argparse.Namespace) -> int:
     config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
-    return _train(config, arguments.workdir, arguments.resume_anyway)
+    return _train(config, arguments)
 
 
-def _train(config: Any, workdir: Path, resume_anyway: bool) -> int:
+def _train(config: Any, arguments: argparse.Namespace) -> int:
     """Trains, unless nothing is left to do; heavy libraries are imported behind that question."""
     from ovseg_jax.training import finished, record
     from ovseg_jax.training.stopping import Interruption, StopRequest
 
+    workdir, resume_anyway = arguments.workdir, arguments.resume_anyway
     with StopRequest().listening() as stop:
         record.accepted_changes(workdir, config, anyway=resume_anyway)
         if said := finished.summary(workdir, config):
             print(printable(said))
             return 0
+        from ovseg_jax.training import hosts
         from ovseg_jax.training.health import DivergenceError
         from ovseg_jax.training.loop import train
 
+        hosts.connect(arguments.hosts)
         try:
             train(config, workdir, stop=stop, resume_anyway=resume_anyway)
         except Interruption as interruption:

@@ -20,6 +20,7 @@ from ovseg_jax.training import (
     checkpoint,
     content,
     finished,
+    hosts,
     preflight,
     record,
     run_folder,
@@ -64,7 +65,7 @@ def train(
         ovseg_jax.training.health.DivergenceError: A loss or gradient is not finite.
         ovseg_jax.training.stopping.Interruption: `stop` asked for it; the same call goes on.
     """
-    sharding.connect_hosts()
+    hosts.connect()
     workdir = workdir.absolute()
     accepted = _accepted(workdir, config, resume_anyway)
     devices.announce("training")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,28 +23,6 @@ PARAM_RULES = (  # pattern, mesh axis of each weight dimension
     (r".*/reduce/kernel", P("fsdp", None)),
     (r".*", P()),  # norms, biases, convolutions, heads: whole on every device
 )
-
-
-def connect_hosts() -> None:
-    """Joins the other hosts of a TPU pod or cluster; does nothing where there is one host.
-
-    Pods, Slurm and Open MPI are recognised by JAX itself. Elsewhere set `JAX_COORDINATOR_ADDRESS`,
-    `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`. Call it before anything touches a device.
-    """
-    # It would take SIGTERM for itself; `stopping` and `agreement` answer Ctrl-C as well.
-    jax.config.update("jax_enable_preemption_service", False)
-    environment = os.environ
-    if "JAX_COORDINATOR_ADDRESS" in environment and "JAX_NUM_PROCESSES" in environment:
-        jax.distributed.initialize(
-            environment["JAX_COORDINATOR_ADDRESS"],
-            num_processes=int(environment["JAX_NUM_PROCESSES"]),
-            process_id=int(environment["JAX_PROCESS_ID"]),
-        )
-        return
-    pod = "," in environment.get("TPU_WORKER_HOSTNAMES", "")
-    tasks = int(environment.get("SLURM_NTASKS") or environment.get("OMPI_COMM_WORLD_SIZE") or 1)
-    if pod or tasks > 1:
-        jax.distributed.initialize()
 
 
 def make_mesh(config: MeshConfig) -> Mesh:
