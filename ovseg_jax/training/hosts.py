@@ -51,7 +51,7 @@ def connect(hosts: Hosts = "auto", wait: float = WAIT) -> None:
     Raises:
         HostsError: There is a cluster, but it does not say enough to join it.
     """
-    global _decided  # noqa: PLW0603 - the first caller, the command line, decides for the process
+    global _decided
     if _decided or jax.distributed.is_initialized():
         return
     # It would take SIGTERM for itself; `stopping` and `agreement` answer Ctrl-C as well.

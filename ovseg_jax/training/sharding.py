@@ -11,12 +11,15 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from ovseg_jax import devices, trees
 from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
+
+AXES = ("data", "fsdp")
 
 PARAM_RULES = (  # pattern, mesh axis of each weight dimension
     (r".*/expand/kernel", P(None, "fsdp")),
@@ -26,21 +29,54 @@ PARAM_RULES = (  # pattern, mesh axis of each weight dimension
 
 
 def make_mesh(config: MeshConfig) -> Mesh:
-    """Lays all devices out as data x fsdp.
+    """Lays all devices out as data x fsdp; where they are of several slices, `data` crosses them.
 
     Raises:
         ConfigError: The devices do not fill the grid.
     """
-    total = len(devices.found())
+    found = devices.found()
+    shape = mesh_shape(config, len(found), devices.described())
+    slices = len({getattr(device, "slice_index", 0) for device in found})
+    return Mesh(_grid(shape, slices, found), AXES, axis_types=(AxisType.Auto,) * 2)
+
+
+def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int]:
+    """Returns the sides of the grid.
+
+    Args:
+        config: The sides as configured; -1 takes what is left.
+        total: Devices.
+        described: What the message calls them.
+
+    Raises:
+        ConfigError: The devices do not fill the grid.
+    """
     sizes = [config.data, config.fsdp]
     known = int(np.prod([size for size in sizes if size > 0]))
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
         raise ConfigError(
             f"mesh: data={config.data} x fsdp={config.fsdp} does not fill what JAX finds here, "
-            f"{devices.described()}; set one axis to -1 to take what is left"
+            f"{described}; set one axis to -1 to take what is left"
         )
-    shape = tuple(total // known if size == -1 else size for size in sizes)
-    return jax.make_mesh(shape, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2)
+    data, fsdp = (total // known if size == -1 else size for size in sizes)
+    return data, fsdp
+
+
+def _grid(shape: tuple[int, int], slices: int, found: list[Any]) -> np.ndarray:
+    """Devices in the order in which neighbours of the mesh are neighbours of the network.
+
+    Raises:
+        ConfigError: Parameters would be shared across slices, over the slow network.
+    """
+    if slices == 1:
+        return mesh_utils.create_device_mesh(shape, found, allow_split_physical_axes=True)
+    if shape[0] % slices:
+        raise ConfigError(
+            f"mesh.fsdp={shape[1]}: the devices are of {slices} slices, which a slow network joins,"
+            f" so that data={shape[0]} has to be a multiple of {slices}; give a smaller mesh.fsdp"
+        )
+    inner, outer = (shape[0] // slices, shape[1]), (slices, 1)
+    return mesh_utils.create_hybrid_device_mesh(inner, outer, found, allow_split_physical_axes=True)
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

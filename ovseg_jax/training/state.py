@@ -67,19 +67,23 @@ def create(
         step=jax.device_put(jnp.zeros((), jnp.int32), replicated(mesh)),
         trainable=trainable,
         frozen=frozen,
-        optimizer=_initial_moments(tx, trainable, mesh),
+        optimizer=jax.jit(tx.init, out_shardings=moment_shardings(tx, trainable, mesh))(trainable),
     )
     return state, tx
 
 
-def _initial_moments(tx: optax.GradientTransformation, trainable: Params, mesh: Mesh) -> Any:
-    """Places moments like the parameters they belong to, counters on every device."""
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, trainable)
-    placed = optax.tree.map_params(
+def moment_shardings(tx: optax.GradientTransformation, trainable: Params, mesh: Mesh) -> Any:
+    """Says where the optimizer's values lie: moments like their parameters, counters everywhere.
+
+    Args:
+        tx: The optimizer.
+        trainable: Its parameters, or their shapes with shardings.
+        mesh: The device mesh.
+    """
+    return optax.tree.map_params(
         tx,
         lambda _, sharding: sharding,
         jax.eval_shape(tx.init, trainable),
-        shardings,
+        jax.tree.map(lambda leaf: leaf.sharding, trainable),
         transform_non_params=lambda _: replicated(mesh),
     )
-    return jax.jit(tx.init, out_shardings=placed)(trainable)

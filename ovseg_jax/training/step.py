@@ -73,13 +73,20 @@ def _proposed(
     return proposals, None if tower_trains else features
 
 
-def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
-    """Compiles the step for exactly these shapes and shardings.
+def lower_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
+    """Prepares the step for exactly these shapes and shardings, of arrays or of their shapes.
 
-    The compiled step refuses other shapes instead of compiling again. The old state's memory is
-    given to the new one.
+    The old state's memory is given to the new one.
     """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     whole = state.step.sharding  # metrics lie on every device, so that every host can read them
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, whole))
-    return jitted.lower(state, batch, text).compile()
+    return jitted.lower(state, batch, text)
+
+
+def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
+    """Compiles the step for exactly these shapes and shardings.
+
+    The compiled step refuses other shapes instead of compiling again.
+    """
+    return lower_step(step, state, batch, text).compile()

@@ -145,7 +145,9 @@ def test_open_mpi(joined, monkeypatch):
 
 
 def said(monkeypatch, address="h:1", count="2", index="1"):
-    for name, value in zip((hosts.ADDRESS, hosts.COUNT, hosts.INDEX), (address, count, index)):
+    for name, value in zip(
+        (hosts.ADDRESS, hosts.COUNT, hosts.INDEX), (address, count, index), strict=True
+    ):
         monkeypatch.setenv(name, value)
 
 
