@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import resource
 import time
@@ -13,8 +12,9 @@ import jax
 from jax.sharding import AxisType, Mesh
 
 from ovseg_jax.config import Config
-from ovseg_jax.planning.collectives import Collective, collectives
 from ovseg_jax.planning.chips import Topology
+from ovseg_jax.planning.collectives import Collective, collectives
+from ovseg_jax.training.layout import bytes_on_a_device
 from ovseg_jax.training.shapes import step_and_inputs
 from ovseg_jax.training.sharding import AXES, mesh_shape
 from ovseg_jax.training.step import lower_step
@@ -97,14 +97,6 @@ def compile_for(config: Config, topology: Topology) -> Compiled:
         lowering=lowering,
         compiling=time.monotonic() - begun - lowering,
         compiling_cpu=_cpu_seconds() - cpu,
-    )
-
-
-def bytes_on_a_device(tree: Any) -> int:
-    """Returns what the shapes of a tree take on one device, by their shardings."""
-    return sum(
-        leaf.dtype.itemsize * math.prod(leaf.sharding.shard_shape(leaf.shape))
-        for leaf in jax.tree.leaves(tree)
     )
 
 

@@ -108,10 +108,9 @@ def _compiled(config: Config, topology: Topology, batches: list[int]) -> list[Co
     if errors := [line["error"] for line in lines if "error" in line]:
         raise PlanError(errors[0])
     if len(lines) < len(batches):
-        last = done.stderr.strip().splitlines()[-3:]
         raise PlanError(
             f"the compiler for {topology.name} ended with status {done.returncode}: "
-            + " / ".join(last)
+            f"{_last_words(done.stderr)}"
         )
     return [from_json(line) for line in lines]
 
@@ -144,6 +143,13 @@ def environment(topology: Topology) -> dict[str, str]:
         "TPU_WORKER_ID": "0",
         "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     }
+
+
+def _last_words(errors: str) -> str:
+    """The end of what a process said, without the addresses of a crash."""
+    lines = [line.strip() for line in errors.splitlines()]
+    said = [line for line in lines if line and not line.startswith(("@", "***"))]
+    return " / ".join(said[-3:])
 
 
 def _compiler(topology: Topology) -> str:
