@@ -70,7 +70,10 @@ def state_shapes(
         step=Shape((), jnp.int32, sharding=sharding.replicated(mesh)),
         trainable=trainable,
         frozen=frozen,
-        optimizer=_each(jax.eval_shape(tx.init, trainable), moment_shardings(tx, trainable, mesh)),
+        optimizer=_each(
+            jax.eval_shape(tx.init, trainable),
+            moment_shardings(tx, trainable, mesh, spread=config.mesh.spread_moments),
+        ),
     )
     return state, tx
 

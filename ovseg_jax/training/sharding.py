@@ -1,11 +1,12 @@
 """The device mesh, and where arrays lie on it.
 
 `jax.jit` with `NamedSharding` is what "pjit" means today. Two axes: `data` splits the batch;
-`fsdp` splits the batch too and, by path rules, the wide dimension of large weights.
+`fsdp` splits the batch too and, by path rules, one dimension of large weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,11 +21,16 @@ from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
 
 AXES = ("data", "fsdp")
+LARGE = P("largest axis of a large weight")
+"""Stands for a spec that depends on the shape: see `_largest_split`."""
+LARGE_SIZE = 2**18
+"""Scalars from which on a weight is worth splitting: 1 MiB in float32, whose gathering takes longer
+than the message itself is delayed."""
 
 PARAM_RULES = (  # pattern, mesh axis of each weight dimension
     (r".*/expand/kernel", P(None, "fsdp")),
     (r".*/reduce/kernel", P("fsdp", None)),
-    (r".*", P()),  # norms, biases, convolutions, heads: whole on every device
+    (r".*", LARGE),  # attention, text tower, embeddings, heads; norms and biases stay whole
 )
 
 
@@ -66,16 +72,17 @@ def _grid(shape: tuple[int, int], slices: int, found: list[Any]) -> np.ndarray:
     """Devices in the order in which neighbours of the mesh are neighbours of the network.
 
     Raises:
-        ConfigError: Parameters would be shared across slices, over the slow network.
+        ConfigError: No axis can cross the slow network between slices.
     """
     if slices == 1:
         return mesh_utils.create_device_mesh(shape, found, allow_split_physical_axes=True)
-    if shape[0] % slices:
+    if shape[0] % slices and shape[1] % slices:
         raise ConfigError(
-            f"mesh.fsdp={shape[1]}: the devices are of {slices} slices, which a slow network joins,"
-            f" so that data={shape[0]} has to be a multiple of {slices}; give a smaller mesh.fsdp"
+            f"mesh: data={shape[0]} x fsdp={shape[1]}, but the devices are of {slices} slices that "
+            "a slow network joins: one of the axes has to be a multiple of that"
         )
-    inner, outer = (shape[0] // slices, shape[1]), (slices, 1)
+    outer = (slices, 1) if shape[0] % slices == 0 else (1, slices)
+    inner = (shape[0] // outer[0], shape[1] // outer[1])
     return mesh_utils.create_hybrid_device_mesh(inner, outer, found, allow_split_physical_axes=True)
 
 
@@ -117,6 +124,40 @@ def gathered(tree: Mapping[str, Any]) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
+def spread(leaf: Any, mesh: Mesh) -> NamedSharding:
+    """Splits an array over all devices, beyond what its own sharding splits, where it divides.
+
+    For moments (stage 1 of ZeRO, arXiv 1910.02054): each device then updates its part of every
+    parameter, and the parts are gathered.
+
+    Args:
+        leaf: A parameter, or its shape with a sharding.
+        mesh: The device mesh.
+    """
+    spec = [*leaf.sharding.spec, *[None] * (len(leaf.shape) - len(leaf.sharding.spec))]
+    if math.prod(leaf.shape) < LARGE_SIZE // 16:
+        return leaf.sharding
+    free = tuple(axis for axis in AXES if axis not in spec and mesh.shape[axis] > 1)
+    parts = math.prod(mesh.shape[axis] for axis in free)
+    sides = [side if spec[at] is None else 0 for at, side in enumerate(leaf.shape)]
+    fitting = [at for at, side in enumerate(sides) if side and side % parts == 0]
+    if not free or not fitting:
+        return leaf.sharding
+    spec[max(fitting, key=lambda at: sides[at])] = free if len(free) > 1 else free[0]
+    return NamedSharding(mesh, P(*spec))
+
+
 def _fitting(spec: P, leaf: Any, mesh: Mesh) -> P:
+    if spec is LARGE:
+        return _largest_split(leaf.shape, mesh.shape["fsdp"])
     pairs = zip(spec, leaf.shape, strict=False)  # a spec may name fewer axes than there are
     return P(*(None if axis and size % mesh.shape[axis] else axis for axis, size in pairs))
+
+
+def _largest_split(shape: tuple[int, ...], parts: int) -> P:
+    """Splits the largest axis that divides; small arrays stay whole."""
+    fitting = [at for at, side in enumerate(shape) if side % parts == 0]
+    if parts == 1 or math.prod(shape) < LARGE_SIZE or not fitting:
+        return P()
+    chosen = max(fitting, key=lambda at: shape[at])
+    return P(*("fsdp" if at == chosen else None for at in range(len(shape))))

@@ -80,8 +80,17 @@ def lower_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
     """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     whole = state.step.sharding  # metrics lie on every device, so that every host can read them
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, whole))
-    return jitted.lower(state, batch, text)
+
+    def on_whole_weights(state: TrainState, batch: Batch, text: Text) -> tuple[TrainState, Metrics]:
+        # Split weights are gathered, or XLA moves activations to them, which are larger.
+        trainable, frozen = jax.lax.with_sharding_constraint((state.trainable, state.frozen), whole)
+        gathered = state.replace(trainable=trainable, frozen=frozen)
+        new, metrics = step(gathered, batch, text)
+        return new.replace(frozen=state.frozen), metrics
+
+    jitted = jax.jit(on_whole_weights, donate_argnums=0, out_shardings=(shardings, whole))
+    with jax.sharding.use_abstract_mesh(whole.mesh.abstract_mesh):  # for `ops.chunks.map_rows`
+        return jitted.lower(state, batch, text)
 
 
 def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
