@@ -31,7 +31,7 @@ class Plan:
     """A step on chips that are not here.
 
     Attributes:
-        config: The experiment, with the batch that was planned.
+        config: The experiment as it was given; `step.batch` is the batch that was planned.
         topology: The chips.
         step: What the compiler told of that batch.
         time: Its shortest and longest time.
@@ -52,13 +52,18 @@ class Plan:
     advice: tuple[str, ...]
     compiler: str
 
+    @property
+    def steps(self) -> float:
+        """Steps of the planned batch that show as many images as the experiment's own."""
+        return self.config.num_steps * self.config.data.batch_size / self.step.batch
+
     def hours(self, seconds: float) -> float:
         """Chip-hours of the whole run, if a step takes so long.
 
         Args:
             seconds: Of one step.
         """
-        return self.config.num_steps * seconds * self.topology.count / 3600
+        return self.steps * seconds * self.topology.count / 3600
 
 
 def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
@@ -78,10 +83,9 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
     batch = math.ceil(config.data.batch_size / chips) * chips
     batches = [batch, 2 * batch] if twice else [batch]
     steps = _compiled(config, topology, batches)
-    data = dataclasses.replace(config.data, batch_size=batch)
     step = steps[0]
     return Plan(
-        config=dataclasses.replace(config, data=data),
+        config=config,
         topology=topology,
         step=step,
         time=roofline(step, topology.chip),

@@ -80,9 +80,9 @@ def made(**fields):
 
 def test_the_table_says_hours_and_cost_of_the_whole_run():
     text = rendered(made(), "toy", price=3.0)
-    # 300 steps of a second on four chips.
-    assert "run of 300 steps: at least 0.3 chip-hours" in text
-    assert "at 3 per chip-hour: at least 1" in text
+    # 300 steps of 16 images are 1200 of 4; a second each on four chips.
+    assert "whole run, 4,800 images: at least 1.3 chip-hours (0.3 h)" in text
+    assert "at 3 per chip-hour: at least 4" in text
     assert "largest batch that fits: at least 16, 4 per chip" in text
     assert "at 3" not in rendered(made(), "toy")
 
