@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +36,20 @@ def described(params: Mapping[str, Any], depth: int = 2) -> list[str]:
     return [
         form.format(*(x for pair in zip(row, widths, strict=True) for x in pair)) for row in rows
     ]
+
+
+def announce(params: Mapping[str, Any], moments: Any) -> None:
+    """Prints the table at the start of a training on several devices, on the first host.
+
+    Args:
+        params: All parameters, placed.
+        moments: The optimizer's values, placed.
+    """
+    if jax.device_count() == 1 or jax.process_index():
+        return
+    size = bytes_on_a_device(moments) / MIB
+    for line in (*described(params), f"moments: {size:,.1f} MiB on a device"):
+        print(f"ovseg: {line}", file=sys.stderr, flush=True)
 
 
 def bytes_of(leaf: Any) -> int:

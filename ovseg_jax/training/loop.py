@@ -21,6 +21,7 @@ from ovseg_jax.training import (
     content,
     finished,
     hosts,
+    layout,
     preflight,
     record,
     run_folder,
@@ -77,6 +78,7 @@ def train(
     with contextlib.ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
         current, tx = state.create(config, method, mesh)
+        layout.announce(current.params, current.optimizer)
         description = configs_io.to_dict(config)
         run = checkpoint.open_run(workdir, config.checkpoint, description, trust=resume_anyway)
         current, position = run.restore(current)

@@ -30,6 +30,8 @@ backend_config={"known_trip_count":{"n":"5"}}
   %done = f32[8]{0} all-gather-done(%start)
   %rs = f32[4]{0} reduce-scatter(%z), replica_groups={}, to_apply=%region_0
   %alone = f32[4]{0} all-reduce(%z), replica_groups={{0},{1}}, to_apply=%region_0
+  %moved = f32[64,8]{1,0} all-gather(%w), replica_groups=mesh['axis_0'=4,'axis_1'=1,'axis_2'=2], \
+device_ids=([2,4]T(1,0)) {'axis_0'}, dimensions={0}
   %p = u8[3]{0} collective-permute(%q), source_target_pairs={{0,1},{1,0}}
 }
 """
@@ -42,6 +44,7 @@ def test_kinds_sizes_groups_loops_and_origins():
         Collective("all-reduce", 257 * 768 * 4 + 8, 8, 1, "jit(step)/sum"),
         Collective("all-gather", 8 * 4, 4, 1, ""),
         Collective("reduce-scatter", 16, 16, 1, ""),
+        Collective("all-gather", 64 * 8 * 4, 4, 1, ""),
         Collective("collective-permute", 3, 2, 1, ""),
     ]
 
