@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also compile twice the batch, to say more exactly which is the largest that fits",
     )
     parser.add_argument("--price", type=float, default=0.0, help="of one chip for an hour")
-    parser.add_argument("--json", type=given_path, metavar="FILE", help="also write all numbers")
+    parser.add_argument("--json", action="store_true", help="print all numbers, as JSON")
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
@@ -67,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
     _note(config.data.batch_size, chips.count)
     print(f"ovseg: compiling for {chips.name}, which may take minutes", file=sys.stderr, flush=True)
     made = plan(config, chips, twice=arguments.twice)
-    print(printable(rendered(made, str(arguments.config), arguments.price)))
     if arguments.json:
-        arguments.json.write_text(json.dumps(dataclasses.asdict(made), indent=1))
+        print(json.dumps(dataclasses.asdict(made), indent=1))
+    else:
+        print(printable(rendered(made, str(arguments.config), arguments.price)))
     return 0 if made.fits else UNFIT
 
 

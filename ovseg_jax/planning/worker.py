@@ -34,8 +34,8 @@ def answer(request: dict[str, Any], batch: int) -> Compiled:
 
 def from_json(fields: dict[str, Any]) -> Compiled:
     """Reads what `main` wrote."""
-    found = tuple(Collective(*item) for item in fields["collectives"])
-    return Compiled(**fields | {"collectives": found})
+    found: Any = tuple(Collective(*item) for item in fields["collectives"])
+    return Compiled(**{**fields, "collectives": found})
 
 
 def main() -> None:

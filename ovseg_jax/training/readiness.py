@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import AbstractMesh, AxisType
 
 from ovseg_jax import build, trees
@@ -13,7 +14,6 @@ from ovseg_jax.errors import OvsegError, counted
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.training import layout, preflight, shapes, sharding
 from ovseg_jax.training.optimizer import make_schedule
-from ovseg_jax.typing import Batch
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
 
@@ -80,7 +80,11 @@ def _rate(config: Config, count: int) -> list[tuple[str, str]]:
     optimizer, last = config.optimizer, config.num_steps
     schedule = make_schedule(optimizer, last)
     marks = {0, optimizer.warmup_steps, last // 2, *optimizer.milestones, max(last - 1, 0)}
-    rates = [f"{float(schedule(step)):.3g} at {step:,}" for step in sorted(marks) if step < last]
+    rates = [
+        f"{np.asarray(schedule(step)).item():.3g} at {step:,}"
+        for step in sorted(marks)
+        if step < last
+    ]
     return [("learning rate", f"{optimizer.schedule}: {', '.join(rates) or 'no steps'}")]
 
 
@@ -100,7 +104,7 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
         return []
     step, inputs = shapes.step_and_inputs(config, _mesh(config, count))
     try:
-        _, metrics = jax.eval_shape(step, *map(_plain, inputs))
+        _, metrics = jax.eval_shape(step, *_plain(inputs))
     except (TypeError, ValueError) as error:
         if isinstance(error, OvsegError):
             raise
@@ -109,7 +113,7 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
     return [("step", f"traced; logs {', '.join(sorted(metrics))}")]
 
 
-def _plain(tree: Batch) -> Batch:
+def _plain(tree: Any) -> Any:
     """Shapes without places: tracing needs none."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
 

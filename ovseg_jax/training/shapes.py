@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, Sharding
+from jax.sharding import Sharding
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import Config, DataConfig
@@ -27,7 +27,7 @@ Shape = jax.ShapeDtypeStruct
 
 
 def step_and_inputs(
-    config: Config, mesh: Mesh, classes: ClassList | None = None
+    config: Config, mesh: sharding.AnyMesh, classes: ClassList | None = None
 ) -> tuple[Any, tuple[TrainState, Batch, Text]]:
     """Returns the step of an experiment, not compiled, and the shapes of what it takes.
 
@@ -53,7 +53,7 @@ def step_and_inputs(
 
 
 def state_shapes(
-    config: Config, method: Any, mesh: Mesh
+    config: Config, method: Any, mesh: sharding.AnyMesh
 ) -> tuple[TrainState, optax.GradientTransformation]:
     """Returns the shapes of the training state with their shardings, and the optimizer.
 
@@ -66,8 +66,9 @@ def state_shapes(
     places = sharding.parameter_shardings(shapes, mesh)
     trainable, frozen = trees.split(_each(shapes, places), config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
+    step: Any = Shape((), jnp.int32, sharding=sharding.replicated(mesh))
     state = TrainState(
-        step=Shape((), jnp.int32, sharding=sharding.replicated(mesh)),
+        step=step,
         trainable=trainable,
         frozen=frozen,
         optimizer=_each(

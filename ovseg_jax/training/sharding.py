@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from ovseg_jax import devices, trees
@@ -21,6 +21,8 @@ from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
 
 AXES = ("data", "fsdp")
+AnyMesh = Mesh | AbstractMesh
+"""Devices, or a grid of as many that need not be here."""
 LARGE = P("largest axis of a large weight")
 """Stands for a spec that depends on the shape: see `_largest_split`."""
 LARGE_SIZE = 2**18
@@ -86,17 +88,17 @@ def _grid(shape: tuple[int, int], slices: int, found: list[Any]) -> np.ndarray:
     return mesh_utils.create_hybrid_device_mesh(inner, outer, found, allow_split_physical_axes=True)
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
+def batch_sharding(mesh: AnyMesh) -> NamedSharding:
     """Splits the leading axis over all devices."""
     return NamedSharding(mesh, P(("data", "fsdp")))
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated(mesh: AnyMesh) -> NamedSharding:
     """Keeps an array whole on every device."""
     return NamedSharding(mesh, P())
 
 
-def parameter_shardings(shapes: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
+def parameter_shardings(shapes: Mapping[str, Any], mesh: AnyMesh) -> dict[str, Any]:
     """Gives every parameter its sharding by the first rule that matches its path.
 
     A dimension that the axis does not divide stays whole.
@@ -124,7 +126,7 @@ def gathered(tree: Mapping[str, Any]) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def spread(leaf: Any, mesh: Mesh) -> NamedSharding:
+def spread(leaf: Any, mesh: AnyMesh) -> NamedSharding:
     """Splits an array over all devices, beyond what its own sharding splits, where it divides.
 
     For moments (stage 1 of ZeRO, arXiv 1910.02054): each device then updates its part of every
@@ -134,7 +136,8 @@ def spread(leaf: Any, mesh: Mesh) -> NamedSharding:
         leaf: A parameter, or its shape with a sharding.
         mesh: The device mesh.
     """
-    spec = [*leaf.sharding.spec, *[None] * (len(leaf.shape) - len(leaf.sharding.spec))]
+    spec: list[Any] = [None] * len(leaf.shape)
+    spec[: len(leaf.sharding.spec)] = leaf.sharding.spec
     if math.prod(leaf.shape) < LARGE_SIZE // 16:
         return leaf.sharding
     free = tuple(axis for axis in AXES if axis not in spec and mesh.shape[axis] > 1)
@@ -143,21 +146,21 @@ def spread(leaf: Any, mesh: Mesh) -> NamedSharding:
     fitting = [at for at, side in enumerate(sides) if side and side % parts == 0]
     if not free or not fitting:
         return leaf.sharding
-    spec[max(fitting, key=lambda at: sides[at])] = free if len(free) > 1 else free[0]
+    spec[max(fitting, key=sides.__getitem__)] = free if len(free) > 1 else free[0]
     return NamedSharding(mesh, P(*spec))
 
 
-def _fitting(spec: P, leaf: Any, mesh: Mesh) -> P:
+def _fitting(spec: P, leaf: Any, mesh: AnyMesh) -> P:
     if spec is LARGE:
         return _largest_split(leaf.shape, mesh.shape["fsdp"])
     pairs = zip(spec, leaf.shape, strict=False)  # a spec may name fewer axes than there are
     return P(*(None if axis and size % mesh.shape[axis] else axis for axis, size in pairs))
 
 
-def _largest_split(shape: tuple[int, ...], parts: int) -> P:
+def _largest_split(shape: Sequence[int], parts: int) -> P:
     """Splits the largest axis that divides; small arrays stay whole."""
     fitting = [at for at, side in enumerate(shape) if side % parts == 0]
     if parts == 1 or math.prod(shape) < LARGE_SIZE or not fitting:
         return P()
-    chosen = max(fitting, key=lambda at: shape[at])
+    chosen = max(fitting, key=shape.__getitem__)
     return P(*("fsdp" if at == chosen else None for at in range(len(shape))))

@@ -75,7 +75,7 @@ def create(
 
 
 def moment_shardings(
-    tx: optax.GradientTransformation, trainable: Params, mesh: Mesh, *, spread: bool
+    tx: optax.GradientTransformation, trainable: Params, mesh: sharding.AnyMesh, *, spread: bool
 ) -> Any:
     """Says where the optimizer's values lie: moments like their parameters, counters everywhere.
 

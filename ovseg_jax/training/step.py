@@ -79,7 +79,9 @@ def lower_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
     The old state's memory is given to the new one.
     """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
-    whole = state.step.sharding  # metrics lie on every device, so that every host can read them
+    whole: Any = (
+        state.step.sharding
+    )  # metrics lie on every device, so that every host can read them
 
     def on_whole_weights(state: TrainState, batch: Batch, text: Text) -> tuple[TrainState, Metrics]:
         # Split weights are gathered, or XLA moves activations to them, which are larger.
