@@ -146,7 +146,7 @@ def spread(leaf: Any, mesh: AnyMesh) -> NamedSharding:
     fitting = [at for at, side in enumerate(sides) if side and side % parts == 0]
     if not free or not fitting:
         return leaf.sharding
-    spec[max(fitting, key=sides.__getitem__)] = free if len(free) > 1 else free[0]
+    spec[max(fitting, key=sides.__getitem__)] = free if len(free) > 1 else next(iter(free))
     return NamedSharding(mesh, P(*spec))
 
 
