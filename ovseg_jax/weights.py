@@ -32,8 +32,10 @@ from ovseg_jax.stored.arrays import (
     ORBAX,
     REPORT,
     SAFETENSORS,
+    StoredArray,
     WeightsError,
     check_finite,
+    open_arrays,
     read_arrays,
     read_shapes,
 )
@@ -42,7 +44,7 @@ from ovseg_jax.stored.run_layout import CHECKPOINTS, WEIGHTS
 from ovseg_jax.typing import Params
 
 __all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
-__all__ += ["fingerprint", "save_weights", "stored_shapes"]
+__all__ += ["fingerprint", "open_weights", "save_weights", "stored_shapes"]
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.model"
 ENTRIES = (CONFIG, REPORT, TOKENIZER, SAFETENSORS, ORBAX)
@@ -138,6 +140,28 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
         trees.compare(params, _expected(config, folder), str(folder))
     check_finite(params, folder)
     return config, params
+
+
+def open_weights(directory: Path | str) -> tuple[Path, dict[str, StoredArray]]:
+    """Opens a weights directory, to read one parameter after the other.
+
+    Args:
+        directory: See `load_weights`, which checks the same names and shapes.
+
+    Returns:
+        The directory and its parameters by path.
+
+    Raises:
+        WeightsError: A file is missing or damaged.
+        ovseg_jax.configs_io.ConfigError: `config.json` does not fit the schema.
+        ovseg_jax.trees.TreeError: Lists every missing, unexpected and misshapen parameter.
+    """
+    folder = find_weights(directory)
+    config = _located(read_json(ModelConfig, folder / CONFIG), folder)
+    check_limits(config, str(folder / CONFIG))
+    arrays = open_arrays(folder)
+    trees.compare(trees.unflatten(arrays), _expected(config, folder), str(folder))
+    return folder, arrays
 
 
 def _expected(config: ModelConfig, folder: Path) -> Params:

@@ -4,25 +4,19 @@ import dataclasses
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from configs.mask_adapter import ablations as mask_adapter
-from ovseg_jax import build, configs_io, trees
+from ovseg_jax import configs_io, trees
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.config import Config
 from ovseg_jax.inputs.labels import class_filter, named_classes
 from ovseg_jax.mining.pairs import VOCABULARY
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.training.optimizer import make_optimizer
-from ovseg_jax.training.sharding import PARAM_RULES
-from ovseg_jax.training.state import TrainState
-from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch, Text
+from ovseg_jax.training.shapes import step_and_inputs
+from ovseg_jax.training.sharding import AXES, PARAM_RULES
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from ovseg_jax.vocabulary.prompts import TEMPLATES
-from ovseg_jax.vocabulary.text_bank import bucket
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for path in (ROOT / "configs").rglob("*.py") if path.name not in ("common.py",))
@@ -96,53 +90,15 @@ def test_an_unknown_variant_lists_the_known_ones():
 
 def step_in_shapes(config):
     """Evaluates the shapes of one train step, and that what trains keeps its shapes."""
-    method = build.method(config.model)
-    shapes = parameter_shapes(method)
-    trees.match(shapes, PARAM_RULES)
-    trainable, frozen = trees.split(shapes, config.optimizer.trainable)
-    tx = make_optimizer(config.optimizer, config.num_steps, trainable)
-    state = TrainState(
-        step=jax.ShapeDtypeStruct((), jnp.int32),
-        trainable=trainable,
-        frozen=frozen,
-        optimizer=jax.eval_shape(tx.init, trainable),
-    )
-    step = make_step(method, build.mask_source(config.masks), tx, config.seed)
-    after, metrics = jax.eval_shape(step, state, batch_shapes(config), text_shapes(config, method))
+    mesh = jax.sharding.AbstractMesh((1, 1), AXES)
+    step, (state, batch, text) = step_and_inputs(config, mesh, words(config.data))
+    trees.match(state.params, PARAM_RULES)
+    plain = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (state, batch, text))
+    after, metrics = jax.eval_shape(step, *plain)
     assert jax.tree.map(lambda leaf: leaf.shape, after) == jax.tree.map(
         lambda leaf: leaf.shape, state
     )
     assert metrics["loss"].shape == ()
-
-
-def batch_shapes(config):
-    data, tokens = config.data, build.tokenizer(config.model).context_length
-    (height, width), count = data.image_size, data.batch_size
-
-    def shape(*sizes, dtype=jnp.int32):
-        return jax.ShapeDtypeStruct((count, *sizes), dtype)
-
-    return Batch(
-        images=shape(height, width, 3, dtype=jnp.uint8),
-        sizes=shape(2),
-        segment_ids=shape(height, width),
-        labels=shape(data.max_segments),
-        captions=shape(tokens) if data.captions else None,
-    )
-
-
-def text_shapes(config, method):
-    classes = words(config.data)
-    rows, slots = bucket(len(classes.synonym_rows[0])), bucket(len(classes))
-    templates = len(TEMPLATES[config.model.templates])
-    tokens = build.tokenizer(config.model).context_length
-    return Text(
-        embeddings=jax.ShapeDtypeStruct((rows, templates, method.clip.embedding_dim), jnp.float32),
-        classes=jax.ShapeDtypeStruct((rows,), jnp.int32),
-        valid=jax.ShapeDtypeStruct((slots,), jnp.bool_),
-        seen=jax.ShapeDtypeStruct((slots,), jnp.bool_),
-        tokens=jax.ShapeDtypeStruct((rows, templates, tokens), jnp.int32),
-    )
 
 
 def test_the_readme_lists_every_file():

@@ -22,6 +22,7 @@ ROWS = (
     ("stored",),
     ("weights", "opening", "evaluation"),
     ("training", "convert", "mining"),
+    ("planning",),
     ("api", "cli"),
 )
 ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
-from ovseg_jax.cli.options import READOUTS, add_overwrite, given_path
+from ovseg_jax.cli.options import READOUTS, add_hosts, add_overwrite, given_path
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="throw away what a killed run of this command has counted, which is otherwise taken "
         "up where it was left",
     )
+    add_hosts(parser)
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a model, all fields"
     )
@@ -98,13 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.opening import resolve
     from ovseg_jax.places import from_here
-    from ovseg_jax.training import preflight
-    from ovseg_jax.training.sharding import connect_hosts
+    from ovseg_jax.training import hosts, preflight
     from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)
-    connect_hosts()
+    hosts.connect(arguments.hosts)
     devices.found()
     keep_compiled()
     model, params = load_weights(place)

@@ -21,6 +21,8 @@ COMMANDS = {
     "rescore": "score predictions again, without the model",
     "compare": "say how two results differ, and whether by chance",
     "data": "prepare data sets, your own too",
+    "check": "say what an experiment does, and all that stands in its way",
+    "plan": "say what a training takes of chips that are not here",
     "weights": "write the weights of a run's checkpoint",
     "mine": "mine pairs of a mask and a noun from captions",
 }

@@ -87,6 +87,17 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Adds --hosts."""
+    parser.add_argument(
+        "--hosts",
+        choices=("auto", "one"),
+        default="auto",
+        help="work with the other hosts that JAX finds (TPU pods and slices, GKE, Slurm, Open MPI; "
+        "the default), or on this one alone",
+    )
+
+
 def add_photos(parser: argparse.ArgumentParser) -> None:
     """Adds photos, masks, background and the output folder."""
     add_photo_names(parser)

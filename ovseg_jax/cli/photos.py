@@ -116,7 +116,6 @@ def load_model(
 ) -> Any:
     """Loads a segmenter, and another model that makes its masks if one is named."""
     from ovseg_jax import api
-    from ovseg_jax.cli.kept_programs import keep_compiled
 
     keep_compiled()
     loading = progress.task("loading the model")

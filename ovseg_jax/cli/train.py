@@ -16,11 +16,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
-from ovseg_jax.cli.options import given_path
+from ovseg_jax.cli.options import add_hosts, given_path
 from ovseg_jax.errors import printable
 
 PASSES_ON = True
@@ -41,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on although fields differ that change the model or the stream, or from a "
         "checkpoint without hashes",
     )
+    add_hosts(parser)
     parser.add_argument(
         "--profile",
         metavar="FIRST:LAST",
@@ -74,24 +74,27 @@ def run(arguments: argparse.Namespace) -> int:
         from ovseg_jax.cli.kept_programs import keep_compiled
 
         keep_compiled()
-    return _train(config, arguments.workdir, arguments.resume_anyway, arguments.profile)
+    return _train(config, arguments)
 
 
-def _train(config: Any, workdir: Path, resume_anyway: bool, profile: str | None = None) -> int:
+def _train(config: Any, arguments: argparse.Namespace) -> int:
     """Trains, unless nothing is left to do; heavy libraries are imported behind that question."""
     from ovseg_jax.training import finished, record
     from ovseg_jax.training.stopping import Interruption, StopRequest
 
+    workdir, resume_anyway = arguments.workdir, arguments.resume_anyway
     with StopRequest().listening() as stop:
         record.accepted_changes(workdir, config, anyway=resume_anyway)
         if said := finished.summary(workdir, config):
             print(printable(said))
             return 0
+        from ovseg_jax.training import hosts
         from ovseg_jax.training.health import DivergenceError
         from ovseg_jax.training.loop import train
         from ovseg_jax.training.profiling import steps_of
 
-        traced = steps_of(profile) if profile else range(0)
+        traced = steps_of(arguments.profile) if arguments.profile else range(0)
+        hosts.connect(arguments.hosts)
         try:
             train(config, workdir, stop=stop, resume_anyway=resume_anyway, profile=traced)
         except Interruption as interruption:

@@ -76,10 +76,18 @@ class StepConfig:
 
 @schema
 class MeshConfig:
-    """Devices as a named grid; -1 takes what is left."""
+    """Devices as a named grid; -1 takes what is left.
+
+    Attributes:
+        data: Groups of devices that keep the same parts of the parameters.
+        fsdp: Devices of a group: each keeps a part of every large parameter and its moments.
+        spread_moments: Whether moments are split over all devices, also where parameters are
+            whole (stage 1 of ZeRO): less memory, and parameters are gathered in every step.
+    """
 
     data: int = -1
     fsdp: int = 1
+    spread_moments: bool = False
 
 
 @schema

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.mask_cropping import MaskCroppingConfig
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.models.unbound import call
-from ovseg_jax.ops.chunks import map_chunks
+from ovseg_jax.ops.chunks import map_chunks, map_rows
 from ovseg_jax.ops.masks.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
 from ovseg_jax.ops.masks.resizing import hard_masks
 from ovseg_jax.ops.sizes import map_size
@@ -57,7 +56,7 @@ class MaskCropping(Method):
         hard = hard_masks(masks, map_size(images), self.config.mask_threshold)
         hard = hard & _inside_picture(images, sizes)
         # One image after the other: side by side they would multiply the memory of a chunk.
-        crops, regions = lax.map(self._crop, (images, sizes, hard))
+        crops, regions = map_rows(self._crop, (images, sizes, hard))
         embedded = self.embed_crops(
             crops.reshape(-1, *crops.shape[2:]), regions.reshape(-1, *regions.shape[2:])
         )

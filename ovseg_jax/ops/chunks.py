@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import PartitionSpec as P
+from jax.sharding import get_abstract_mesh
 from jaxtyping import Array
 
 from ovseg_jax.errors import OperandError
@@ -68,6 +71,47 @@ def _join(array: Array, count: int, axis: int) -> Array:
     first = lax.slice_in_dim(joined, 0, (number - 1) * chunk, axis=axis)
     last = lax.slice_in_dim(joined, (number - 1) * chunk + twice, number * chunk, axis=axis)
     return jnp.concatenate([first, last], axis=axis)
+
+
+def map_rows(function: Callable[[Any], Any], arrays: Any, *, together: int | None = None) -> Any:
+    """Applies a function to rows one after the other, on each device to its own.
+
+    As `lax.map`, whose loop would bring every row to every device where the rows are split over
+    them: inside `jax.sharding.use_abstract_mesh` each device loops over a part of them.
+
+    Args:
+        function: Maps one row of each array to one row of each result.
+        arrays: A pytree of arrays with as many rows each; where rows of several images follow each
+            other, image by image.
+        together: Rows at once on each device; None for one.
+    """
+    count = len(jax.tree.leaves(arrays)[0])
+    own = rows_on_a_device(count)
+    if own == count:
+        return lax.map(function, arrays, batch_size=together)
+
+    def divide(array: Array) -> Array:
+        divided = array.reshape(count // own, own, *array.shape[1:])
+        place = P(None, get_abstract_mesh().axis_names)
+        return lax.with_sharding_constraint(jnp.swapaxes(divided, 0, 1), place)
+
+    def rejoin(array: Array) -> Array:
+        return jnp.swapaxes(array, 0, 1).reshape(count, *array.shape[2:])
+
+    each = jax.vmap(function)  # over devices
+    divided = jax.tree.map(divide, arrays)
+    mapped = jax.vmap(each)(divided) if own == 1 else lax.map(each, divided, batch_size=together)
+    return jax.tree.map(rejoin, mapped)
+
+
+def rows_on_a_device(count: int) -> int:
+    """Returns how many rows of a batch lie on each device: all, unless a mesh says otherwise.
+
+    Args:
+        count: Rows in all.
+    """
+    parts = math.prod(get_abstract_mesh().shape.values())
+    return count if count % parts else count // parts
 
 
 def largest_divisor(number: int, most: int) -> int:

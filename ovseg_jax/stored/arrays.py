@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import ml_dtypes
@@ -17,7 +18,7 @@ from safetensors.numpy import load_file
 from ovseg_jax import trees
 from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.errors import OvsegError, first_few, warn
-from ovseg_jax.stored.finite import find_nonfinite
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite
 from ovseg_jax.typing import Params
 
 SAFETENSORS, ORBAX, REPORT = "model.safetensors", "params", "report.json"
@@ -34,6 +35,61 @@ class WeightsError(OvsegError, ValueError):
     """A weights directory cannot be read or written; the message says which file and why."""
 
 
+class StoredArray(NamedTuple):
+    """One array of a weights directory that is read when it is wanted.
+
+    Attributes:
+        shape: Its sides.
+        read: Returns it, as float32.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+
+
+def open_arrays(folder: Path) -> dict[str, StoredArray]:
+    """Opens the parameters of a weights directory by path, so that each can be read by itself.
+
+    Args:
+        folder: The directory.
+
+    Raises:
+        WeightsError: See `read_arrays`; what is damaged inside an array is told when that is read.
+    """
+    path = folder / SAFETENSORS
+    if path.exists():
+        shapes = trees.flatten(read_shapes(folder))
+        reads = {name: functools.partial(_read_tensor, path, name) for name in shapes}
+        return {name: StoredArray(leaf.shape, reads[name]) for name, leaf in shapes.items()}
+    with _explained(folder / ORBAX):
+        arrays = _open_arrays(folder / ORBAX)
+    return {
+        name: StoredArray(tuple(array.shape), functools.partial(_read_stored, folder, name, array))
+        for name, array in arrays.items()
+    }
+
+
+def _read_tensor(path: Path, name: str) -> np.ndarray:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _as_floats(file.get_tensor(name), path.parent, name)
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, OvsegError):
+            raise
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+
+
+def _read_stored(folder: Path, name: str, array: Any) -> np.ndarray:
+    with _explained(folder / ORBAX):
+        return _as_floats(np.asarray(array.read().result()), folder, name)
+
+
+def _as_floats(array: np.ndarray, folder: Path, name: str) -> np.ndarray:
+    if array.dtype.kind != "f" and array.dtype != ml_dtypes.bfloat16:
+        raise WeightsError(f"{folder}: {name} holds {array.dtype}, but parameters are floats")
+    return np.asarray(array, np.float32)
+
+
 def read_arrays(folder: Path) -> Params:
     """Reads the parameters of a weights directory.
 
@@ -46,10 +102,7 @@ def read_arrays(folder: Path) -> Params:
     """
     params = _read_safetensors(folder) if (folder / SAFETENSORS).exists() else _read_orbax(folder)
     flat = trees.flatten(params)
-    for path, array in flat.items():
-        if array.dtype.kind != "f" and array.dtype != ml_dtypes.bfloat16:
-            raise WeightsError(f"{folder}: {path} holds {array.dtype}, but parameters are floats")
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+    return trees.unflatten({path: _as_floats(array, folder, path) for path, array in flat.items()})
 
 
 def read_shapes(folder: Path) -> Params:
@@ -77,7 +130,19 @@ def check_finite(params: Params, folder: Path) -> None:
     Raises:
         WeightsError: Names the parameters and how many of their values are no numbers.
     """
-    found = find_nonfinite(trees.flatten(params))
+    tell_nonfinite(find_nonfinite(trees.flatten(params)), folder)
+
+
+def tell_nonfinite(found: Mapping[str, Nonfinite], folder: Path) -> None:
+    """As `check_finite`, for what was found before.
+
+    Args:
+        found: Parameters with values that are no numbers.
+        folder: Where they were read.
+
+    Raises:
+        WeightsError: See `check_finite`.
+    """
     if not found:
         return
     accepted = _accepted(folder / REPORT)

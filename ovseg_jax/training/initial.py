@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Sharding
 
 from ovseg_jax import trees
 from ovseg_jax.config import Config
+from ovseg_jax.stored.arrays import StoredArray, tell_nonfinite
+from ovseg_jax.stored.finite import Nonfinite, find_nonfinite
 from ovseg_jax.typing import Params
-from ovseg_jax.weights import find_weights, load_weights, stored_shapes
+from ovseg_jax.weights import find_weights, open_weights, stored_shapes
 
 NOWHERE = "init_from (empty)"
 """What messages call the source of parameters that have none."""
@@ -25,7 +30,8 @@ def load_initial(
     Mask-Adapter's second phase starts so: adapter and CLIP of the first, generator and void row of
     FC-CLIP or MAFT+, as its tools `weight_fuse_fcclip.py` and `weight_fuse_maftp.py` join them.
     Every pattern has to decide something, every source has to give something, and what it gives
-    has to be exactly what the model wants of it.
+    has to be exactly what the model wants of it. Each parameter goes from its file to its devices
+    before the next one is read, so that no host holds a whole model.
 
     Args:
         params: Fresh values; they stay where a source lacks a parameter that `init_missing` names.
@@ -38,18 +44,36 @@ def load_initial(
         ovseg_jax.weights.WeightsError: A source is no weights directory.
     """
     _check_patterns(trees.flatten(params), config)
+    flat, places = trees.flatten(params), trees.flatten(shardings)
     values: dict[str, Any] = {}
     for source in _sources(config):
-        values |= _part_of(source, trees.flatten(params), config, _stored, copies)
-    originals = {path: original_of(path, copies) for path in trees.flatten(params)}
-    values |= {path: values[x] for path, x in originals.items() if path not in values}
-    return jax.tree.map(
-        # Copied, as a step takes over the memory of what trains, and a copy may stand beside it.
-        lambda value, like, place: jax.device_put(jnp.array(value, like.dtype), place),
-        trees.unflatten(values),
-        params,
-        shardings,
-    )
+        folder, stored = open_weights(source) if source else (Path(), {})
+        part = _part_of(source, flat, config, lambda _, stored=stored: stored, copies)
+        found: dict[str, Nonfinite] = {}
+        for path, value in part.items():
+            if isinstance(value, StoredArray):
+                array = value.read()
+                found |= find_nonfinite({path: array})
+                part[path] = _placed(array, flat[path].dtype, places[path])
+        tell_nonfinite(found, folder)
+        values |= part
+    originals = {path: original_of(path, copies) for path in flat}
+    # Copied, as a step takes over the memory of what trains, and a copy may stand beside it.
+    values |= {
+        path: jax.device_put(jnp.copy(values[x]), places[path])
+        for path, x in originals.items()
+        if path not in values
+    }
+    return trees.unflatten(values)
+
+
+def _placed(array: np.ndarray, dtype: Any, place: Sharding) -> jax.Array:
+    """Puts an array of the host onto its devices, to each its own part."""
+
+    def part(index: Any) -> np.ndarray:
+        return np.array(array[index], dtype)
+
+    return jax.make_array_from_callback(array.shape, place, part)
 
 
 def with_copies(params: Params, copies: Mapping[str, str]) -> Params:
@@ -114,10 +138,6 @@ def _check_patterns(wanted: Mapping[str, Any], config: Config) -> None:
 
 def _sources(config: Config) -> list[str]:
     return list(dict.fromkeys((config.init_from, *(place for _, place in config.init_parts))))
-
-
-def _stored(source: str) -> dict[str, Any]:
-    return trees.flatten(load_weights(source)[1])
 
 
 def _part_of(

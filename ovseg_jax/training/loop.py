@@ -16,6 +16,8 @@ from ovseg_jax.training import (
     beginning,
     checkpoint,
     finished,
+    hosts,
+    layout,
     record,
     run_folder,
     sharding,
@@ -66,7 +68,7 @@ def train(
         ovseg_jax.training.stopping.Interruption: `stop` asked for it; the same call goes on.
     """
     goodput = Goodput()
-    sharding.connect_hosts()
+    hosts.connect()
     workdir = workdir.absolute()
     accepted = beginning.accepted(workdir, config, resume_anyway)
     beginning.announce(config)
@@ -76,6 +78,7 @@ def train(
     with contextlib.ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
         current, tx = state.create(config, method, mesh)
+        layout.announce(current.params, current.optimizer)
         description = configs_io.to_dict(config)
         run = checkpoint.open_run(workdir, config.checkpoint, description, trust=resume_anyway)
         current, position = run.restore(current)

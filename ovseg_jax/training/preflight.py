@@ -21,6 +21,7 @@ from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.inputs.found_files import check_files
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
 from ovseg_jax.inputs.order import check_mixture
 from ovseg_jax.inputs.synthetic import check_synthetic
@@ -51,6 +52,10 @@ class Problems:
             if not any(line.endswith(str(error)) for line in self._errors):
                 self._errors[f"{where}{error}"] = error
 
+    def lines(self) -> list[str]:
+        """Returns what was noted."""
+        return list(self._errors)
+
     def tell(self) -> None:
         """Raises what was noted, if anything was.
 
@@ -71,10 +76,26 @@ def check_training(config: Config) -> None:
     Raises:
         OvsegError: What stands in the way; a `PreflightError` where it is several things.
     """
-    problems, items = Problems(), located_evaluations(config)
+    problems = Problems()
+    found = len(devices.found())
+    note_settings(config, problems, found, devices.described())
+    _check_data(sections(config, problems), problems)
+    if config.num_steps:
+        check_classes(config.model, class_list(config.data))
+
+
+def note_settings(config: Config, problems: Problems, count: int, described: str) -> None:
+    """Notes what is wrong with a training and its evaluations, but for their data.
+
+    Args:
+        config: The experiment.
+        problems: Where it is noted.
+        count: Devices that it is to run on.
+        described: What messages call them.
+    """
     _check_numbers(config, problems)
     with problems.noted():
-        _check_devices(config)
+        _check_devices(config, count, described)
     with problems.noted():
         _check_best(config)
     with problems.noted():
@@ -87,10 +108,26 @@ def check_training(config: Config) -> None:
             _check_frame(config.data, method)
             _check_parts(config, method)
         _check_parameters(config, method)
-    _check_items(items, config.model, problems)
-    _check_data(_trained_on(config, problems) | _sections(items), problems)
-    if config.num_steps:
-        check_classes(config.model, class_list(config.data))
+    _check_items(located_evaluations(config), config.model, problems)
+
+
+def note_data(config: Config, problems: Problems) -> None:
+    """Notes what is wrong with the data of a training and its evaluations; prepares no records.
+
+    Args:
+        config: The experiment.
+        problems: Where it is noted.
+    """
+    checks = (check_place, _check_list, _check_classes, check_files)
+    for where, data in sections(config, problems).items():
+        for check in checks:
+            with problems.noted(where):
+                check(data)
+
+
+def sections(config: Config, problems: Problems) -> dict[str, DataConfig]:
+    """Returns the data sections of a training and its evaluations by what messages call them."""
+    return _trained_on(config, problems) | _sections(located_evaluations(config))
 
 
 def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> None:
@@ -111,9 +148,8 @@ def _check_numbers(section: Config | EvaluationConfig, problems: Problems, where
             raise ConfigError(refusal)
 
 
-def _check_devices(config: Config) -> None:
-    sharding.make_mesh(config.mesh)
-    count = len(devices.found())
+def _check_devices(config: Config, count: int, described: str) -> None:
+    sharding.mesh_shape(config.mesh, count, described)
     if config.num_steps and config.data.batch_size % count:
         raise DataError(
             f"data.batch_size: {config.data.batch_size} images do not divide over {count} devices; "

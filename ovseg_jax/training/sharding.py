@@ -1,82 +1,104 @@
 """The device mesh, and where arrays lie on it.
 
 `jax.jit` with `NamedSharding` is what "pjit" means today. Two axes: `data` splits the batch;
-`fsdp` splits the batch too and, by path rules, the wide dimension of large weights.
+`fsdp` splits the batch too and, by path rules, one dimension of large weights.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.experimental import mesh_utils
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from ovseg_jax import devices, trees
 from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
 
+AXES = ("data", "fsdp")
+AnyMesh = Mesh | AbstractMesh
+"""Devices, or a grid of as many that need not be here."""
+LARGE = P("largest axis of a large weight")
+"""Stands for a spec that depends on the shape: see `_largest_split`."""
+LARGE_SIZE = 2**18
+"""Scalars from which on a weight is worth splitting: 1 MiB in float32, whose gathering takes longer
+than the message itself is delayed."""
+
 PARAM_RULES = (  # pattern, mesh axis of each weight dimension
     (r".*/expand/kernel", P(None, "fsdp")),
     (r".*/reduce/kernel", P("fsdp", None)),
-    (r".*", P()),  # norms, biases, convolutions, heads: whole on every device
+    (r".*", LARGE),  # attention, text tower, embeddings, heads; norms and biases stay whole
 )
 
 
-def connect_hosts() -> None:
-    """Joins the other hosts of a TPU pod or cluster; does nothing where there is one host.
-
-    Pods, Slurm and Open MPI are recognised by JAX itself. Elsewhere set `JAX_COORDINATOR_ADDRESS`,
-    `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`. Call it before anything touches a device.
-    """
-    # It would take SIGTERM for itself; `stopping` and `agreement` answer Ctrl-C as well.
-    jax.config.update("jax_enable_preemption_service", False)
-    environment = os.environ
-    if "JAX_COORDINATOR_ADDRESS" in environment and "JAX_NUM_PROCESSES" in environment:
-        jax.distributed.initialize(
-            environment["JAX_COORDINATOR_ADDRESS"],
-            num_processes=int(environment["JAX_NUM_PROCESSES"]),
-            process_id=int(environment["JAX_PROCESS_ID"]),
-        )
-        return
-    pod = "," in environment.get("TPU_WORKER_HOSTNAMES", "")
-    tasks = int(environment.get("SLURM_NTASKS") or environment.get("OMPI_COMM_WORLD_SIZE") or 1)
-    if pod or tasks > 1:
-        jax.distributed.initialize()
-
-
 def make_mesh(config: MeshConfig) -> Mesh:
-    """Lays all devices out as data x fsdp.
+    """Lays all devices out as data x fsdp; where they are of several slices, `data` crosses them.
 
     Raises:
         ConfigError: The devices do not fill the grid.
     """
-    total = len(devices.found())
+    found = devices.found()
+    shape = mesh_shape(config, len(found), devices.described())
+    slices = len({getattr(device, "slice_index", 0) for device in found})
+    return Mesh(_grid(shape, slices, found), AXES, axis_types=(AxisType.Auto,) * 2)
+
+
+def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int]:
+    """Returns the sides of the grid.
+
+    Args:
+        config: The sides as configured; -1 takes what is left.
+        total: Devices.
+        described: What the message calls them.
+
+    Raises:
+        ConfigError: The devices do not fill the grid.
+    """
     sizes = [config.data, config.fsdp]
     known = int(np.prod([size for size in sizes if size > 0]))
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
         raise ConfigError(
             f"mesh: data={config.data} x fsdp={config.fsdp} does not fill what JAX finds here, "
-            f"{devices.described()}; set one axis to -1 to take what is left"
+            f"{described}; set one axis to -1 to take what is left"
         )
-    shape = tuple(total // known if size == -1 else size for size in sizes)
-    return jax.make_mesh(shape, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2)
+    data, fsdp = (total // known if size == -1 else size for size in sizes)
+    return data, fsdp
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
+def _grid(shape: tuple[int, int], slices: int, found: list[Any]) -> np.ndarray:
+    """Devices in the order in which neighbours of the mesh are neighbours of the network.
+
+    Raises:
+        ConfigError: No axis can cross the slow network between slices.
+    """
+    if slices == 1:
+        return mesh_utils.create_device_mesh(shape, found, allow_split_physical_axes=True)
+    if shape[0] % slices and shape[1] % slices:
+        raise ConfigError(
+            f"mesh: data={shape[0]} x fsdp={shape[1]}, but the devices are of {slices} slices that "
+            "a slow network joins: one of the axes has to be a multiple of that"
+        )
+    outer = (slices, 1) if shape[0] % slices == 0 else (1, slices)
+    inner = (shape[0] // outer[0], shape[1] // outer[1])
+    return mesh_utils.create_hybrid_device_mesh(inner, outer, found, allow_split_physical_axes=True)
+
+
+def batch_sharding(mesh: AnyMesh) -> NamedSharding:
     """Splits the leading axis over all devices."""
     return NamedSharding(mesh, P(("data", "fsdp")))
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated(mesh: AnyMesh) -> NamedSharding:
     """Keeps an array whole on every device."""
     return NamedSharding(mesh, P())
 
 
-def parameter_shardings(shapes: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
+def parameter_shardings(shapes: Mapping[str, Any], mesh: AnyMesh) -> dict[str, Any]:
     """Gives every parameter its sharding by the first rule that matches its path.
 
     A dimension that the axis does not divide stays whole.
@@ -104,6 +126,41 @@ def gathered(tree: Mapping[str, Any]) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def _fitting(spec: P, leaf: Any, mesh: Mesh) -> P:
+def spread(leaf: Any, mesh: AnyMesh) -> NamedSharding:
+    """Splits an array over all devices, beyond what its own sharding splits, where it divides.
+
+    For moments (stage 1 of ZeRO, arXiv 1910.02054): each device then updates its part of every
+    parameter, and the parts are gathered.
+
+    Args:
+        leaf: A parameter, or its shape with a sharding.
+        mesh: The device mesh.
+    """
+    spec: list[Any] = [None] * len(leaf.shape)
+    spec[: len(leaf.sharding.spec)] = leaf.sharding.spec
+    if math.prod(leaf.shape) < LARGE_SIZE // 16:
+        return leaf.sharding
+    free = tuple(axis for axis in AXES if axis not in spec and mesh.shape[axis] > 1)
+    parts = math.prod(mesh.shape[axis] for axis in free)
+    sides = [side if spec[at] is None else 0 for at, side in enumerate(leaf.shape)]
+    fitting = [at for at, side in enumerate(sides) if side and side % parts == 0]
+    if not free or not fitting:
+        return leaf.sharding
+    spec[max(fitting, key=sides.__getitem__)] = free if len(free) > 1 else next(iter(free))
+    return NamedSharding(mesh, P(*spec))
+
+
+def _fitting(spec: P, leaf: Any, mesh: AnyMesh) -> P:
+    if spec is LARGE:
+        return _largest_split(leaf.shape, mesh.shape["fsdp"])
     pairs = zip(spec, leaf.shape, strict=False)  # a spec may name fewer axes than there are
     return P(*(None if axis and size % mesh.shape[axis] else axis for axis, size in pairs))
+
+
+def _largest_split(shape: Sequence[int], parts: int) -> P:
+    """Splits the largest axis that divides; small arrays stay whole."""
+    fitting = [at for at, side in enumerate(shape) if side % parts == 0]
+    if parts == 1 or math.prod(shape) < LARGE_SIZE or not fitting:
+        return P()
+    chosen = max(fitting, key=shape.__getitem__)
+    return P(*("fsdp" if at == chosen else None for at in range(len(shape))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -13,9 +14,9 @@ from jaxtyping import Array, Int
 from ovseg_jax import trees
 from ovseg_jax.config import Config
 from ovseg_jax.parameters import initial_parameters, parameter_shapes
+from ovseg_jax.training import sharding
 from ovseg_jax.training.initial import load_initial, with_copies
 from ovseg_jax.training.optimizer import make_optimizer
-from ovseg_jax.training.sharding import parameter_shardings, replicated
 from ovseg_jax.typing import Params, Struct, struct
 
 
@@ -54,7 +55,7 @@ def create(
         trees.TreeError: Loaded weights or patterns do not fit the model.
     """
     shapes = parameter_shapes(method)
-    shardings = parameter_shardings(shapes, mesh)
+    shardings = sharding.parameter_shardings(shapes, mesh)
     initialise = jax.jit(lambda key: initial_parameters(method, key), out_shardings=shardings)
     params = initialise(jax.random.key(config.seed))
     if config.init_from or config.init_parts:
@@ -63,23 +64,32 @@ def create(
         params = with_copies(params, method.copies)
     trainable, frozen = trees.split(params, config.optimizer.trainable)
     tx = make_optimizer(config.optimizer, config.num_steps, trainable)
+    moments = moment_shardings(tx, trainable, mesh, spread=config.mesh.spread_moments)
     state = TrainState(
-        step=jax.device_put(jnp.zeros((), jnp.int32), replicated(mesh)),
+        step=jax.device_put(jnp.zeros((), jnp.int32), sharding.replicated(mesh)),
         trainable=trainable,
         frozen=frozen,
-        optimizer=_initial_moments(tx, trainable, mesh),
+        optimizer=jax.jit(tx.init, out_shardings=moments)(trainable),
     )
     return state, tx
 
 
-def _initial_moments(tx: optax.GradientTransformation, trainable: Params, mesh: Mesh) -> Any:
-    """Places moments like the parameters they belong to, counters on every device."""
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, trainable)
-    placed = optax.tree.map_params(
+def moment_shardings(
+    tx: optax.GradientTransformation, trainable: Params, mesh: sharding.AnyMesh, *, spread: bool
+) -> Any:
+    """Says where the optimizer's values lie: moments like their parameters, counters everywhere.
+
+    Args:
+        tx: The optimizer.
+        trainable: Its parameters, or their shapes with shardings.
+        mesh: The device mesh.
+        spread: Split moments over all devices.
+    """
+    place = functools.partial(sharding.spread, mesh=mesh) if spread else lambda leaf: leaf.sharding
+    return optax.tree.map_params(
         tx,
-        lambda _, sharding: sharding,
+        lambda _, chosen: chosen,
         jax.eval_shape(tx.init, trainable),
-        shardings,
-        transform_non_params=lambda _: replicated(mesh),
+        jax.tree.map(place, trainable),
+        transform_non_params=lambda _: sharding.replicated(mesh),
     )
-    return jax.jit(tx.init, out_shardings=placed)(trainable)

@@ -105,18 +105,30 @@ def _proposed(
     return proposals, None if tower_trains else features
 
 
+def trace_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
+    """Traces the step for exactly these shapes and shardings, of arrays or of their shapes.
+
+    The old state's memory is given to the new one. What is returned tells the program (`jaxpr`),
+    and `.lower()` prepares it for a compiler.
+    """
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
+    whole: Any = state.step.sharding  # metrics lie on every device: every host can read them
+
+    def on_whole_weights(state: TrainState, batch: Batch, text: Text) -> tuple[TrainState, Metrics]:
+        # Split weights are gathered, or XLA moves activations to them, which are larger.
+        trainable, frozen = jax.lax.with_sharding_constraint((state.trainable, state.frozen), whole)
+        gathered = state.replace(trainable=trainable, frozen=frozen)
+        new, metrics = step(gathered, batch, text)
+        return new.replace(frozen=state.frozen), metrics
+
+    jitted = jax.jit(on_whole_weights, donate_argnums=0, out_shardings=(shardings, whole))
+    with jax.sharding.use_abstract_mesh(whole.mesh.abstract_mesh):  # for `ops.chunks.map_rows`
+        return jitted.trace(state, batch, text)
+
+
 def compile_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
     """Compiles the step for exactly these shapes and shardings.
 
-    The compiled step refuses other shapes instead of compiling again. The old state's memory is
-    given to the new one.
+    The compiled step refuses other shapes instead of compiling again.
     """
     return trace_step(step, state, batch, text).lower().compile()
-
-
-def trace_step(step: Any, state: TrainState, batch: Batch, text: Text) -> Any:
-    """Traces the step as `compile_step` compiles it."""
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
-    whole = state.step.sharding  # metrics lie on every device, so that every host can read them
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, whole))
-    return jitted.trace(state, batch, text)

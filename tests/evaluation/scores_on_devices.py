@@ -18,7 +18,7 @@ from ovseg_jax.config import MaskSourceConfig
 from ovseg_jax.evaluation import shares
 from ovseg_jax.evaluation.report.files import contents
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.training.sharding import connect_hosts
+from ovseg_jax.training.hosts import connect
 from ovseg_jax.weights import load_weights
 
 METRICS = ("semantic", "panoptic", "instance")
@@ -28,7 +28,7 @@ KINDS = {"frame": "perturbed", "photo": "generator"}
 
 def main(prepared: str, counts: list[int]) -> None:
     """Scores seven photos by both protocols, on each number of devices."""
-    connect_hosts()
+    connect()
     model, params = load_weights("ovseg_jax/assets/toy/mask_adapter")
     (item,) = load_config(Path("configs/toy/mask_adapter.py")).evaluations
     data = dataclasses.replace(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.ops.chunks import largest_divisor, map_chunks
+from ovseg_jax.ops.chunks import largest_divisor, map_chunks, map_rows, rows_on_a_device
 
 
 def draw(*shape, seed=0):
@@ -64,3 +64,26 @@ def test_unequal_counts_and_empty_chunks_are_refused(arrays, chunk):
 )
 def test_it_divides_and_none_between_it_and_the_bound_does(number, most, wanted):
     assert largest_divisor(number, most) == wanted
+
+
+@pytest.mark.parametrize("together", [None, 2])
+@pytest.mark.parametrize("mesh", [None, (4, 1), (2, 2), (4, 3), (8, 1), (5, 1)])
+def test_rows_one_after_the_other_are_rows_at_once(mesh, together):
+    """Whether each of several devices loops over its own, or one over all that do not divide."""
+    rows = {"masks": draw(8, 3), "other": draw(8, 3, 2, seed=1)}
+
+    def function(row):
+        return jnp.tanh(row["masks"]) @ row["other"]
+
+    def mapped(rows):
+        return map_rows(function, rows, together=together)
+
+    want = jax.vmap(function)(rows)
+    if mesh is None:
+        np.testing.assert_allclose(jax.jit(mapped)(rows), want, rtol=1e-5)
+        return
+    abstract = jax.sharding.AbstractMesh(mesh, ("data", "fsdp"))
+    with jax.sharding.use_abstract_mesh(abstract):
+        shape = jax.eval_shape(mapped, rows)
+        assert shape.shape == want.shape
+        assert rows_on_a_device(8) == {4: 2, 2: 2, 8: 1, 5: 8}[mesh[0]] * (4 if mesh[1] == 3 else 1)

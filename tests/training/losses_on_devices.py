@@ -15,8 +15,8 @@ from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 
-MESHES = ((1, 1), (2, 1), (8, 4))
-"""Devices, and how many of them share each parameter."""
+MESHES = ((1, 1, False), (2, 1, False), (8, 4, False), (8, 1, True))
+"""Devices, how many of them share each parameter, whether moments are split over all."""
 
 
 def main(prepared: str) -> None:
@@ -24,12 +24,13 @@ def main(prepared: str) -> None:
     print(json.dumps([losses_on(prepared, *mesh) for mesh in MESHES]))
 
 
-def losses_on(prepared: str, count: int, fsdp: int) -> list[float]:
+def losses_on(prepared: str, count: int, fsdp: int, spread: bool) -> list[float]:
     """Losses on the first devices."""
     devices.found = lambda: jax.devices()[:count]
     config = load_config(Path("configs/toy/mask_adapter.py"))
     data = dataclasses.replace(config.data, config="tiny", prepared=prepared, batch_size=8)
-    config = dataclasses.replace(config, data=data, init_from="", mesh=MeshConfig(fsdp=fsdp))
+    grid = MeshConfig(fsdp=fsdp, spread_moments=spread)
+    config = dataclasses.replace(config, data=data, init_from="", mesh=grid)
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     current, tx = state.create(config, method, mesh)

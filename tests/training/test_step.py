@@ -44,10 +44,11 @@ def test_the_loss_is_the_same_on_1_2_and_8_devices(prepared):
     output = subprocess.run(
         command, env=environment, check=True, capture_output=True, text=True, timeout=300
     ).stdout
-    one, two, eight = json.loads(output.splitlines()[-1])
+    one, two, eight, spread = json.loads(output.splitlines()[-1])
     assert len(one) == 3
     np.testing.assert_allclose(two, one, rtol=1e-4)
     np.testing.assert_allclose(eight, one, rtol=1e-4)
+    np.testing.assert_allclose(spread, one, rtol=1e-4)
 
 
 def test_another_vocabulary_in_its_bucket_compiles_nothing(parts):

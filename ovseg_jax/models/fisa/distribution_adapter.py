@@ -18,7 +18,7 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax.ops.chunks import largest_divisor
+from ovseg_jax.ops.chunks import largest_divisor, map_rows
 from ovseg_jax.typing import Params
 
 BAND = 64
@@ -131,7 +131,7 @@ def refine_by_products(
         return mask + bands.reshape(height, width).astype(mask.dtype)
 
     flat = masks.reshape(-1, height, width)
-    return lax.map(refine_bands, flat).reshape(masks.shape)
+    return map_rows(refine_bands, flat).reshape(masks.shape)
 
 
 def _rows_alike(mask: Float[Array, "h w"], bands: Sequence[tuple[int, int]]) -> Bool[Array, " n"]:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.attention.fused import cudnn_problem, fused_attention
-from ovseg_jax.ops.chunks import largest_divisor
+from ovseg_jax.ops.chunks import largest_divisor, map_rows, rows_on_a_device
 
 FORMS = ("reference", "xla", "chunked", "cudnn")
 CHUNK = 256
@@ -115,7 +115,7 @@ def choose_form(query: Array, key: Array, *, platform: str) -> str:
     if platform == "cuda" and cudnn_problem(query) is None:
         return "cudnn"
     batch, length, heads, _ = query.shape
-    logits = 4 * batch * heads * length * key.shape[1]
+    logits = 4 * rows_on_a_device(batch) * heads * length * key.shape[1]
     large = logits > (LARGE_ON_CPU if platform == "cpu" else LARGE_ELSEWHERE)
     return "chunked" if large and length > 1 else "xla"
 
@@ -161,7 +161,7 @@ def _chunked(query: Array, key: Array, value: Array, bias: Array | None) -> Arra
         return lax.map(lambda x: _mix(x[0], key, value, *x[1:]), (rows, *biases))
 
     together = _heads_at_once(batch * heads, chunk * key.shape[1]) if count == 1 else None
-    mixed = lax.map(one_head, operands, batch_size=together)
+    mixed = map_rows(one_head, operands, together=together)
     return jnp.swapaxes(mixed.reshape(batch, heads, -1, depth)[:, :, :length], 1, 2)
 
 

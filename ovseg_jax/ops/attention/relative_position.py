@@ -13,6 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.ops.chunks import map_rows, rows_on_a_device
 
 FORMS = ("reference", "chunked")
 CHUNK = 256
@@ -47,7 +48,7 @@ def relative_attention(
     """
     batch, length, heads, _ = query.shape
     if form is None:
-        form = "chunked" if 4 * batch * heads * length**2 > LARGE else "reference"
+        form = "chunked" if 4 * rows_on_a_device(batch) * heads * length**2 > LARGE else "reference"
     if form not in FORMS:
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
     parts = [jnp.swapaxes(x, 1, 2) for x in (query, key, value, rows, columns)]
@@ -80,5 +81,5 @@ def _chunked(query: Array, key: Array, value: Array, rows: Array, columns: Array
         key, value, *asking = operands
         return lax.map(lambda x: _mix(x[0], key, value, x[1], x[2]), tuple(asking))
 
-    mixed = lax.map(one_head, (key, value, cut(query), cut(rows), cut(columns)))
+    mixed = map_rows(one_head, (key, value, cut(query), cut(rows), cut(columns)))
     return mixed.reshape(count, portions * chunk, -1)[:, :length]

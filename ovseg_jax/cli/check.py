@@ -1,0 +1,61 @@
+"""Checks an experiment in seconds: nothing is computed, prepared or written.
+
+  ovseg check configs/mask_adapter/convnext_large_coco_warmup.py --data.root /data/coco
+  ovseg check configs/fisa/vit_l_14_336.py --devices 16
+
+Says what the experiment will do, and all that stands in its way at once: fields that are out of
+range or do not go together, weights that are missing or of other shapes, data sets whose files or
+splits are missing, words, a batch that does not divide over the devices. Status 1 where something
+does. Every field of the config is an option. `ovseg plan` says what it will take.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ovseg_jax.cli.options import given_path
+from ovseg_jax.errors import counted, printable
+
+PASSES_ON = True
+"""Unknown options are fields of the config, `--help` after a config included."""
+FOUND = 1
+"""Exit status where something stands in the way."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    parser.add_argument("config", type=given_path, nargs="?", help="config file")
+    parser.add_argument(
+        "--devices", type=int, help="devices that it is to run on (default: those found here)"
+    )
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
+    )
+    parser.set_defaults(parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Checks; returns the exit status."""
+    if arguments.config is None:
+        arguments.parser.print_help()
+        return 0 if arguments.help else 2
+    from ovseg_jax import devices
+    from ovseg_jax.cli.experiment import load_config, override
+    from ovseg_jax.places import from_here
+
+    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
+    config = override(load_config(arguments.config), options, f"check {arguments.config}")
+    config = from_here(config)
+    from ovseg_jax.training.readiness import readiness
+
+    facts, problems = readiness(config, arguments.devices or len(devices.found()))
+    width = max((len(subject) for subject, _ in facts), default=0)
+    for subject, said in facts:
+        print(printable(f"{subject:{width}}  {said}"))
+    if not problems:
+        print("nothing stands in the way")
+        return 0
+    print(f"\n{counted(len(problems), 'problem')}:", flush=True)
+    for problem in problems:
+        print(f"- {printable(problem)}")
+    return FOUND

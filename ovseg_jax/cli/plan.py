@@ -1,0 +1,83 @@
+"""Says what a training will take of chips that are not here: memory, work, network, time.
+
+  ovseg plan configs/mask_adapter/convnext_large_coco_warmup.py --topology v5e-16
+  ovseg plan configs/ovseg/vit_l_14_ft.py --topology v5e:16x16 --data.batch-size 512 --price 1.2
+
+The training step is compiled for these chips on this machine, minutes for a large model: for TPUs
+by their own compiler (`libtpu`), for GPUs by an estimate that says what it is. Nothing is read but
+the config. A batch that does not divide over the chips is rounded up. Status 1: it does not fit.
+Every field of the config is an option, for example --mesh.fsdp 4. See docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+from ovseg_jax.cli.errors import UsageError
+from ovseg_jax.cli.options import given_path
+from ovseg_jax.errors import printable
+
+PASSES_ON = True
+"""Unknown options are fields of the config, `--help` after a config included."""
+UNFIT = 1
+"""Exit status of a plan that does not fit into memory."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this subcommand."""
+    parser.add_argument("config", type=given_path, nargs="?", help="config file")
+    parser.add_argument(
+        "--topology", help="chips: v5e-16, v5e-256, v6e-16, v5e:4x4, h100x8 and the like"
+    )
+    parser.add_argument(
+        "--twice",
+        action="store_true",
+        help="also compile twice the batch, to say more exactly which is the largest that fits",
+    )
+    parser.add_argument("--price", type=float, default=0.0, help="of one chip for an hour")
+    parser.add_argument("--json", action="store_true", help="print all numbers, as JSON")
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
+    )
+    parser.set_defaults(parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Plans; returns the exit status."""
+    if arguments.config is None:
+        arguments.parser.print_help()
+        return 0 if arguments.help else 2
+    from ovseg_jax.cli.experiment import load_config, override
+    from ovseg_jax.places import from_here
+    from ovseg_jax.planning.chips import FORMS, topology
+
+    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
+    config = override(load_config(arguments.config), options, f"plan {arguments.config}")
+    config = from_here(config)
+    if not arguments.topology:
+        raise UsageError(f"plan needs --topology, the chips to plan for, such as {FORMS}")
+    chips = topology(arguments.topology)
+    from ovseg_jax.planning.plan import environment, plan
+    from ovseg_jax.planning.table import rendered
+
+    environment(chips)
+    _note(config.data.batch_size, chips.count)
+    print(f"ovseg: compiling for {chips.name}, which may take minutes", file=sys.stderr, flush=True)
+    made = plan(config, chips, twice=arguments.twice)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(made), indent=1))
+    else:
+        print(printable(rendered(made, str(arguments.config), arguments.price)))
+    return 0 if made.fits else UNFIT
+
+
+def _note(batch: int, chips: int) -> None:
+    if batch % chips:
+        print(
+            f"ovseg: data.batch_size {batch} does not divide over {chips} chips; planned with the "
+            "next multiple, which training needs too",
+            file=sys.stderr,
+        )

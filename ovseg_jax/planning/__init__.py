@@ -1,0 +1,1 @@
+"""What a training step will take on hardware that is not here: memory, work, network, time."""

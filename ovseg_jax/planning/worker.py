@@ -1,0 +1,53 @@
+"""Compiles in a process of its own: what JAX compiles for is decided before it starts.
+
+`python -m ovseg_jax.planning.worker` reads a JSON object from its input (`config`, `topology`,
+`batches`) and writes one line of JSON for each batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from ovseg_jax.config import Config
+from ovseg_jax.configs_io import from_dict
+from ovseg_jax.errors import OvsegError
+from ovseg_jax.planning.chips import topology
+from ovseg_jax.planning.collectives import Collective
+from ovseg_jax.planning.compiled import Compiled, compile_for
+
+
+def answer(request: dict[str, Any], batch: int) -> Compiled:
+    """Compiles one batch size.
+
+    Args:
+        request: See above.
+        batch: Images per step.
+    """
+    config = from_dict(Config, request["config"])
+    data = dataclasses.replace(config.data, batch_size=batch)
+    chips = topology(request["topology"])
+    return compile_for(dataclasses.replace(config, data=data), chips)
+
+
+def from_json(fields: dict[str, Any]) -> Compiled:
+    """Reads what `main` wrote."""
+    found: Any = tuple(Collective(*item) for item in fields["collectives"])
+    return Compiled(**{**fields, "collectives": found})
+
+
+def main() -> None:
+    """Answers a request."""
+    request = json.load(sys.stdin)
+    for batch in request["batches"]:
+        try:
+            said = dataclasses.asdict(answer(request, batch))
+        except OvsegError as error:
+            said = {"error": str(error)}
+        print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()

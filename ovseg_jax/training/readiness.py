@@ -1,0 +1,126 @@
+"""Whether an experiment can run, and what it will do, without computing or preparing anything."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import AbstractMesh, AxisType
+
+from ovseg_jax import build, trees
+from ovseg_jax.config import Config
+from ovseg_jax.errors import OvsegError, counted
+from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.training import layout, preflight, shapes, sharding
+from ovseg_jax.training.optimizer import make_schedule
+from ovseg_jax.vocabulary.prompts import templates
+from ovseg_jax.vocabulary.token_check import check_tokens
+
+
+class Readiness(NamedTuple):
+    """What a check found.
+
+    Attributes:
+        facts: Pairs of a subject and what is so, in the order of the config.
+        problems: What stands in the way, all of it.
+    """
+
+    facts: list[tuple[str, str]]
+    problems: list[str]
+
+
+def readiness(config: Config, count: int) -> Readiness:
+    """Looks at all of an experiment; reads class lists and the shapes of stored weights only.
+
+    Args:
+        config: The experiment.
+        count: Devices that it is to run on.
+    """
+    problems, facts = preflight.Problems(), []
+    preflight.note_settings(config, problems, count, counted(count, "device"))
+    preflight.note_data(config, problems)
+    for subject in (_model, _words, _batch, _rate, _places, _step):
+        with problems.noted():
+            facts += subject(config, count)
+    return Readiness(facts, problems.lines())
+
+
+def _model(config: Config, count: int) -> list[tuple[str, str]]:
+    del count
+    model, method = config.model, build.method(config.model)
+    state, _ = shapes.state_shapes(config, method, _mesh(config, 1))
+    trained, frozen = trees.count(state.trainable), trees.count(state.frozen)
+    name = f"{model.method.kind} on {model.clip.variant or 'no CLIP'}"
+    numbers = f"{(trained + frozen) / 1e6:.1f} M parameters, {trained / 1e6:.3f} M of them trained"
+    return [("model", f"{name}, {model.clip.compute_dtype}: {numbers}")]
+
+
+def _words(config: Config, count: int) -> list[tuple[str, str]]:
+    del count
+    classes, sentences = class_list(config.data), templates(config.model.templates)
+    if tokenizer := build.tokenizer(config.model):
+        check_tokens(classes, sentences, tokenizer)
+    names = len(classes.synonym_rows[0])
+    said = f"{counted(len(classes), 'class', 'es')}, {counted(names, 'name')}"
+    kind = f"{counted(len(sentences), 'template')} ({config.model.templates})"
+    return [("words", f"{config.data.vocabulary or config.data.name}: {said}, {kind}")]
+
+
+def _batch(config: Config, count: int) -> list[tuple[str, str]]:
+    data = config.data
+    height, width = data.image_size
+    each = f"{data.batch_size / count:g} on each of {counted(count, 'device')}"
+    size = f"{counted(data.batch_size, 'image')} of {height} x {width}"
+    return [("batch", f"{size}, up to {counted(data.max_segments, 'segment')} each; {each}")]
+
+
+def _rate(config: Config, count: int) -> list[tuple[str, str]]:
+    del count
+    optimizer, last = config.optimizer, config.num_steps
+    schedule = make_schedule(optimizer, last)
+    marks = {0, optimizer.warmup_steps, last // 2, *optimizer.milestones, max(last - 1, 0)}
+    rates = [
+        f"{np.asarray(schedule(step)).item():.3g} at {step:,}"
+        for step in sorted(marks)
+        if step < last
+    ]
+    return [("learning rate", f"{optimizer.schedule}: {', '.join(rates) or 'no steps'}")]
+
+
+def _places(config: Config, count: int) -> list[tuple[str, str]]:
+    """Every array of the state and where it lies."""
+    mesh = _mesh(config, count)
+    state, _ = shapes.state_shapes(config, build.method(config.model), mesh)
+    lines = layout.described(state.params)
+    moments = layout.bytes_on_a_device(state.optimizer) / layout.MIB
+    facts = [("" if number else "on devices", line) for number, line in enumerate(lines)]
+    return [*facts, ("", f"moments: {moments:,.1f} MiB on a device")]
+
+
+def _step(config: Config, count: int) -> list[tuple[str, str]]:
+    """Traces the whole step, by shapes."""
+    if not config.num_steps or config.data.batch_size % count:
+        return []
+    step, inputs = shapes.step_and_inputs(config, _mesh(config, count))
+    try:
+        _, metrics = jax.eval_shape(step, *_plain(inputs))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, OvsegError):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise preflight.PreflightError(f"the training step cannot be traced: {reason}") from error
+    return [("step", f"traced; logs {', '.join(sorted(metrics))}")]
+
+
+def _plain(tree: Any) -> Any:
+    """Shapes without places: tracing needs none."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
+
+
+def _mesh(config: Config, count: int) -> AbstractMesh:
+    """A mesh of devices that need not be here."""
+    shape = (
+        sharding.mesh_shape(config.mesh, count, counted(count, "device")) if count > 1 else (1, 1)
+    )
+    return AbstractMesh(shape, sharding.AXES, axis_types=(AxisType.Auto,) * 2)

@@ -1,0 +1,116 @@
+"""`ovseg check`: what an experiment does and all that stands in its way, without computing."""
+
+import dataclasses
+
+import jax
+import pytest
+
+from configs import common
+from ovseg_jax import build
+from ovseg_jax.cli import main
+from ovseg_jax.config import DataConfig
+from ovseg_jax.inputs.builders import DataError
+from ovseg_jax.inputs.found_files import check_files, split_names
+from ovseg_jax.training import layout, shapes
+from ovseg_jax.training.readiness import readiness
+
+TOY = "configs/toy/mask_adapter.py"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled(monkeypatch):
+    """A check that computes would take minutes for a large model."""
+
+    def compiled(*_, **__):
+        raise AssertionError("something was compiled")
+
+    monkeypatch.setattr("ovseg_jax.training.step.compile_step", compiled)
+    monkeypatch.setattr("ovseg_jax.training.state.create", compiled)
+    monkeypatch.setattr("ovseg_jax.inputs.datasets.load_builder", compiled)
+
+
+def test_an_experiment_in_order(capsys):
+    assert main.main(["check", TOY, "--devices", "8"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "mask_adapter on convnext_toy",
+        "toy_world48: 48 classes",
+        "1 template",
+        "16 images of 96 x 96, up to 12 segments each; 2 on each of 8 devices",
+        "cosine: ",
+        "traced; logs finite, gradient_norm, ",
+        "nothing stands in the way",
+    ):
+        assert part in shown, part
+
+
+def test_all_problems_are_told_at_once(capsys):
+    options = {
+        "--devices": "3",
+        "--data.vocabulary": "toy_wrld48",
+        "--data.name": "toy_worl",
+        "--init-from": "nowhere",
+        "--optimizer.peak-lr": "-1",
+        "--evaluations.0.data.root": "nowhere_either",
+        "--model.templates": "vild15",
+    }
+    assert main.main(["check", TOY, *(x for pair in options.items() for x in pair)]) == 1
+    shown = capsys.readouterr().out
+    for part in (
+        "problems:",
+        "16 images do not divide over 3 devices",
+        "toy_wrld48",
+        "perhaps you meant 'toy_world'",
+        "nowhere does not exist",
+        "optimizer.peak_lr",
+        "nowhere_either; give that of toy_world",
+        "vild15",
+    ):
+        assert part in shown, part
+
+
+def test_options_that_are_no_fields_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main.main(["check", TOY, "--optimizer.peak-rl", "1"])
+    assert "--optimizer.peak-lr" in capsys.readouterr().err
+
+
+def test_a_published_set_without_a_folder_or_records(tmp_path):
+    data = dataclasses.replace(common.coco_panoptic((64, 64), 8), prepared=str(tmp_path))
+    with pytest.raises(DataError, match=r"no prepared records of coco_panoptic in .*--data.root"):
+        check_files(data)
+    (tmp_path / "coco_panoptic/full-0123/2.0.0").mkdir(parents=True)
+    (tmp_path / "coco_panoptic/full-0123/2.0.0/dataset_info.json").touch()
+    check_files(data)
+
+
+def test_a_folder_that_is_no_whole_copy(tmp_path):
+    data = DataConfig(name="coco_panoptic", root=str(tmp_path), split="validation[:9]")
+    with pytest.raises(DataError, match="missing for validation: the photos .*val2017.*the list"):
+        check_files(data)
+    for folder in ("val2017", "annotations/panoptic_val2017"):
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(DataError, match="the list .*panoptic_val2017.json"):
+        check_files(data)
+    (tmp_path / "annotations/panoptic_val2017.json").touch()
+    check_files(data)
+    with pytest.raises(DataError, match="no split 'test'; known: train, validation"):
+        check_files(dataclasses.replace(data, split="test"))
+
+
+def test_splits_of_an_expression():
+    assert split_names("train[:9]+validation[5%:10%]") == ["train", "validation"]
+
+
+def test_the_table_of_parameters_says_what_lies_on_a_device(tiny_config):
+    mesh = jax.sharding.AbstractMesh((2, 4), ("data", "fsdp"))
+    state, _ = shapes.state_shapes(tiny_config, build.method(tiny_config.model), mesh)
+    lines = layout.described({"clip": state.frozen["clip"]})
+    assert lines[0].split() == ["parameters", "count", "split", "MiB", "MiB", "on", "a", "device"]
+    split = next(line.split() for line in lines if line.split()[2] == "fsdp")
+    assert float(split[4]) == pytest.approx(float(split[3]) / 4, abs=0.06)
+
+
+def test_readiness_needs_no_devices(tiny_config):
+    facts, problems = readiness(tiny_config, 1)
+    assert problems == [] and len(facts) > 8
