@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "say how two results differ, and whether by chance",
     "data": "prepare data sets, your own too",
     "weights": "write the weights of a run's checkpoint",
+    "export": "write a model for other programs",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 
