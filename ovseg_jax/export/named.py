@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxpr_as_fun
 
 
 def named_leaves(tree: Any, separator: str = ".") -> dict[str, Any]:
@@ -36,24 +38,41 @@ def refill(shapes: Any, arrays: Mapping[str, Any], separator: str = ".") -> Any:
     return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
-def names_read(function: Callable[..., Any], shapes: Mapping[str, Any], *others: Any) -> list[str]:
-    """Returns the names of the arrays of a dict that have a part in what a function returns.
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """A function of a dict of arrays and further trees, traced once.
+
+    Attributes:
+        read: Names of the arrays of the dict that have a part in the result, in sorted order.
+        outputs: What it returns, in shapes.
+        again: The same function, quick to trace again; it takes arrays of the same shapes.
+    """
+
+    read: list[str]
+    outputs: Any
+    again: Callable[..., Any]
+
+
+def trace(function: Callable[..., Any], shapes: Mapping[str, Any], *others: Any) -> Traced:
+    """Traces a function.
 
     Args:
         function: Takes the dict, then the others.
         shapes: The dict, of shapes.
         *others: Trees of shapes.
-
-    Returns:
-        The names in sorted order.
     """
-    jaxpr = jax.make_jaxpr(function)(dict(shapes), *others).jaxpr
-    wanted = _variables(jaxpr.outvars)
-    for equation in reversed(jaxpr.eqns):
+    closed, outputs = jax.make_jaxpr(function, return_shape=True)(dict(shapes), *others)
+    run, structure = jaxpr_as_fun(closed), jax.tree.structure(outputs)
+
+    def again(*inputs: Any) -> Any:
+        return jax.tree.unflatten(structure, run(*jax.tree.leaves(inputs)))
+
+    wanted = _variables(closed.jaxpr.outvars)
+    for equation in reversed(closed.jaxpr.eqns):
         if equation.effects or wanted.intersection(equation.outvars):
             wanted |= _variables(equation.invars)
-    pairs = zip(sorted(shapes), jaxpr.invars, strict=False)  # a dict's leaves come first, sorted
-    return [name for name, variable in pairs if variable in wanted]
+    pairs = zip(sorted(shapes), closed.jaxpr.invars, strict=False)  # a dict's leaves come first
+    return Traced([name for name, variable in pairs if variable in wanted], outputs, again)
 
 
 def _variables(atoms: Any) -> set[Any]:

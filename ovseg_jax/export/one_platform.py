@@ -66,7 +66,9 @@ def _step(equation: Any, inputs: list[Any], platform: str) -> Sequence[Any]:
     if name in INLINED:
         inner = next(params[key] for key in INNER if key in params)
         closed = isinstance(inner, ClosedJaxpr)
-        return _run(inner.jaxpr if closed else inner, inner.consts if closed else (), inputs, platform)
+        return _run(
+            inner.jaxpr if closed else inner, inner.consts if closed else (), inputs, platform
+        )
     changed = {key: _inside(value, platform) for key, value in params.items()}
     found = equation.primitive.bind(*inputs, **changed)
     return found if equation.primitive.multiple_results else [found]

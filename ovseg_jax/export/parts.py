@@ -23,7 +23,7 @@ from jax import export
 
 from ovseg_jax.errors import ModelError
 from ovseg_jax.export import pieces
-from ovseg_jax.export.named import named_leaves, names_read, refill
+from ovseg_jax.export.named import Traced, named_leaves, refill, trace
 from ovseg_jax.export.pieces import Arrays
 from ovseg_jax.inference.model import Model
 from ovseg_jax.ops.images.network_input import frame_multiple
@@ -105,50 +105,65 @@ def parts_of(model: Model, sizes: Sizes) -> list[Part]:
             to be given.
     """
     _check(model, sizes)
-    params, photos = _shapes(model.params), _photos(sizes)
+    tree, photos = _shapes(model.params), _photos(sizes)
+    flat = named_leaves(tree, PATH)
 
-    def part(name: str, compute: Callable, inputs: Shapes) -> Part:
-        def function(weights: Arrays, arrays: Arrays) -> dict[str, Any]:
-            return compute(model, refill(params, weights, PATH), arrays)
-
-        flat = named_leaves(params, PATH)
-        read = names_read(function, flat, inputs)
-        weights = {path: flat[path] for path in read}
-        return Part(name, function, weights, inputs, jax.eval_shape(function, weights, inputs))
+    def traced(piece: Callable, *inputs: Any) -> Traced:
+        return trace(lambda arrays, *rest: piece(model, refill(tree, arrays, PATH), *rest), *inputs)
 
     if model.is_closed:
-        return [part("image", pieces.answer_closed, photos)]
-    image, scorer, passed = _either_side(model, params, photos, _words(model, sizes.words))
+        answer = traced(pieces.answer_closed, flat, photos)
+        return [_part("image", answer, lambda found: found, flat, photos)]
+    words, tokens = _words(model, sizes.words), _tokens(model, sizes.words)
+    see, embed = traced(pieces.see, flat, photos), traced(pieces.embed_text, flat, tokens)
+    leaves = named_leaves(see.outputs)
+
+    def score(seen: Arrays, weights: Arrays, text: Arrays) -> dict[str, Any]:
+        params = refill(tree, weights, PATH)
+        return pieces.score(model, params, refill(see.outputs, seen), Text(**text))
+
+    read = trace(score, leaves, flat, words)
+    passed = {name: leaves[name] for name in read.read}
+
+    def shown(seen: pieces.Seen) -> dict[str, Any]:
+        found = named_leaves(seen)
+        return {name: found[name] for name in passed} | pieces.shown_masks(seen)
+
+    def scorer(weights: Arrays, arrays: Arrays) -> dict[str, Any]:
+        seen = {
+            name: arrays.get(name, jnp.zeros(leaf.shape, leaf.dtype))
+            for name, leaf in leaves.items()
+        }
+        return read.again(seen, _whole(weights, flat), {name: arrays[name] for name in words})
+
     return [
-        part("image", image, photos),
-        part("text", pieces.embed_text, _tokens(model, sizes.words)),
-        part("scorer", scorer, passed | _words(model, sizes.words)),
+        _part("image", see, shown, flat, photos),
+        _part("text", embed, lambda found: found, flat, tokens),
+        _part(
+            "scorer", trace(scorer, flat, passed | words), lambda found: found, flat, passed | words
+        ),
     ]
 
 
-def _either_side(
-    model: Model, params: Params, photos: Shapes, words: Shapes
-) -> tuple[Any, Any, Shapes]:
-    """The functions before and behind the point where words come in, and what passes it."""
-    seen = jax.eval_shape(lambda weights, arrays: pieces.see(model, weights, arrays), params, photos)
+def _part(
+    name: str, traced: Traced, shown: Callable[[Any], Any], flat: Shapes, inputs: Shapes
+) -> Part:
+    """A part of what was traced, of which some is shown."""
 
-    def scorer(model: Model, weights: Params, arrays: Arrays) -> dict[str, Any]:
-        text = Text(**{name: arrays[name] for name in words})
-        return pieces.score(model, weights, refill(seen, arrays), text)
+    def compute(weights: Arrays, arrays: Arrays) -> dict[str, Any]:
+        return shown(traced.again(_whole(weights, flat), dict(arrays)))
 
-    leaves = named_leaves(seen)
+    found = trace(compute, flat, inputs)
+    weights = {path: flat[path] for path in found.read}
+    return Part(name, compute, weights, inputs, found.outputs)
 
-    def named(some: Arrays, weights: Params, text: Arrays) -> dict[str, Any]:
-        return scorer(model, weights, {**some, **text})
 
-    read = names_read(named, leaves, params, words)
-
-    def image(model: Model, weights: Params, arrays: Arrays) -> dict[str, Any]:
-        found = pieces.see(model, weights, arrays)
-        flat = named_leaves(found)
-        return {name: flat[name] for name in read} | pieces.shown_masks(found)
-
-    return image, scorer, {name: leaves[name] for name in read}
+def _whole(arrays: Arrays, shapes: Shapes) -> dict[str, Any]:
+    """All of the arrays; those that are not given are zero."""
+    missing = {
+        name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items() if name not in arrays
+    }
+    return {**arrays, **missing}
 
 
 def is_fixed(side: Any) -> bool:

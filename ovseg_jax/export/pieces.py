@@ -13,7 +13,17 @@ from ovseg_jax.inference import answering
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.text_encoder import unembedded
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Struct, Text, needed, struct
+from ovseg_jax.typing import (
+    Batch,
+    Features,
+    Params,
+    Proposals,
+    Regions,
+    Struct,
+    Text,
+    needed,
+    struct,
+)
 
 Arrays = Mapping[str, Any]
 
