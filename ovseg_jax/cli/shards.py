@@ -59,7 +59,7 @@ def read_shard(text: str) -> Shard:
     """Reads "3/8".
 
     Raises:
-        argparse.ArgumentTypeError: It is not of that form, or the number is not from 1 to the count.
+        argparse.ArgumentTypeError: It is not of that form, or no number from 1 to the count.
     """
     found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
@@ -125,7 +125,9 @@ def begin_job(out: Path, job: dict[str, Any]) -> None:
         raise OutputError(f"{path} cannot be read: {error}; choose another --out") from error
     known = found if isinstance(found, dict) else {}
     wanted = json.loads(text)
-    differ = sorted(key for key in known.keys() | wanted.keys() if known.get(key) != wanted.get(key))
+    differ = sorted(
+        key for key in known.keys() | wanted.keys() if known.get(key) != wanted.get(key)
+    )
     if differ:
         raise UsageError(
             f"{path} says that this folder's results were made with another {', '.join(differ)}; "

@@ -13,6 +13,7 @@ again. Status 3 says that a loss or gradient was not finite. See docs/training.m
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError, report, run_program
 from ovseg_jax.cli.options import given_path
 from ovseg_jax.errors import printable
+from ovseg_jax.export.formats import FORMATS
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
@@ -41,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint without hashes",
     )
     parser.add_argument(
+        "--check-export",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help="refuse a model that `ovseg export` could not write: "
+        f"{', '.join(FORMATS)}. Takes seconds; nothing is written",
+    )
+    parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
     parser.set_defaults(parser=parser)
@@ -59,7 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
     config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
+    if arguments.check_export:
+        _check_export(config, arguments.check_export)
     return _train(config, arguments.workdir, arguments.resume_anyway)
+
+
+def _check_export(config: Any, format: str) -> None:
+    """Lowers the model as it will answer, so that what cannot be exported fails now."""
+    from ovseg_jax import build
+    from ovseg_jax.export.writing import Wish, check_export
+
+    method = config.model.method.answering
+    model = dataclasses.replace(config.model, method=method)
+    check_export(model, build.method(model), Wish(format))
 
 
 def _train(config: Any, workdir: Path, resume_anyway: bool) -> int:

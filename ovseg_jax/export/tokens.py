@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, normalizers, processors
 from tokenizers import Regex as Pattern
+from tokenizers import Tokenizer, normalizers, processors
 
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.models.clip.tokenizer import BpeTokenizer

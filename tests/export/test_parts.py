@@ -1,5 +1,7 @@
 """Every method taken apart: it lowers for all platforms, and the parts together answer alike."""
 
+import os
+
 import jax
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from tests.export.tiny_exports import (
     vocabulary,
 )
 
+FLAGS = os.environ.get("XLA_FLAGS", "")
 QUICK = {"mask_adapter"}
 
 
@@ -46,6 +49,8 @@ def test_every_method_lowers_for_three_platforms_with_any_number_of_words(name):
 )
 def test_parts_answer_as_the_engine_does(name):
     """One program for vocabularies of three sizes, which the engine fills up to buckets."""
+    if CONFIGS[name].generator.kind == "query" and "optimization_level=0" in FLAGS:
+        pytest.skip("random masks lie on thresholds, and unoptimised programs round differently")
     model, pixels = model_of(name), drawn_photos(1)[0]
     flat, answers, masks = named_leaves(model.params, "/"), Answers(model), given_masks(model)
     programs = {part.name: (part, exported(part)) for part in parts_of(model, sizes_of(model))}
