@@ -40,7 +40,7 @@ def write(model: Model, parts: Sequence[Part], folder: Path) -> tuple[dict[str, 
         ModelError: It cannot convert an operation; names it.
     """
     check_packages()
-    import onnx
+    import onnx  # type: ignore[reportMissingImports]
 
     flat, files = named_leaves(model.params, "/"), {}
     for part in parts:
@@ -77,7 +77,7 @@ def check_packages() -> None:
 
 
 def _converted(part: Part, weights: dict[str, np.ndarray]) -> Any:
-    from jax2onnx import to_onnx
+    from jax2onnx import to_onnx  # type: ignore[reportMissingImports]
 
     names = sorted(part.inputs)
 

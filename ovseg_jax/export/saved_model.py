@@ -38,7 +38,7 @@ def write(model: Model, parts: Sequence[Part], folder: Path) -> tuple[dict[str, 
     module, flat = tf.Module(), named_leaves(model.params, "/")
     used = sorted({path for part in parts for path in part.weights})
     module.weights = {  # type: ignore[attr-defined]
-        path.replace("/", "."): tf.Variable(np.asarray(flat[path]), trainable=False)
+        path.replace("/", "."): tf.Variable(tf.constant(np.asarray(flat[path])), trainable=False)
         for path in used
     }
     functions = {}
@@ -91,7 +91,7 @@ def _function(part: Part, weights: dict[str, Any]) -> Callable[..., Any]:
     def call(**tensors: Any) -> dict[str, Any]:
         by_name = {name: tensors[argument] for argument, name in names.items()}
         flat = [*variables, *(by_name[name] for name in sorted(by_name))]
-        found = xla.call_module(
+        found: Any = xla.call_module(
             [flat[index] for index in program.module_kept_var_idx],
             version=program.calling_convention_version,
             module=module,
