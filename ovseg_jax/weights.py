@@ -84,7 +84,7 @@ def save_weights(  # noqa: PLR0913 - what is written and how, all by keyword pas
     target = Path(directory).absolute()
 
     def write(folder: Path) -> None:
-        stored = _with_tokenizer(config, folder)
+        stored = with_tokenizer(config, folder)
         (folder / CONFIG).write_text(json.dumps(to_dict(stored), indent=1))
         if report is not None:
             (folder / REPORT).write_text(json.dumps(report, indent=1))
@@ -217,7 +217,7 @@ def fingerprint(params: Params) -> str:
     return digest.hexdigest()
 
 
-def _with_tokenizer(config: ModelConfig, folder: Path) -> ModelConfig:
+def with_tokenizer(config: ModelConfig, folder: Path) -> ModelConfig:
     """Copies the tokenizer's file into a weights directory and names the copy."""
     if not config.clip.tokenizer_file:
         return config

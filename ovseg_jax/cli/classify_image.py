@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
             console.print(table(printable(photo.path), guesses[: arguments.top]))
             entries.append(describe(photo, guesses))
 
-        status = go_through(photos, handle, progress.task("photos"))
+        named = [(photo, "") for photo in photos.photos]
+        status = go_through(named, len(photos.refused), handle, progress.task("photos"))
     if keep and entries:
         text = _record(classifier.model.name, classes, entries)
         path = keep(lambda file: file.write(text))

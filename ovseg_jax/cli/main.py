@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "say what an experiment does, and all that stands in its way",
     "plan": "say what a training takes of chips that are not here",
     "weights": "write the weights of a run's checkpoint",
+    "export": "write a model for other programs",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 

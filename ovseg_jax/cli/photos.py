@@ -13,6 +13,7 @@ from ovseg_jax.cli.kept_programs import keep_compiled
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems
+from ovseg_jax.cli.shards import Named, begin_job, left_to_do
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.errors import printable
 
@@ -44,15 +45,25 @@ def for_each_photo(
     """
     photos = find_photos(arguments)
     classes = read_vocabulary(arguments)
-    results = open_results(arguments, photos.photos, names_of)
+    named = list(zip(photos.photos, stems(photos.photos), strict=True))
+    shard = getattr(arguments, "shard", None)
+    if shard is not None:
+        named, done = left_to_do(named, shard, arguments.out, names_of)
+        print(f"ovseg: shard {shard}: {len(named)} photos, {done} done before", flush=True)
+        if not named:
+            return 2 if photos.refused else 0
+    results = open_results(arguments, named, names_of)
     if arguments.masks:  # no masks may serve two photos by accident
         from ovseg_jax.masks.read import MaskFiles
 
         arguments.masks = MaskFiles(arguments.masks, tuple(p.absolute() for p in photos.photos))
     with Progress() as progress:
         segmenter = _prepare(arguments, classes, progress)
+        if shard is not None:
+            begin_job(arguments.out, _job(arguments, segmenter))
         return go_through(
-            photos,
+            named,
+            len(photos.refused),
             lambda photo, stem: handle(segmenter, photo, stem, results),
             progress.task("photos"),
         )
@@ -76,14 +87,16 @@ def find_photos(arguments: argparse.Namespace) -> Listing:
 
 
 def go_through(
-    listing: Listing,
+    photos: Named,
+    failed: int,
     handle: Callable[[Any, str], str | None],
     advance: Callable[[int, int], None],
 ) -> int:
     """Handles photo after photo; one that cannot be used is reported, and the others go on.
 
     Args:
-        listing: The photos, and what was refused already.
+        photos: The photos, each with the stem of its output files.
+        failed: How many names were refused already.
         handle: Takes a photo and the stem of its output files; returns a line to print.
         advance: Called with (photos done, photos in all).
 
@@ -92,9 +105,8 @@ def go_through(
     """
     from ovseg_jax.inputs.images import read_image
 
-    photos, failed = listing.photos, len(listing.refused)
     total = len(photos) + failed
-    for number, (path, stem) in enumerate(zip(photos, stems(photos), strict=True)):
+    for number, (path, stem) in enumerate(photos):
         advance(number, len(photos))
         try:
             line = handle(read_image(path), stem)
@@ -134,6 +146,20 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) ->
         progress=progress.task("embedding words"),
     )
     return segmenter
+
+
+def _job(arguments: argparse.Namespace, segmenter: Any) -> dict[str, Any]:
+    """What decides a photo's results, ready for JSON; places are left to the machine."""
+    words, names = segmenter.words, ("task", "min_score", "save_maps", "dense")
+    generator, masks = getattr(arguments, "generator", None), arguments.masks
+    return {
+        "model": [Path(arguments.model).name, segmenter.model.weights_key],
+        "generator": generator and Path(generator).name,
+        "masks": masks and masks.path.name,
+        "vocabulary": [list(entry.synonyms) for entry in words.classes.classes],
+        "background": [list(entry.synonyms) for entry in words.background],
+        "templates": words.templates,
+    } | {name: getattr(arguments, name, None) for name in names}
 
 
 def _disk_is_full(error: BaseException) -> bool:

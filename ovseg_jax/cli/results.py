@@ -23,14 +23,14 @@ MOST_BYTES = 180
 
 def open_results(
     arguments: argparse.Namespace,
-    photos: Sequence[Path],
+    photos: Sequence[tuple[Path, str]],
     names_of: Callable[[Path, str], Iterable[str]],
 ) -> OutputFolder:
     """Opens the folder of results and reserves all names, before any work starts.
 
     Args:
         arguments: With the options of `add_photos`, and any of `add_model` and `add_vocabulary`.
-        photos: Files.
+        photos: Files, each with the stem of its results.
         names_of: Returns the names of a photo's results, given the folder and the photo's stem.
 
     Raises:
@@ -42,9 +42,9 @@ def open_results(
             f"--out {out} is the folder of --masks, where results would be read as masks; "
             "choose another folder for the results"
         )
-    inputs = [*photos, *inputs_of(arguments)]
+    inputs = [*(photo for photo, _ in photos), *inputs_of(arguments)]
     results = OutputFolder(out, inputs=inputs, overwrite=arguments.overwrite)
-    for photo, stem in zip(photos, stems(photos), strict=True):
+    for photo, stem in photos:
         results.claim(names_of(out, stem), photo)
     return results
 

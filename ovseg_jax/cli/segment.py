@@ -30,6 +30,7 @@ from ovseg_jax.cli.options import (
     add_vocabulary,
     check_score,
 )
+from ovseg_jax.cli.shards import add_shard
 from ovseg_jax.errors import first_few, one_line
 
 TASKS = ("semantic", "panoptic", "instance")
@@ -38,6 +39,7 @@ TASKS = ("semantic", "panoptic", "instance")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this subcommand."""
     add_photos(parser)
+    add_shard(parser)
     parser.add_argument("--task", choices=TASKS, default="semantic", help="default: semantic")
     parser.add_argument(
         "--min-score",

@@ -14,6 +14,7 @@ again. Status 3 says that a loss or gradient was not finite, 4 that no step came
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError, report, run_program
 from ovseg_jax.cli.options import add_hosts, given_path
 from ovseg_jax.errors import printable
+from ovseg_jax.export.formats import FORMATS
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
@@ -52,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep compiled programs in the user's cache, so that the next start need not compile",
     )
     parser.add_argument(
+        "--check-export",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help="refuse a model that `ovseg export` could not write: "
+        f"{', '.join(FORMATS)}. Takes seconds; nothing is written",
+    )
+    parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a config, all its fields"
     )
     parser.set_defaults(parser=parser)
@@ -70,11 +79,23 @@ def run(arguments: argparse.Namespace) -> int:
     config = from_here(config)
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
+    if arguments.check_export:
+        _check_export(config, arguments.check_export)
     if arguments.keep_compiled:
         from ovseg_jax.cli.kept_programs import keep_compiled
 
         keep_compiled()
     return _train(config, arguments)
+
+
+def _check_export(config: Any, format: str) -> None:
+    """Lowers the model as it will answer, so that what cannot be exported fails now."""
+    from ovseg_jax import build
+    from ovseg_jax.export.writing import Wish, check_export
+
+    method = config.model.method.answering
+    model = dataclasses.replace(config.model, method=method)
+    check_export(model, build.method(model), Wish(format))
 
 
 def _train(config: Any, arguments: argparse.Namespace) -> int:

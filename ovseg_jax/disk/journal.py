@@ -132,6 +132,7 @@ def _append(path: Path, lines: list[str]) -> None:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags, 0o666)
     try:
+        _lock(handle)
         if not (size := os.fstat(handle).st_size):
             lines = [json.dumps(HEADER), *lines]
         # A line that a crash left half written must not swallow the next one.
@@ -141,6 +142,18 @@ def _append(path: Path, lines: list[str]) -> None:
             raise OutputError(f"{path} could not be written: the disk is full")
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Waits for other writers: on network disks appended lines could meet. Closing lets go."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+    except OSError:  # a disk without locks; local ones append in one piece anyway
+        return
 
 
 def _is_journal(path: Path) -> bool:

@@ -83,7 +83,11 @@ def test_ten_thousand_photos_are_claimed_in_seconds(tmp_path):
     photos = [tmp_path / f"{number}.jpg" for number in range(10_000)]
     arguments = Namespace(out=tmp_path / "out", masks=None, overwrite=False)
     started = time.perf_counter()
-    results = open_results(arguments, photos, lambda folder, stem: names_of_answer(stem))
+    results = open_results(
+        arguments,
+        list(zip(photos, stems(photos), strict=True)),
+        lambda folder, stem: names_of_answer(stem),
+    )
     assert len(results._claimed) == 30_000
     assert time.perf_counter() - started < 60
 

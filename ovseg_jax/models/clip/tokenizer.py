@@ -30,9 +30,12 @@ class BpeTokenizer:
         vocab_size: 49408: bytes, bytes at word ends, merges, start and end of text.
         key: What identifies the encoding in caches.
         trims: True: the text tower is causal, so padding may be cut off.
+        encoder: Cleaned texts to ids, without start and end.
+        marks: How start and end are written.
     """
 
     trims = True
+    marks = (_START, _END)
 
     def __init__(self, context_length: int = 77):
         self.context_length, self.room = context_length, context_length - 2
@@ -43,7 +46,7 @@ class BpeTokenizer:
         self.vocab_size = len(vocabulary)
         self.key = f"clip_bpe:{context_length}"
         self._start, self._end = vocabulary[_START], vocabulary[_END]
-        self._encoder = _fast_tokenizer(vocabulary, merges)
+        self.encoder = _fast_tokenizer(vocabulary, merges)
         self._marks = {_START: self._start, _END: self._end}
         self._split = _splitter(f"{_START}|{_END}|{_WORDS}")
 
@@ -54,7 +57,7 @@ class BpeTokenizer:
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the ids of each text in full, without start and end."""
         cleaned = [clean(text) for text in texts]
-        rows = [encoded.ids for encoded in self._encoder.encode_batch(cleaned)]
+        rows = [encoded.ids for encoded in self.encoder.encode_batch(cleaned)]
         for index, text in enumerate(cleaned):
             if _START in text or _END in text:
                 rows[index] = self._with_marks(text)
@@ -67,7 +70,7 @@ class BpeTokenizer:
         """
         words = (word for word, _ in self._split.pre_tokenize_str(text))
         marked = (
-            [self._marks[w]] if w in self._marks else self._encoder.encode(w).ids for w in words
+            [self._marks[w]] if w in self._marks else self.encoder.encode(w).ids for w in words
         )
         return [identifier for ids in marked for identifier in ids]
 

@@ -16,7 +16,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import export, lax
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
@@ -112,10 +112,12 @@ def choose_form(query: Array, key: Array, *, platform: str) -> str:
         key: What is asked.
         platform: As JAX names what is compiled for: "cpu", "cuda", "tpu".
     """
-    if platform == "cuda" and cudnn_problem(query) is None:
-        return "cudnn"
     batch, length, heads, _ = query.shape
     logits = 4 * rows_on_a_device(batch) * heads * length * key.shape[1]
+    if export.is_symbolic_dim(logits):  # whole rows are the one form for lengths known later only
+        return "xla"
+    if platform == "cuda" and cudnn_problem(query) is None:
+        return "cudnn"
     large = logits > (LARGE_ON_CPU if platform == "cpu" else LARGE_ELSEWHERE)
     return "chunked" if large and length > 1 else "xla"
 

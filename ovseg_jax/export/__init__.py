@@ -1,0 +1,1 @@
+"""Models written for programs that do not have this package: parameters, and computations."""
