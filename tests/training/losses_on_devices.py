@@ -27,9 +27,9 @@ def main(prepared: str) -> None:
 def losses_on(prepared: str, count: int, fsdp: int) -> list[float]:
     """Losses on the first devices."""
     devices.found = lambda: jax.devices()[:count]
-    config = load_config(Path("configs/toy/mask_adapter.py"))
-    data = dataclasses.replace(config.data, config="tiny", prepared=prepared, batch_size=8)
-    config = dataclasses.replace(config, data=data, init_from="", mesh=MeshConfig(fsdp=fsdp))
+    config = load_config(Path(__file__).parent / "tiny.py")
+    data = dataclasses.replace(config.data, prepared=prepared)
+    config = dataclasses.replace(config, data=data, mesh=MeshConfig(fsdp=fsdp))
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     current, tx = state.create(config, method, mesh)

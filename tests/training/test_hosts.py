@@ -27,18 +27,12 @@ def two_hosts(workdir, prepared, steps=20):
     """Starts one run on two processes that know each other, as on a cluster."""
     options = {
         "--workdir": workdir,
-        "--init-from": "",
-        "--data.config": "tiny",
-        "--data.batch-size": 8,
         "--data.prepared": prepared,
         "--num-steps": steps,
-        "--checkpoint.every-steps": 4,
-        "--evaluations.0.data.config": "tiny",
-        "--evaluations.0.data.batch-size": 8,
         "--evaluations.0.data.prepared": prepared,
     }
     arguments = [str(part) for pair in options.items() for part in pair]
-    command = [sys.executable, "train.py", "configs/toy/mask_adapter.py", *arguments]
+    command = [sys.executable, "train.py", "tests/training/tiny.py", *arguments]
     cluster = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": "2"}
     return [
         subprocess.Popen(
