@@ -1,10 +1,11 @@
-"""What every test file shares: how programs are compiled and let go, and a cache."""
+"""What every test file shares: how programs are compiled and let go, a cache, a place for files."""
 
 import gc
 import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import jax
 import pytest
@@ -13,10 +14,15 @@ UNOPTIMIZED = (
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
 )
+"""Cores are busy with other test files, so cutting a program into parts gains nothing."""
 
 LONG = ("training", "mining", "evaluation", "methods", "data", "inference", "cli", "convert")
 """Folders of tests whose files take longest."""
+
+MANY_MAPS = 20_000
+"""Of the 65,530 places in memory that Linux lets a process map; one file takes some thousands."""
 
 
 def pytest_addoption(parser):
@@ -25,25 +31,39 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Tells XLA before anything starts it; workers of pytest-xdist inherit the variable."""
-    if config.getoption("--unoptimized") and not hasattr(config, "workerinput"):
-        known = [option for option in UNOPTIMIZED if understood(option)]
+    """Tells XLA before anything starts it; workers of pytest-xdist inherit the variables."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = own_folder(config)
+    if config.getoption("--unoptimized"):
+        whole = understood(*UNOPTIMIZED)
+        known = [option for option in UNOPTIMIZED if whole or understood(option)]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *known]).strip()
-        keep_programs(config)
+        keep_programs(folder / "programs")
 
 
-def keep_programs(config):
-    """Shares what was compiled among files, workers and the runs that tests start."""
-    folder = tempfile.TemporaryDirectory(prefix="ovseg-tests-")
+def own_folder(config):
+    """Where libraries put their temporary files, of which TensorFlow and TFDS leave thousands.
+
+    It goes with the session; what pytest keeps for a look at failures stays where it was.
+    """
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    folder = tempfile.TemporaryDirectory(prefix="ovseg-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder.name)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder.name
+    return Path(folder.name)
+
+
+def keep_programs(folder):
+    """Shares what was compiled among files, workers and the runs that tests start."""
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-def understood(option: str) -> bool:
-    """Whether this version of XLA has an option; it aborts the process at one it does not know."""
+def understood(*options: str) -> bool:
+    """Whether this version of XLA has options; it aborts the process at one it does not know."""
     command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
-    environment = os.environ | {"XLA_FLAGS": option}
+    environment = os.environ | {"XLA_FLAGS": " ".join(options)}
     return not subprocess.run(command, env=environment, capture_output=True).returncode
 
 
@@ -63,11 +83,20 @@ def text_cache(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_file():
-    """Lets go of compiled programs behind each file.
+    """Lets go of compiled programs behind a file when they are many.
 
-    Each of them is mapped into memory several times, and Linux allows a process 65,530 maps; two
-    thousand tests in one process go past that, and the compiler then crashes.
+    Each of them is mapped into memory several times, and two thousand tests in one process go
+    past what Linux allows; the compiler then crashes.
     """
     yield
-    jax.clear_caches()
-    gc.collect()
+    if maps() > MANY_MAPS:
+        jax.clear_caches()
+        gc.collect()
+
+
+def maps() -> int:
+    """Places in memory that this process maps; too many to know where Linux does not count them."""
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return MANY_MAPS + 1

@@ -174,7 +174,7 @@ WRITERS = {
     "embed": Writer(command("embed", *SEGMENT[3:], "--out", "{out}/words.npz"), ("words.npz",)),
     "mine": Writer(command(*MINE, *WHERE), (*PAIRS, "shards/00001-of-00001.jsonl")),
     "evaluate": Writer(
-        command("evaluate", "toy", "--config", "configs/toy/mask_adapter.py", *WHERE),
+        command("evaluate", "toy", "--config", "tests/training/tiny.py", *WHERE),
         tuple(f"test{ending}" for ending in ENDINGS),
     ),
     "convert": Writer(command(*CONVERT, "--layout", "safetensors"), WEIGHTS, whole=True),

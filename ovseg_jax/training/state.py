@@ -56,8 +56,8 @@ def create(
     """
     shapes = parameter_shapes(method)
     shardings = sharding.parameter_shardings(shapes, mesh)
-    initialise = jax.jit(lambda key: initial_parameters(method, key), out_shardings=shardings)
-    params = initialise(jax.random.key(config.seed))
+    initialise = jax.jit(initial_parameters, static_argnums=0, out_shardings=shardings)
+    params = initialise(method, jax.random.key(config.seed))
     if config.init_from or config.init_parts:
         params = load_initial(params, shardings, config, method.copies)
     elif method.copies:

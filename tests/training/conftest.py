@@ -1,4 +1,4 @@
-"""A training run small enough to repeat: the toy adapter on a dozen toy scenes."""
+"""A training run small enough to repeat."""
 
 import dataclasses
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ovseg_jax.cli.experiment import load_config
-from ovseg_jax.config import CheckpointConfig
+
+TINY = Path(__file__).parent / "tiny.py"
 
 
 @pytest.fixture(scope="session")
@@ -17,15 +18,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_config(prepared):
-    """A whole experiment: adapter from scratch, 20 steps, a checkpoint every 4."""
-    config = load_config(Path("configs/toy/mask_adapter.py"))
-    data = dataclasses.replace(config.data, config="tiny", prepared=prepared, batch_size=8)
-    return dataclasses.replace(
-        config,
-        data=data,
-        init_from="",
-        evaluations=(),
-        num_steps=20,
-        log_every=5,
-        checkpoint=CheckpointConfig(every_steps=4, keep=2),
-    )
+    """A whole experiment without evaluations: see tiny.py."""
+    config = load_config(TINY)
+    data = dataclasses.replace(config.data, prepared=prepared)
+    return dataclasses.replace(config, data=data, evaluations=())

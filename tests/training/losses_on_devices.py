@@ -27,10 +27,10 @@ def main(prepared: str) -> None:
 def losses_on(prepared: str, count: int, fsdp: int, spread: bool) -> list[float]:
     """Losses on the first devices."""
     devices.found = lambda: jax.devices()[:count]
-    config = load_config(Path("configs/toy/mask_adapter.py"))
-    data = dataclasses.replace(config.data, config="tiny", prepared=prepared, batch_size=8)
+    config = load_config(Path(__file__).parent / "tiny.py")
+    data = dataclasses.replace(config.data, prepared=prepared)
     grid = MeshConfig(fsdp=fsdp, spread_moments=spread)
-    config = dataclasses.replace(config, data=data, init_from="", mesh=grid)
+    config = dataclasses.replace(config, data=data, mesh=grid)
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     current, tx = state.create(config, method, mesh)

@@ -30,19 +30,13 @@ def hosts_of(workdir, prepared, steps=20, hosts=2, devices=1, **more):
     """Starts one run on some processes that know each other, as on a cluster."""
     options = {
         "--workdir": workdir,
-        "--init-from": "",
-        "--data.config": "tiny",
-        "--data.batch-size": 8,
         "--data.prepared": prepared,
         "--num-steps": steps,
-        "--checkpoint.every-steps": 4,
-        "--evaluations.0.data.config": "tiny",
-        "--evaluations.0.data.batch-size": 8,
         "--evaluations.0.data.prepared": prepared,
     }
     options |= {f"--{name.replace('__', '.').replace('_', '-')}": x for name, x in more.items()}
     arguments = [str(part) for pair in options.items() for part in pair]
-    command = [sys.executable, "train.py", "configs/toy/mask_adapter.py", *arguments]
+    command = [sys.executable, "train.py", "tests/training/tiny.py", *arguments]
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"XLA_FLAGS": flags}
     if hosts > 1:

@@ -15,23 +15,13 @@ from ovseg_jax import trees
 from ovseg_jax.training.loop import train
 from ovseg_jax.weights import load_weights
 
-COMMAND = [sys.executable, "train.py", "configs/toy/mask_adapter.py"]
-OPTIONS = {
-    "--init-from": "",
-    "--data.config": "tiny",
-    "--data.batch-size": "8",
-    "--num-steps": "20",
-    "--checkpoint.every-steps": "4",
-    "--log-every": "5",
-    "--evaluations.0.data.config": "tiny",
-    "--evaluations.0.data.batch-size": "8",
-}
+COMMAND = [sys.executable, "train.py", "tests/training/tiny.py"]
 
 
 def start(workdir, prepared, devices=1, **overrides):
     """Starts a run as a user would, in a process of its own."""
     places = {"--data.prepared": prepared, "--evaluations.0.data.prepared": prepared}
-    options = OPTIONS | places | overrides
+    options = places | overrides
     arguments = [part for pair in options.items() for part in pair]
     inherited = os.environ.get("XLA_FLAGS", "")  # other optimisations mean other bits
     environment = os.environ | {
