@@ -182,7 +182,9 @@ class ConvNeXtBlock(nn.Module):
             return reduce(gelu(expand(rows)))
 
         if by_cell is not None:
-            return by_cell(lambda x, mixed: x + widen(norm(mixed)) * scale.astype(x.dtype), x, branch)
+            return by_cell(
+                lambda x, mixed: x + widen(norm(mixed)) * scale.astype(x.dtype), x, branch
+            )
         branch = in_portions(widen, norm(branch), 4 * self.dim)
         return x + DropPath(self.drop_rate)(branch * scale.astype(branch.dtype))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
@@ -16,6 +17,8 @@ from ovseg_jax.ops.chosen import map_chosen
 from ovseg_jax.ops.chunks import map_chunks
 
 FORMS = ("whole", "touched")
+FEWEST = 8
+"""Masks per image from which on computing the empty mask as well pays."""
 
 
 def adapter_maps(
@@ -30,28 +33,29 @@ def adapter_maps(
     those of its embedding by a cell, each block by half its kernel. Cells that a mask does not
     reach keep what the image's empty mask gives them, at every block and in the maps: exactly, not
     nearly. Around a mask of 5 % of the picture that is more than half of the work on a grid of
-    32 x 32. Empty masks cost little more than the depthwise convolutions.
+    32 x 32. Empty masks cost the depthwise convolutions alone.
 
     Args:
         head: Bound to its parameters.
         features: Projected CLIP map.
         masks: As for the head.
         form: "whole" (the head as it is), "touched" (only cells that a mask reaches), or None for
-            the faster one on the platform that is compiled for: loops whose length depends on the
-            masks pay on CPUs.
+            the faster one for so many masks on the platform that is compiled for: loops whose
+            length depends on the masks pay on CPUs.
 
     Raises:
         OperandError: If the form is unknown.
     """
     if form not in (None, *FORMS):
         raise OperandError(f"form={form!r} is unknown; choose one of {', '.join(FORMS)}")
-    free, variables = head.clone(parent=None), head.variables
-    whole = partial(call, free, variables, method="__call__")
-    touched = partial(call, free, variables, method=_maps_by_chunks)
-    if head.is_initializing() or form == "whole" or not head.num_blocks:
+    few = form is None and masks.shape[1] < FEWEST
+    if head.is_initializing() or not head.num_blocks or few or form == "whole":
         return head(features, masks)
+    free, variables = head.clone(parent=None), head.variables
+    touched = partial(call, free, variables, method=_maps_by_chunks)
     if form == "touched":
         return touched(features, masks)
+    whole = partial(call, free, variables, method="__call__")
     return lax.platform_dependent(features, masks, cpu=touched, default=whole)
 
 
@@ -71,7 +75,7 @@ def _unmarked(
     head: MaskAdapterHead, context: Float[Array, "b h w c"], folded: Array
 ) -> list[Float[Array, "b h w _c"]]:
     """What an image's empty mask gives: after every block, and the maps instead of the last."""
-    batch, height, width = context.shape[:3]
+    height, width = context.shape[1:3]
     fine = as_images(jnp.zeros((1, 1, 1, 1)), height, width)
     x, found = context + head.mask_embedding.convolve(fine) @ folded, []
     for block in head.blocks:
@@ -95,24 +99,35 @@ def _maps_of(
     x = (mixed + context[:, None]).reshape(-1, height, width, mixed.shape[-1])
     for index, block in enumerate(head.blocks):
         touched = _dilate(touched, (block.kernel, block.kernel))
-        read = (lambda rows: head.maps(head.norm(rows))) if index + 1 == head.num_blocks else None
-        elsewhere = jnp.repeat(unmarked[index], count, axis=0) if batch > 1 else unmarked[index]
+        elsewhere = jnp.repeat(unmarked[index], count if batch > 1 else 1, axis=0)
+        read = (lambda x: head.maps(head.norm(x))) if index + 1 == head.num_blocks else _itself
         x = block(x, partial(_compute, touched, elsewhere, read))
     maps = jnp.moveaxis(x.astype(jnp.float32), -1, 1)
     return maps.reshape(batch, count, -1, height, width)
 
 
-def _compute(touched, elsewhere, read, function, *arrays) -> Array:
-    """Runs the part of a block that sees single cells, and what reads its result, if any."""
-    each = function if read is None else lambda *rows: read(function(*rows))
-    return map_chosen(each, arrays, touched, elsewhere)
+def _itself(x: Array) -> Array:
+    return x
+
+
+def _compute(
+    touched: Bool[Array, "n h w"],
+    elsewhere: Float[Array, "#n h w _c"],
+    read: Callable[[Array], Array],
+    function: Callable[..., Array],
+    *arrays: Float[Array, "n h w _d"],
+) -> Float[Array, "n h w _c"]:
+    """Runs the part of a block that sees single cells, and what reads its result."""
+    return map_chosen(lambda *rows: read(function(*rows)), arrays, touched, elsewhere)
 
 
 def _reached(embedding: MaskEmbedding, images: Float[Array, "n h4 w4 1"]) -> Bool[Array, "n h w"]:
     """Cells whose embedding sees anything of a mask: the geometry of its convolutions."""
     touched = images[..., 0] != 0
     for convolution in embedding.convolutions:
-        touched = _dilate(touched, convolution.kernel_size, convolution.strides, convolution.padding)
+        touched = _dilate(
+            touched, convolution.kernel_size, convolution.strides, convolution.padding
+        )
     return touched
 
 

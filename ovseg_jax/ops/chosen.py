@@ -48,7 +48,7 @@ def map_chosen(
     rows = [array.reshape(-1, array.shape[-1]) for array in arrays]
     width = elsewhere.shape[-1]
 
-    def compute(index: Array, packed: Array) -> Array:
+    def compute(index: Array | int, packed: Array) -> Array:
         # The last tile starts early enough to be whole: what it computes again is the same.
         start = jnp.minimum(index * tile, chosen.size - tile)
         cells = lax.dynamic_slice_in_dim(order, start, tile)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.models import touched_cells
 from ovseg_jax.models.touched_cells import adapter_maps
+from ovseg_jax.ops.chosen import map_chosen
 from tests.models.test_mask_adapter import INPUTS, make_head, parameters
 
 GRID = (19, 26)
@@ -22,9 +24,9 @@ def drawn_masks() -> np.ndarray:
     height, width = SIDES
     masks = np.zeros((15, height, width), bool)
     masks[1] = True
-    masks[2, :5, :6], masks[3, :3, -4:], masks[4, -4:, :2], masks[5, -1:, -1:] = True, True, True, True
-    masks[6, :2, 40:60], masks[7, -3:, 40:60], masks[8, 30:50, :3], masks[9, 30:50, -2:] = (True,) * 4
-    masks[10, 40, :], masks[11, :, 57] = True, True
+    masks[2, :5, :6] = masks[3, :3, -4:] = masks[4, -4:, :2] = masks[5, -1:, -1:] = True
+    masks[6, :2, 40:60] = masks[7, -3:, 40:60] = masks[8, 30:50, :3] = masks[9, 30:50, -2:] = True
+    masks[10, 40, :] = masks[11, :, 57] = True
     masks[12, 3:6, 3:6] = masks[12, -6:-2, 50:53] = masks[12, 33:36, -9:-5] = True
     masks[13] = np.random.default_rng(0).random(SIDES) < 0.001
     masks[14] = masks[12]
@@ -43,7 +45,7 @@ def run(head, variables, features, masks, form=None):
 
 @pytest.mark.parametrize("fields", [{}, dict(chunk=100), *INPUTS], ids=str)
 def test_maps_where_masks_reach_equal_those_of_the_whole_head(fields):
-    head = make_head(chunk=4, **fields) if "chunk" not in fields else make_head(**fields)
+    head = make_head(**dict(chunk=4) | fields)
     variables = parameters(head)
     whole = run(head, variables, FEATURES, MASKS, "whole")
     touched = run(head, variables, FEATURES, MASKS, "touched")
@@ -71,6 +73,7 @@ def test_soft_masks_and_other_resolutions_reach_what_their_resized_form_reaches(
 
 
 def test_cpus_take_the_touched_form_and_accelerators_the_head_as_it_is():
+    """Only the touched form sorts cells."""
     head = make_head()
     variables = parameters(head)
 
@@ -80,6 +83,27 @@ def test_cpus_take_the_touched_form_and_accelerators_the_head_as_it_is():
         return "stablehlo.sort" in text
 
     assert loops("cpu") and not loops("tpu") and not loops("cuda")
+
+
+def test_few_masks_take_the_head_as_it_is():
+    head = make_head()
+    variables, few = parameters(head), MASKS[:, :7]
+    by_default = run.lower(head, variables, FEATURES, few).as_text()
+    assert by_default == run.lower(head, variables, FEATURES, few, "whole").as_text()
+
+
+def test_empty_masks_have_no_cell_computed_and_full_ones_all(monkeypatch):
+    counts = []
+
+    def counted(function, arrays, chosen, elsewhere):
+        jax.debug.callback(lambda count: counts.append(int(count)), chosen.sum())
+        return map_chosen(function, arrays, chosen, elsewhere)
+
+    monkeypatch.setattr(touched_cells, "map_chosen", counted)
+    head = make_head()
+    jax.block_until_ready(run(head, parameters(head), FEATURES, MASKS[:, :2], "touched"))
+    jax.effects_barrier()
+    assert counts == [len(FEATURES) * GRID[0] * GRID[1]] * head.num_blocks
 
 
 def test_a_head_without_blocks_and_unknown_forms():
