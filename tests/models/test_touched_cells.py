@@ -33,7 +33,7 @@ def drawn_masks() -> np.ndarray:
     return masks
 
 
-MASKS = jnp.asarray(np.stack([drawn_masks(), drawn_masks()[::-1, ::-1]]))
+MASKS = jnp.asarray(np.stack([drawn_masks(), drawn_masks()[:, ::-1, ::-1]]))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
