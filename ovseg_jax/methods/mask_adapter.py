@@ -18,6 +18,7 @@ from ovseg_jax.methods.mixed_masks import (
     truth_at,
 )
 from ovseg_jax.models.mask_adapter import MASK_SCALE, MaskAdapterHead
+from ovseg_jax.models.touched_cells import adapter_maps
 from ovseg_jax.ops.batch_parts import drawn, mean_over_batch
 from ovseg_jax.ops.masks.of_ids import coverage_of_ids
 from ovseg_jax.ops.masks.pooling import average_under_maps
@@ -51,14 +52,19 @@ class MaskAdapter(Method):
     # ---- inference ------------------------------------------------------------------------
 
     def embed(self, features: Features, proposals: Proposals) -> Regions:
-        """Makes the masks hard at their own resolution, then embeds them."""
-        return self.embed_masks(features, binarise(proposals.masks, self.config.mask_threshold))
+        """Makes the masks hard at their own resolution, then embeds them; not for training."""
+        masks = binarise(proposals.masks, self.config.mask_threshold)
+        projected = needed(features.projected, "Features.projected")
+        return self._pool(features, adapter_maps(self.adapter, projected, masks))
 
     def embed_masks(
         self, features: Features, masks: Float[Array, "b q H W"] | Bool[Array, "b q H W"]
     ) -> Regions:
-        """Embeds hard masks, or coverage from 0 to 1, of any resolution."""
-        maps = self.adapter(needed(features.projected, "Features.projected"), masks)
+        """Embeds hard masks, or coverage from 0 to 1, of any resolution; can be differentiated."""
+        projected = needed(features.projected, "Features.projected")
+        return self._pool(features, self.adapter(projected, masks))
+
+    def _pool(self, features: Features, maps: Float[Array, "b q m h w"]) -> Regions:
         pooled = average_under_maps(features.dense, maps)
         embeddings = self.towers.project_mean(pooled).astype(jnp.float32)
         return Regions(embeddings=embeddings, maps=maps)

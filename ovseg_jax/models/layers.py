@@ -160,15 +160,32 @@ class ConvNeXtBlock(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        """Returns the input plus the scaled branch."""
+    def __call__(
+        self, x: Float[Array, "b h w c"], by_cell: Callable[..., Array] | None = None
+    ) -> Float[Array, "b h w _c"]:
+        """Returns the input plus the scaled branch.
+
+        Args:
+            x: Maps.
+            by_cell: Runs all that sees single cells, if that is not wanted everywhere: it gets a
+                function, the input and what the convolution made of it, and says what the result
+                is. Stochastic depth has no part in it.
+        """
         branch = DepthwiseConv(self.kernel, name="depthwise")(x)
-        branch = LayerNorm(self.eps, name="norm")(branch)
+        norm = LayerNorm(self.eps, name="norm")
         expand = nn.Dense(4 * self.dim, dtype=self.dtype, name="expand")
         reduce = nn.Dense(self.dim, dtype=self.dtype, name="reduce")
-        branch = in_portions(lambda rows: reduce(gelu(expand(rows))), branch, 4 * self.dim)
         start = nn.initializers.constant(self.layer_scale_init)
         scale = self.param("layer_scale", start, (self.dim,))
+
+        def widen(rows: Array) -> Array:
+            return reduce(gelu(expand(rows)))
+
+        if by_cell is not None:
+            return by_cell(
+                lambda x, mixed: x + widen(norm(mixed)) * scale.astype(x.dtype), x, branch
+            )
+        branch = in_portions(widen, norm(branch), 4 * self.dim)
         return x + DropPath(self.drop_rate)(branch * scale.astype(branch.dtype))
 
 

@@ -26,7 +26,8 @@ class MaskAdapterHead(nn.Module):
     Matches `MASKAdapterHead` of hustvl/MaskAdapter, in two forms with the same parameters:
     `reference` is its computation step by step, with the CLIP map repeated for every mask;
     calling the module is exact too but fuses the CLIP map once per image, folds the mask
-    embedding's last convolution into `fuse`, and takes `chunk` masks at a time.
+    embedding's last convolution into `fuse`, and takes `chunk` masks at a time. For inference
+    there is a third, `models.touched_cells`.
 
     Three further inputs are ablations of the paper (its Table 6): "concat" puts the embedded mask
     beside CLIP's map instead of adding it, "add_4x4" embeds masks by one convolution, and without
@@ -138,7 +139,7 @@ class MaskAdapterHead(nn.Module):
     ) -> Float[Array, "b q m h w"]:
         """Computes the maps of some masks from the result of `prepare`."""
         batch, height, width = context.shape[:3]
-        embedded = self.mask_embedding.convolve(_as_images(masks, height, width))
+        embedded = self.mask_embedding.convolve(as_images(masks, height, width))
         mixed = (embedded @ folded).reshape(batch, -1, *context.shape[1:])
         x = (mixed + context[:, None]).reshape(-1, *context.shape[1:])
         return self._maps_of(x, batch)
@@ -150,7 +151,7 @@ class MaskAdapterHead(nn.Module):
     ) -> Float[Array, "b q m h w"]:
         """Computes the same as a call, as the paper's code writes it; memory grows with q."""
         batch, height, width, _ = features.shape
-        embedded = self.mask_embedding(_as_images(masks, height, width))
+        embedded = self.mask_embedding(as_images(masks, height, width))
         if not self.use_clip:
             return self._maps_of(self.fuse(embedded), batch)
         repeated = jnp.repeat(features.astype(self.dtype), masks.shape[1], axis=0)
@@ -234,7 +235,7 @@ class Linear(nn.Module):
         return x.astype(self.dtype) @ self.kernel.astype(self.dtype) + self.bias.astype(self.dtype)
 
 
-def _as_images(masks: Array, height: int, width: int) -> Float[Array, "r h4 w4 1"]:
+def as_images(masks: Array, height: int, width: int) -> Float[Array, "r h4 w4 1"]:
     """Resizes masks to four times the feature grid and joins images and masks into one axis."""
     size = (MASK_SCALE * height, MASK_SCALE * width)
     resized = resize_masks(masks.astype(jnp.float32), size)
