@@ -21,7 +21,7 @@ from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.opening import open_mask_maker
-from ovseg_jax.typing import Batch, Params, Proposals, Text
+from ovseg_jax.typing import Batch, Params, Proposals, Text, needed
 from ovseg_jax.vocabulary.classes import ClassList
 
 
@@ -64,7 +64,7 @@ class Judge:
             self._source = build.mask_source(config.masks)
         self._copies = config.masks.copies if config.masks.kind == "perturbed" else 1
         self._steps = compiled_steps(method, model.inference.ensemble)
-        self._draw = jax.jit(lambda batch: self._source.propose(batch, jax.random.key(0)))
+        self._draw = jax.jit(self._drawn)
         self._true_names = jax.jit(true_log_probs, static_argnums=(2, 3))
 
     def benches(self, params: Params, devices: Sequence[Device]) -> list[Bench]:
@@ -120,14 +120,15 @@ class Judge:
         )
 
     def _laid(self, view: View, given: Given | None) -> tuple[Proposals, Proposals, jax.Array]:
-        """Returns masks over the network's frame, over that of the truth, and their true classes.
-
-        Masks that are drawn at random are the same in every run.
-        """
+        """Returns masks over the network's frame, over that of the truth, and their true classes."""
         if given is not None:
             return given.network, given.truth, jnp.full(given.network.valid.shape, -1)
         labels = jnp.tile(view.network.truth[1], (1, self._copies))
         return self._draw(view.network), self._draw(view.truth), labels
+
+    def _drawn(self, batch: Batch) -> Proposals:
+        """Masks of the configured source; what is random is the same in every run."""
+        return needed(self._source, "the source of masks").propose(batch, jax.random.key(0))
 
 
 def _size(batch: Batch) -> Size:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jaxtyping import Array, Float
@@ -89,8 +90,11 @@ class Steps:
 
 
 @functools.lru_cache(maxsize=8)
-def compiled_steps(method: Method, ensemble: EnsembleConfig) -> Steps:
-    """Returns the steps of a model; the same ones for equal methods, of the latest eight."""
+def compiled_steps(method: Any, ensemble: EnsembleConfig) -> Steps:
+    """Returns the steps of a model; the same ones for equal methods, of the latest eight.
+
+    Flax hashes a module by its fields, which the type of a method does not say.
+    """
     return Steps(method, ensemble)
 
 

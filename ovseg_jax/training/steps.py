@@ -45,10 +45,7 @@ def take_steps(
         for number in range(int(state.step) + 1, recipe.config.num_steps + 1):
             with goodput.during("input"):
                 batch = next(stream)
-            if update is None:
-                with goodput.during("compile"):
-                    update, work = compiled(recipe, state, batch, text)
-                    keeper.measure(work)
+            update = update or _start(recipe, state, batch, text, keeper)
             profile.before(number)
             with jax.transfer_guard(guard):
                 state, metrics = update(state, batch, text)
@@ -57,6 +54,14 @@ def take_steps(
             keeper.step_done(number, state, metrics, stream.position)
     keeper.stop.error = None  # nothing is left to read
     return state
+
+
+def _start(recipe: Recipe, state: TrainState, batch: Batch, text: Text, keeper: Keeper) -> Any:
+    """Compiles the step and lets the log know its work."""
+    with keeper.goodput.during("compile"):
+        update, work = compiled(recipe, state, batch, text)
+        keeper.measure(work)
+    return update
 
 
 def compiled(recipe: Recipe, state: TrainState, batch: Batch, text: Text) -> tuple[Any, speed.Work]:
