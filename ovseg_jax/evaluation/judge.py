@@ -120,7 +120,7 @@ class Judge:
         )
 
     def _laid(self, view: View, given: Given | None) -> tuple[Proposals, Proposals, jax.Array]:
-        """Returns masks over the network's frame, over that of the truth, and their true classes."""
+        """Returns masks over the frame of the network, over that of the truth, and true classes."""
         if given is not None:
             return given.network, given.truth, jnp.full(given.network.valid.shape, -1)
         labels = jnp.tile(view.network.truth[1], (1, self._copies))
