@@ -56,8 +56,10 @@ def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
         lines.append("--model.clip.compute-dtype bfloat16: half of the memory and of the traffic")
     if fits(step, topology):
         return lines
-    if step.batch > chips:
-        lines.append(f"--data.batch-size {chips}: one image per chip")
+    if (parts := step.batch // chips) > config.step.accumulate:
+        lines.append(f"--step.accumulate {parts}: one image per chip at a time, the same gradient")
+    if config.step.remat == "none":
+        lines.append("--step.remat full: blocks keep their input alone and are computed twice")
     kept = sum(step.arguments[name] for name in ("trained parameters", "moments"))
     frozen = step.arguments["frozen parameters"]
     if kept + frozen > LARGE * topology.chip.memory and config.mesh.fsdp == 1:

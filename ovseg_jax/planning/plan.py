@@ -79,6 +79,7 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
         PlanError: The compiler failed.
         OvsegError: The experiment itself is wrong.
     """
+    config = _on_accelerators(config)
     chips = topology.count
     batch = math.ceil(config.data.batch_size / chips) * chips
     batches = [batch, 2 * batch] if twice else [batch]
@@ -95,6 +96,15 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
         advice=tuple(advice(config, step, topology)),
         compiler=_compiler(topology),
     )
+
+
+def _on_accelerators(config: Config) -> Config:
+    """Says what "auto" will mean where the run is planned, not here."""
+    clip = config.model.clip
+    if clip.compute_dtype != "auto":
+        return config
+    clip = dataclasses.replace(clip, compute_dtype="bfloat16")
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, clip=clip))
 
 
 def _compiled(config: Config, topology: Topology, batches: list[int]) -> list[Compiled]:

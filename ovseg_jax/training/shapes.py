@@ -44,7 +44,7 @@ def step_and_inputs(
     text = text_shapes(config, method, class_list(config.data) if classes is None else classes)
     tokenizer = build.tokenizer(config.model)
     batch = batch_shapes(config.data, tokenizer.context_length if tokenizer else 1)
-    step = make_step(method, build.mask_source(config.masks), tx, config.seed)
+    step = make_step(method, build.mask_source(config.masks), tx, config.seed, config.step)
     return step, (
         state,
         placed(batch, sharding.batch_sharding(mesh)),
