@@ -74,6 +74,7 @@ def train(
 
     with ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
+        agreement.meet("start")
         current, tx = state.create(config, method, mesh)
         description = configs_io.to_dict(config)
         run = checkpoint.open_run(workdir, config.checkpoint, description, trust=resume_anyway)

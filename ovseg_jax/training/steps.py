@@ -8,7 +8,7 @@ import jax
 
 from ovseg_jax.config import Config
 from ovseg_jax.inputs.stream import Stream
-from ovseg_jax.training import flops, speed, step
+from ovseg_jax.training import agreement, flops, speed, step
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.profiling import Profile
 from ovseg_jax.training.state import TrainState
@@ -49,6 +49,7 @@ def take_steps(
                 with goodput.during("compile"):
                     update, work = compiled(recipe, state, batch, text)
                     keeper.measure(work)
+                    agreement.meet("compiled")
             profile.before(number)
             with jax.transfer_guard(guard):
                 state, metrics = update(state, batch, text)
