@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 from jaxtyping import Array, Float
@@ -89,13 +88,11 @@ class Steps:
         return found if with_maps else found.replace(maps=None)
 
 
-@functools.lru_cache(maxsize=8)
-def compiled_steps(method: Any, ensemble: EnsembleConfig) -> Steps:
-    """Returns the steps of a model; the same ones for equal methods, of the latest eight.
-
-    Flax hashes a module by its fields, which the type of a method does not say.
-    """
-    return Steps(method, ensemble)
+# Flax hashes a module by its fields, which its type does not say.
+compiled_steps: Callable[[Method, EnsembleConfig], Steps] = functools.lru_cache(maxsize=8)(  # type: ignore[reportAssignmentType]
+    Steps
+)
+"""Returns the steps of a model; the same ones for equal methods, of the latest eight."""
 
 
 def _class_maps(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -125,9 +126,8 @@ def _reached(embedding: MaskEmbedding, images: Float[Array, "n h4 w4 1"]) -> Boo
     """Cells whose embedding sees anything of a mask: the geometry of its convolutions."""
     touched = images[..., 0] != 0
     for convolution in embedding.convolutions:
-        touched = _dilate(
-            touched, convolution.kernel_size, convolution.strides, convolution.padding
-        )
+        geometry: Any = convolution.kernel_size, convolution.strides, convolution.padding
+        touched = _dilate(touched, *geometry)
     return touched
 
 
@@ -135,7 +135,7 @@ def _dilate(
     touched: Bool[Array, "n h w"],
     kernel: tuple[int, int],
     strides: tuple[int, int] = (1, 1),
-    padding: tuple | None = None,
+    padding: Any = None,
 ) -> Bool[Array, "n _h _w"]:
     """Places from which a convolution sees something that is touched."""
     padding = padding or tuple((side // 2, side // 2) for side in kernel)

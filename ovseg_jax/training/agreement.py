@@ -10,11 +10,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from orbax.checkpoint import multihost
 
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.training.delayed import LAG, Delayed
 from ovseg_jax.training.sharding import batch_sharding, replicated
 from ovseg_jax.training.stopping import StopRequest
+
+LONGEST = 3600
+"""Seconds that hosts wait for each other to arrive."""
 
 
 class DifferenceError(OvsegError, RuntimeError):
@@ -61,6 +65,19 @@ class Agreement:
         found = [total > 0 for _, total in self._delayed.put(number, self._sum(shared))]
         end, save = np.any(found, axis=0) if found else (False, False)
         return Asked(bool(end), bool(save) and number - self._saved > LAG)
+
+
+def meet(where: str) -> None:
+    """Waits until all hosts are there; call it before hosts that may be far apart first compute.
+
+    Some collectives, those of CPUs among them, give up after 30 seconds, and one host may prepare
+    data or compile for longer.
+
+    Args:
+        where: Differs from call to call.
+    """
+    if jax.process_count() > 1:
+        multihost.get_barrier_sync_fn()(key=f"ovseg_{where}", timeout_ms=LONGEST * 1000)
 
 
 def check_equal(**things: Any) -> None:

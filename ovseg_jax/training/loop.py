@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import jax
@@ -44,8 +44,7 @@ def train(
 ) -> state.TrainState:
     """Trains to `config.num_steps`, going on from the newest whole checkpoint in `workdir`.
 
-    Without steps nothing is read from the training data: the parameters that the config joins are
-    written, and what it asks for is evaluated.
+    Without steps no training data are read: joined parameters are written and evaluated.
 
     Args:
         config: The experiment.
@@ -75,8 +74,9 @@ def train(
     mesh, method = sharding.make_mesh(config.mesh), build.method(config.model)
     classes = beginning.vocabulary(config)
 
-    with contextlib.ExitStack() as cleanup:
+    with ExitStack() as cleanup:
         cleanup.enter_context(run_folder.taken(workdir))
+        agreement.meet("start")
         current, tx = state.create(config, method, mesh)
         layout.announce(current.params, current.optimizer)
         description = configs_io.to_dict(config)
@@ -87,21 +87,18 @@ def train(
         agreement.check_equal(config=description, data=accepted.content, state=current, words=text)
         beginning.keep_record(workdir, config, accepted, first)
         goodput.goes_on(workdir, first)
-        cleanup.callback(goodput.write)
         report = TrainingReport(workdir, config.num_steps, first, config.log_every, goodput)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
         stop = stop or StopRequest()
-        evaluations = Evaluations(config, method, workdir, stop)
-        keeper = Keeper(config, run, report, evaluations, goodput)
+        keeper = Keeper(config, run, report, Evaluations(config, method, workdir, stop), goodput)
         keeper.start(current, mesh, stop)
 
         if first < config.num_steps:
             cleanup.enter_context(watching(goodput, config.step.watchdog_seconds, workdir))
-            stream = cleanup.enter_context(
-                contextlib.closing(beginning.stream(config, classes, mesh, position))
-            )
-            tracing = cleanup.enter_context(contextlib.closing(Profile(profile, workdir)))
+            stream = beginning.stream(config, classes, mesh, position)
+            cleanup.callback(stream.close)
+            tracing = cleanup.enter_context(closing(Profile(profile, workdir)))
             recipe = Recipe(config, method, build.mask_source(config.masks), tx)
             current = take_steps(recipe, stream, current, text, keeper, tracing)
         keeper.settle()

@@ -35,7 +35,7 @@ class TrainingReport:
             str(workdir), just_logging=jax.process_index() > 0, asynchronous=False
         )
         self._every, self._num_steps = every, num_steps
-        self.speed = Speed(goodput)
+        self.speed, self._goodput = Speed(goodput), goodput
         self._waiting: tuple[int, dict[str, Any]] | None = None
         columns = (
             "[progress.description]{task.description}",
@@ -74,6 +74,7 @@ class TrainingReport:
 
     def close(self) -> None:
         """Writes what is left and ends the progress line."""
+        self._goodput.write()
         self._flush()
         self._writer.flush()
         self._bar.stop()

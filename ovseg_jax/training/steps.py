@@ -8,7 +8,7 @@ import jax
 
 from ovseg_jax.config import Config
 from ovseg_jax.inputs.stream import Stream
-from ovseg_jax.training import flops, speed, step
+from ovseg_jax.training import agreement, flops, speed, step
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.profiling import Profile
 from ovseg_jax.training.state import TrainState
@@ -61,6 +61,7 @@ def _start(recipe: Recipe, state: TrainState, batch: Batch, text: Text, keeper: 
     with keeper.goodput.during("compile"):
         update, work = compiled(recipe, state, batch, text)
         keeper.measure(work)
+        agreement.meet("compiled")
     return update
 
 
