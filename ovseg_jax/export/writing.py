@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ovseg_jax.config import ModelConfig, SamConfig
 from ovseg_jax.configs_io import to_dict
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.disk.folders import check_folder, write_folder
 from ovseg_jax.embedding import assemble
 from ovseg_jax.errors import ModelError, OvsegError
@@ -78,17 +81,16 @@ def export_model(
     options = {"source": source, "overwrite": overwrite}
     inputs = [source / name for name in (CONFIG, "model.safetensors", "params")]
     check_folder(target, names, WHAT, inputs=inputs, **options)
+    if kind.computes:
+        kind.load().check_packages()
     config, params = load_weights(source)
-    manifest: dict[str, Any] = {}
+    manifest = describe_export(wish.format, str(place), config)
 
     def write(folder: Path) -> None:
         stored = with_tokenizer(config, folder)
         (folder / CONFIG).write_text(json.dumps(to_dict(stored), indent=1))
-        manifest.update(describe_export(wish.format, str(place), config))
         if kind.computes:
-            model = opened(config, params)
-            manifest.update(_write_parts(model, kind, wish, folder))
-            manifest["tokenizer_file"] = write_tokenizer(model.tokenizer, stored, folder)
+            manifest.update(_write_parts(opened(config, params), stored, wish, folder))
         elif wish.format == "orbax":
             write_orbax(params, folder, wish.dtype)
         else:
@@ -97,8 +99,32 @@ def export_model(
         manifest["sha256"] = hashes(folder, written)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
 
-    write_folder(target, names, WHAT, write, **options)
+    with _own_refusals() as keep:
+        write_folder(target, names, WHAT, keep(write), **options)
     return manifest
+
+
+@contextlib.contextmanager
+def _own_refusals() -> Iterator[Callable[[Callable[[Path], None]], Callable[[Path], None]]]:
+    """Lets a refusal through as it is; whoever writes folders takes it for the disk's."""
+    refusals: list[OvsegError] = []
+
+    def keep(write: Callable[[Path], None]) -> Callable[[Path], None]:
+        def kept(folder: Path) -> None:
+            try:
+                write(folder)
+            except OvsegError as refusal:
+                refusals.append(refusal)
+                raise
+
+        return kept
+
+    try:
+        yield keep
+    except OutputError:
+        if refusals:
+            raise refusals[0] from None
+        raise
 
 
 def check_export(config: ModelConfig, method: Method, wish: Wish) -> None:
@@ -157,14 +183,15 @@ def sizes_of(model: Model, kind: Format, wish: Wish) -> Sizes:
     )
 
 
-def _write_parts(model: Model, kind: Format, wish: Wish, folder: Path) -> dict[str, Any]:
-    module = kind.load()
-    module.check_packages()
+def _write_parts(model: Model, stored: ModelConfig, wish: Wish, folder: Path) -> dict[str, Any]:
+    """Writes parts and tokenizer; returns what the manifest says of them."""
+    kind = chosen_format(wish)
     with _named(model.config, wish.format):
         sizes = sizes_of(model, kind, wish)
         parts = parts_of(model, sizes)
-        files, weights = module.write(model, parts, folder)
-    return describe_parts(model, parts, sizes, files, weights)
+        files, weights = kind.load().write(model, parts, folder)
+    said = describe_parts(model, parts, sizes, files, weights)
+    return said | {"tokenizer_file": write_tokenizer(model.tokenizer, stored, folder)}
 
 
 def _check_sam(config: ModelConfig, what: str) -> None:

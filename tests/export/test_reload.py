@@ -14,7 +14,6 @@ from PIL import Image
 
 from ovseg_jax.export.writing import UnexportableError, Wish, check_export, export_model
 from ovseg_jax.opening import open_model
-from ovseg_jax.parameters import parameter_shapes
 from tests.export.tiny_exports import WORDS, Answers, assert_agree, drawn_photos, vocabulary
 
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
@@ -156,9 +155,13 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_a_wrong_size_names_method_and_format():
+def test_a_wrong_size_names_method_and_format(tmp_path):
     model = open_model("toy")
-    assert parameter_shapes(model.method)
+    with pytest.raises(
+        UnexportableError, match="mask_adapter cannot be written as stablehlo: size"
+    ):
+        export_model("toy", tmp_path / "out", Wish("stablehlo", frame=(90, 90)))
+    assert not any(tmp_path.iterdir())
     with pytest.raises(
         UnexportableError, match="mask_adapter cannot be written as stablehlo: size"
     ):
