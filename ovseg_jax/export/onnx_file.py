@@ -37,7 +37,7 @@ def write(model: Model, parts: Sequence[Part], folder: Path) -> tuple[dict[str, 
 
     Raises:
         MissingPackageError: jax2onnx is not installed.
-        ModelError: It cannot convert an operation; names it.
+        ModelError: It cannot convert an operation, or ONNX Runtime cannot run what it wrote.
     """
     check_packages()
     import onnx  # type: ignore[reportMissingImports]
@@ -50,6 +50,7 @@ def write(model: Model, parts: Sequence[Part], folder: Path) -> tuple[dict[str, 
         beside = {"save_as_external_data": True, "location": f"{part.name}.onnx.data"}
         found = _converted(part, weights)
         onnx.save(found, folder / files[part.name], **(beside if large else {}))
+        _run_once(part, folder / files[part.name])
     return files, "inside"
 
 
@@ -69,9 +70,9 @@ def check_packages() -> None:
     Raises:
         MissingPackageError: Says what to type.
     """
-    if importlib.util.find_spec("jax2onnx") is None:
+    if not all(map(importlib.util.find_spec, ("jax2onnx", "onnxruntime"))):
         raise MissingPackageError(
-            "--format onnx needs jax2onnx, in an environment of its own: "
+            "--format onnx needs jax2onnx and onnxruntime, in an environment of its own: "
             "pip install 'ovseg-jax[onnx]' there"
         )
 
@@ -100,6 +101,26 @@ def _converted(part: Part, weights: dict[str, np.ndarray]) -> Any:
     except Exception as error:  # converters fail in many ways
         reason = str(error).strip().split("\n")[0][:300]
         raise ModelError(f"jax2onnx cannot convert the part {part.name!r}: {reason}") from error
+
+
+def _run_once(part: Part, file: Path) -> None:
+    """Runs a part on zeros: some of what the converter writes is refused only there.
+
+    Raises:
+        ModelError: ONNX Runtime refuses it.
+    """
+    import onnxruntime  # type: ignore[reportMissingImports]
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(file, options)
+        zeros = {name: np.zeros(each.shape, each.dtype) for name, each in part.inputs.items()}
+        taken = {each.name: zeros[each.name] for each in session.get_inputs()}
+        session.run(None, taken)
+    except Exception as error:  # its errors share no class
+        reason = " ".join(str(error).split())[-300:]
+        raise ModelError(f"ONNX Runtime cannot run the part {part.name!r}: {reason}") from error
 
 
 @contextlib.contextmanager

@@ -14,7 +14,15 @@ from PIL import Image
 
 from ovseg_jax.export.writing import UnexportableError, Wish, check_export, export_model
 from ovseg_jax.opening import open_model
-from tests.export.tiny_exports import WORDS, Answers, assert_agree, drawn_photos, vocabulary
+from tests.export.tiny_exports import (
+    MASKS,
+    WORDS,
+    Answers,
+    assert_agree,
+    drawn_photos,
+    model_of,
+    vocabulary,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 REAL = Path(os.environ.get("OVSEG_REAL_PHOTOS", "/nonexistent"))
@@ -107,6 +115,20 @@ def test_stablehlo_answers_alike_on_ten_photos_and_three_vocabularies(tmp_path, 
 def test_a_saved_model_answers_alike(tmp_path, source):
     pytest.importorskip("tensorflow")
     compare(tmp_path, "saved_model", photos_of(source))
+
+
+@pytest.mark.slow
+def test_what_onnx_cannot_do_is_refused_by_name(tmp_path):
+    pytest.importorskip("jax2onnx", reason="jax2onnx stands in an environment of its own")
+    from ovseg_jax.weights import save_weights
+
+    for name, reason in (("maskclip", "cannot run the part 'scorer'"), ("ovseg", "'image'")):
+        model = model_of(name)
+        save_weights(tmp_path / name, model.config, model.params)
+        with pytest.raises(UnexportableError, match=f"cannot be written as onnx.*{reason}"):
+            wish = Wish("onnx", frame=(96, 96), masks=MASKS, words=16)
+            export_model(tmp_path / name, tmp_path / "out", wish)
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
