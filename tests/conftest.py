@@ -14,7 +14,9 @@ UNOPTIMIZED = (
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
 )
+"""Cores are busy with other test files, so cutting a program into parts gains nothing."""
 
 LONG = ("training", "mining", "evaluation", "methods", "data", "inference", "cli", "convert")
 """Folders of tests whose files take longest."""
@@ -34,7 +36,8 @@ def pytest_configure(config):
         return
     folder = own_folder(config)
     if config.getoption("--unoptimized"):
-        known = [option for option in UNOPTIMIZED if understood(option)]
+        whole = understood(*UNOPTIMIZED)
+        known = [option for option in UNOPTIMIZED if whole or understood(option)]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *known]).strip()
         keep_programs(folder / "programs")
 
@@ -57,10 +60,10 @@ def keep_programs(folder):
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-def understood(option: str) -> bool:
-    """Whether this version of XLA has an option; it aborts the process at one it does not know."""
+def understood(*options: str) -> bool:
+    """Whether this version of XLA has options; it aborts the process at one it does not know."""
     command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
-    environment = os.environ | {"XLA_FLAGS": option}
+    environment = os.environ | {"XLA_FLAGS": " ".join(options)}
     return not subprocess.run(command, env=environment, capture_output=True).returncode
 
 
