@@ -16,7 +16,7 @@ UNOPTIMIZED = (
     "--xla_cpu_use_fusion_emitters=false",
     "--xla_cpu_parallel_codegen_split_count=1",
 )
-"""Cores are busy with other test files, so cutting a program into parts gains nothing."""
+"""Nor is a program cut into parts for many cores, which all have test files of their own."""
 
 LONG = ("training", "mining", "evaluation", "methods", "data", "inference", "cli", "convert")
 """Folders of tests whose files take longest."""
