@@ -72,6 +72,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not set(LONG) & set(item.path.parts))
 
 
+def pytest_collection_finish():
+    """Spares what was imported from garbage collection, an eighth of the time to trace a model."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def text_cache(tmp_path_factory):
     """Keeps embeddings of words and compiled programs out of the user's cache."""
