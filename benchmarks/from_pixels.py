@@ -135,22 +135,24 @@ def memory_of_both(size: Size, arguments: list[str]) -> dict[str, Any]:
 
 def curves(size: Size, repeats: int) -> dict[str, Any]:
     """Our processor time in milliseconds against one number at a time, the others as they are."""
-    halves = [size.queries // 4, size.queries // 2, size.queries, 2 * size.queries]
+    masks = [size.queries // 4, size.queries // 2, size.queries, 2 * size.queries]
     words = [size.classes // 4, size.classes, 4 * size.classes]
     sides = [size.side // 2, size.side * 3 // 4 // 32 * 32, size.side]
+    pair = Pair(size, ("ours",))
     return {
-        "masks": _curve(halves, lambda n: _naming(dataclasses.replace(size, queries=n)), repeats),
-        "words": _curve(words, lambda n: _naming(dataclasses.replace(size, classes=n)), repeats),
+        "masks": _curve(masks, lambda n: _naming(pair, queries=n), repeats),
+        "words": _curve(words, lambda n: _naming(pair, classes=n), repeats),
         "pixels": _curve(sides, lambda n: _whole(dataclasses.replace(size, side=n)), repeats, 2),
     }
 
 
-def _naming(size: Size) -> Callable[[], Any]:
+def _naming(pair: Pair, **number: int) -> Callable[[], Any]:
     """Embeds and names drawn masks of an encoded photo."""
-    pair = Pair(size, ("ours",))
     ours, scene = pair.ours, pair.scenes[0]
     _, features = ours.encode(scene.image)
-    masks, text = jnp.asarray(scene.shown)[None], ours.text(scene.rows)
+    size = dataclasses.replace(pair.size, **number)
+    drawn = draw_scene(size, scene.rows.shape[1], 0)
+    masks, text = jnp.asarray(drawn.shown)[None], ours.text(drawn.rows)
     given = Proposals(masks=masks, valid=jnp.ones(masks.shape[:2], bool))
     return lambda: jax.block_until_ready(ours.score(features, given, text))
 

@@ -191,7 +191,7 @@ class MaskEmbedding(nn.Module):
 
     def _convolution(self, index: int) -> nn.Conv:
         stride, last = self.strides[index], index == len(self.strides) - 1
-        side, border = (3, 1) if stride == 2 else (stride, 0)
+        side, border = window_of(stride)
         return nn.Conv(
             self.width if last else max(self.width // 4, 2),  # a norm over one channel is zero
             (side, side),
@@ -211,6 +211,11 @@ class MaskEmbedding(nn.Module):
     def __call__(self, masks: Float[Array, "r h4 w4 1"]) -> Float[Array, "r h w d"]:
         """Embeds masks given at four times the feature grid."""
         return self.project(self.convolve(masks))
+
+
+def window_of(stride: int) -> tuple[int, int]:
+    """Returns the side of a convolution of the mask embedding, and by how much it is padded."""
+    return (3, 1) if stride == 2 else (stride, 0)
 
 
 class Linear(nn.Module):

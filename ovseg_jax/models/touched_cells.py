@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.errors import OperandError
-from ovseg_jax.models.mask_adapter import MaskAdapterHead, MaskEmbedding, as_images
+from ovseg_jax.models.mask_adapter import MaskAdapterHead, MaskEmbedding, as_images, window_of
 from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chosen import map_chosen
 from ovseg_jax.ops.chunks import map_chunks
@@ -99,7 +97,7 @@ def _maps_of(
     mixed = (head.mask_embedding.convolve(images) @ folded).reshape(batch, count, height, width, -1)
     x = (mixed + context[:, None]).reshape(-1, height, width, mixed.shape[-1])
     for index, block in enumerate(head.blocks):
-        touched = _dilate(touched, (block.kernel, block.kernel))
+        touched = _seen(touched, block.kernel, block.kernel // 2)
         elsewhere = jnp.repeat(unmarked[index], count if batch > 1 else 1, axis=0)
         read = (lambda x: head.maps(head.norm(x))) if index + 1 == head.num_blocks else _itself
         x = block(x, partial(_compute, touched, elsewhere, read))
@@ -125,19 +123,15 @@ def _compute(
 def _reached(embedding: MaskEmbedding, images: Float[Array, "n h4 w4 1"]) -> Bool[Array, "n h w"]:
     """Cells whose embedding sees anything of a mask: the geometry of its convolutions."""
     touched = images[..., 0] != 0
-    for convolution in embedding.convolutions:
-        geometry: Any = convolution.kernel_size, convolution.strides, convolution.padding
-        touched = _dilate(touched, *geometry)
+    for stride in embedding.strides:
+        touched = _seen(touched, *window_of(stride), stride)
     return touched
 
 
-def _dilate(
-    touched: Bool[Array, "n h w"],
-    kernel: tuple[int, int],
-    strides: tuple[int, int] = (1, 1),
-    padding: Any = None,
+def _seen(
+    touched: Bool[Array, "n h w"], side: int, border: int, stride: int = 1
 ) -> Bool[Array, "n _h _w"]:
-    """Places from which a convolution sees something that is touched."""
-    padding = padding or tuple((side // 2, side // 2) for side in kernel)
-    ones = touched.astype(jnp.float32)[..., None]
-    return nn.max_pool(ones, kernel, strides, padding)[..., 0] > 0
+    """Where a convolution sees anything that is touched."""
+    padding = ((0, 0), (border, border), (border, border))
+    window, strides = (1, side, side), (1, stride, stride)
+    return lax.reduce_window(touched, False, lax.bitwise_or, window, strides, padding)
