@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from methods import CLOCKS, time_alternating
+from timing import device_name
 
 from ovseg_jax.config import MaskAdapterConfig
 from ovseg_jax.methods.mask_adapter import adapter_head
@@ -134,7 +135,8 @@ def main() -> None:
             flush=True,
         )
         rows.append(row)
-    result = {"jax": jax.__version__, "masks": options.masks, "repeats": options.repeats}
+    result = {"device": device_name(), "jax": jax.__version__}
+    result |= {"masks": options.masks, "repeats": options.repeats}
     path = RESULTS / f"adapter_speed_{jax.default_backend()}.json"
     path.write_text(json.dumps(result | {"rows": rows}, indent=2) + "\n")
 

@@ -31,6 +31,7 @@ from method_pairs import draw_params
 from method_references import to_tensors
 from methods import CLOCKS, time_alternating
 from panoptic_pair import Ours, Scene, Size, build, draw_scene, seen, things
+from timing import device_name
 from tower_memory import at_rest, peak_of
 
 from ovseg_jax.typing import Proposals
@@ -198,9 +199,10 @@ def main() -> None:
     }
     path = RESULTS / f"from_pixels_{jax.default_backend()}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    found = {"size": dataclasses.asdict(size), "jax": jax.__version__, "torch": torch.__version__}
+    found = {"size": dataclasses.asdict(size), "device": device_name()}
+    found |= {"jax": jax.__version__, "torch": torch.__version__}
     for name in options.only.split(","):
-        found[name] = parts[name]() | {"load": os.getloadavg()[0]}
+        found[name] = parts[name]() | {"repeats": options.repeats, "load": os.getloadavg()[0]}
         print(name, json.dumps(found[name], indent=2), flush=True)
     if not options.tiny:
         path.write_text(json.dumps(known | found, indent=2) + "\n")

@@ -172,7 +172,7 @@ def describe_machine(peaks: Peaks, repeats: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "backend": jax.default_backend(),
-        "device": _device_name(),
+        "device": device_name(),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
         "peak_gflops": peaks.flops / 1e9,
@@ -180,7 +180,8 @@ def describe_machine(peaks: Peaks, repeats: int) -> dict[str, Any]:
     }
 
 
-def _device_name() -> str:
+def device_name() -> str:
+    """Names the processor or accelerator, with cores and vector instructions of the former."""
     if jax.default_backend() != "cpu":
         return jax.devices()[0].device_kind
     information = pathlib.Path("/proc/cpuinfo")
