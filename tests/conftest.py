@@ -21,7 +21,7 @@ UNOPTIMIZED = (
 LONG = ("training", "mining", "evaluation", "methods", "data", "inference", "cli", "convert")
 """Folders of tests whose files take longest."""
 
-MANY_MAPS = 20_000
+MANY_MAPS = 10_000
 """Of the 65,530 places in memory that Linux lets a process map; one file takes some thousands."""
 
 
