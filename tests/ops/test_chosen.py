@@ -23,7 +23,7 @@ def test_chosen_cells_are_computed_and_others_taken(share, tile):
     chosen = jnp.asarray(np.random.default_rng(2).random((3, 5, 7)) < share)
     found = jax.jit(lambda x, y, c: map_chosen(combine, (x, y), c, ELSEWHERE, tile))(X, Y, chosen)
     wanted = jnp.where(chosen[..., None], X[..., :2] * Y + X[..., 2:], 9.0)
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
 
 
 def test_the_time_follows_the_number_of_chosen_cells():
