@@ -104,11 +104,11 @@ def map_rows(function: Callable[[Any], Any], arrays: Any, *, together: int | Non
     return jax.tree.map(rejoin, mapped)
 
 
-def rows_on_a_device(count: int) -> int:
+def rows_on_a_device(count: Any) -> Any:
     """Returns how many rows of a batch lie on each device: all, unless a mesh says otherwise.
 
     Args:
-        count: Rows in all.
+        count: Rows in all; a number, or one that is known later (`jax.export`).
     """
     parts = math.prod(get_abstract_mesh().shape.values())
     return count if count % parts else count // parts

@@ -164,9 +164,16 @@ def test_files_of_other_shapes_are_problems_and_no_tracebacks(tmp_path):
 @pytest.mark.parametrize("given", ["..", "train2017", "annotations"])
 def test_a_root_one_level_off_is_told_with_the_right_one(tmp_path, given):
     place = copy(tmp_path, PANOPTIC)
+    place = place.rename(place.parent / "mscoco")
     report = examine.examine(PANOPTIC, place / given)
     told = [problem for problem in report.problems if problem.kind == root.OFF]
-    assert len(told) == 1 and f"give {place.parent / 'coco'}" in told[0].advice.replace("/..", "")
+    assert len(told) == 1 and f"give {place.parent / 'mscoco'}" in told[0].advice.replace("/..", "")
+
+
+def test_the_folder_of_all_sets_will_do_where_coco_has_its_usual_name(tmp_path):
+    place = copy(tmp_path, PANOPTIC)
+    assert place.name == "coco"
+    assert not [p for p in examine.examine(PANOPTIC, place.parent).problems if p.fatal]
 
 
 def test_folders_in_another_place_are_told_with_a_link(tmp_path):

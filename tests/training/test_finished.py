@@ -70,11 +70,13 @@ def test_the_command_asks_before_it_imports_anything_heavy(workdir):
     program = f"""
 import sys
 from pathlib import Path
+from argparse import Namespace
 from ovseg_jax.cli.train import _train
 from ovseg_jax.configs_io import read_json
 from ovseg_jax.config import Config
 place = Path({str(workdir)!r})
-assert _train(read_json(Config, place / "config.json"), place, False) == 0
+arguments = Namespace(workdir=place, resume_anyway=False)
+assert _train(read_json(Config, place / "config.json"), arguments) == 0
 assert not {{"jax", "tensorflow", "orbax"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
