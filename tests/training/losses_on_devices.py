@@ -15,13 +15,16 @@ from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 
-MESHES = ((1, 1, False), (2, 1, False), (8, 4, False), (8, 1, True))
+MESHES = {
+    "quick": ((1, 1, False), (2, 1, False), (8, 4, False)),
+    "spread": ((1, 1, False), (8, 1, True)),
+}
 """Devices, how many of them share each parameter, whether moments are split over all."""
 
 
-def main(prepared: str) -> None:
+def main(prepared: str, meshes: str) -> None:
     """Runs the same steps on each mesh."""
-    print(json.dumps([losses_on(prepared, *mesh) for mesh in MESHES]))
+    print(json.dumps([losses_on(prepared, *mesh) for mesh in MESHES[meshes]]))
 
 
 def losses_on(prepared: str, count: int, fsdp: int, spread: bool) -> list[float]:
@@ -49,4 +52,4 @@ def losses_on(prepared: str, count: int, fsdp: int, spread: bool) -> list[float]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -44,7 +44,8 @@ def test_a_full_disk_is_reported_and_the_run_goes_on_afterwards(prepared, tiny_c
     arguments = [str(part) for pair in options.items() for part in pair]
     command = [sys.executable, "train.py", "tests/training/tiny.py", *arguments]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    alone = environment | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # cut files would stay there
+    # Programs are taken from the cache and not put there: files that were cut would stay.
+    alone = environment | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1000000"}
     full = subprocess.run(
         command, env=alone, preexec_fn=refuse_large_files, capture_output=True, text=True
     )
