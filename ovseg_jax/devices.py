@@ -11,6 +11,24 @@ from ovseg_jax.errors import OvsegError, counted
 PLATFORMS = "JAX_PLATFORMS"
 """Environment variable that tells JAX which kinds of device it may use."""
 
+PEAK_TFLOPS = {
+    "TPU v4": 275.0,
+    "TPU v5 lite": 197.0,
+    "TPU v5e": 197.0,
+    "TPU v5": 459.0,
+    "TPU v5p": 459.0,
+    "TPU v6 lite": 918.0,
+    "TPU v6e": 918.0,
+    "NVIDIA A100-SXM4-40GB": 312.0,
+    "NVIDIA A100-SXM4-80GB": 312.0,
+    "NVIDIA A100 80GB PCIe": 312.0,
+    "NVIDIA H100 80GB HBM3": 989.0,
+    "NVIDIA H100 PCIe": 756.0,
+    "NVIDIA H200": 989.0,
+    "NVIDIA L4": 121.0,
+}
+"""Dense products in bfloat16 per second by JAX's name of the device, as the makers state them."""
+
 
 class DeviceError(OvsegError, RuntimeError):
     """The kind of device that was asked for is not there."""
@@ -43,13 +61,18 @@ def described() -> str:
     return counted(len(devices), f"{devices[0].platform} device")
 
 
-def compute_dtype(wanted: str) -> str:
-    """Returns the type of activations that `model.clip.compute_dtype` asks for here."""
+def compute_dtype(wanted: str, platform: str = "") -> str:
+    """Returns the type of activations that `model.clip.compute_dtype` asks for.
+
+    Args:
+        wanted: The field.
+        platform: What computes, such as "cpu"; empty for what is here.
+    """
     import jax
 
     if wanted != "auto":
         return wanted
-    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    return "float32" if (platform or jax.default_backend()) == "cpu" else "bfloat16"
 
 
 def announce(work: str) -> None:

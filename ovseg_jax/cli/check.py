@@ -40,12 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
     from ovseg_jax import devices
-    from ovseg_jax.cli.experiment import load_config, override
-    from ovseg_jax.places import from_here
+    from ovseg_jax.cli.experiment import config_of
 
-    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
-    config = override(load_config(arguments.config), options, f"check {arguments.config}")
-    config = from_here(config)
+    config = config_of(arguments, "check")
     from ovseg_jax.training.readiness import readiness
 
     facts, problems = readiness(config, arguments.devices or len(devices.found()))

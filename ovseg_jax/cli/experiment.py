@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,23 @@ def load_config(path: Path) -> Any:
     if not isinstance(config, Config):
         raise UsageError(f"{path}: get_config() returned a {type(config).__name__}, not a Config")
     return beside_file(config, path.resolve().parent)
+
+
+def config_of(arguments: argparse.Namespace, command: str) -> Any:
+    """Returns the config that a command names, with the options behind it, its paths made whole.
+
+    Args:
+        arguments: Of the command: `config`, the options that it does not know itself, and `help`.
+        command: Its name.
+
+    Raises:
+        UsageError: See `load_config`.
+    """
+    from ovseg_jax.places import from_here
+
+    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
+    config = load_config(arguments.config)
+    return from_here(override(config, options, f"{command} {arguments.config}"))
 
 
 def override(config: Any, options: Sequence[str], program: str) -> Any:

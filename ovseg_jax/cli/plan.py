@@ -50,13 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax.cli.experiment import load_config, override
-    from ovseg_jax.places import from_here
+    from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.planning.chips import FORMS, topology
 
-    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
-    config = override(load_config(arguments.config), options, f"plan {arguments.config}")
-    config = from_here(config)
+    config = config_of(arguments, "plan")
     if not arguments.topology:
         raise UsageError(f"plan needs --topology, the chips to plan for, such as {FORMS}")
     chips = topology(arguments.topology)

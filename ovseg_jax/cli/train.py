@@ -71,12 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax.cli.experiment import load_config, override
-    from ovseg_jax.places import from_here
+    from ovseg_jax.cli.experiment import config_of
 
-    options = [*arguments.rest, *(["--help"] if arguments.help else [])]
-    config = override(load_config(arguments.config), options, f"train {arguments.config}")
-    config = from_here(config)
+    config = config_of(arguments, "train")
     if arguments.workdir is None:
         raise UsageError("train needs --workdir DIR, for checkpoints and numbers")
     if arguments.check_export:

@@ -83,9 +83,7 @@ class Judge:
         """Judges one batch. Masks of another model are made on the first device."""
         given = None if self._others is None else self._others.propose(view)
         with jax.default_device(bench.device):
-            outcome = self._judged(bench.params, view.on_device, bench.text, given)
-        on_host = {"overlaps": view.overlaps, "searched": view.searched}
-        return outcome.replace(**on_host, frame=self._frame(view, given))
+            return self._judged(bench.params, view, bench.text, given)
 
     def _frame(self, view: View, given: Given | None) -> Frame | None:
         """The sizes of one photo; None where all pictures of a batch are scored in one frame."""
@@ -117,6 +115,9 @@ class Judge:
             log_probs=log_probs,
             mask_labels=labels,
             rule=rule,
+            overlaps=view.overlaps,
+            searched=view.searched,
+            frame=self._frame(view, given),
         )
 
     def _laid(self, view: View, given: Given | None) -> tuple[Proposals, Proposals, jax.Array]:

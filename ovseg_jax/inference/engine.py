@@ -15,7 +15,7 @@ from ovseg_jax.inference.answering import ScoredMasks
 from ovseg_jax.inference.encoded_image import EncodedImage, fingerprint
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS, HardMasks, slots_for
 from ovseg_jax.inference.model import Model
-from ovseg_jax.inference.steps import compiled_steps
+from ovseg_jax.inference.steps import compiled_steps, without_names
 from ovseg_jax.ops.compiler import keep_heap_small
 from ovseg_jax.ops.images.network_input import Prepared, prepare
 from ovseg_jax.typing import Batch, Proposals, Text
@@ -122,7 +122,7 @@ class Engine:
         """Answers from kept embeddings where there are some."""
         regions = None
         if self.model.method.embeds_first:
-            bare = Proposals(masks=proposals.masks, valid=proposals.valid)
+            bare = without_names(proposals)
             inputs = self.params, image.features, bare
             wanted = {"with_maps": with_maps, "with_masks": with_masks}
             key = fingerprint(np.asarray(bare.masks), *wanted.values())

@@ -57,8 +57,9 @@ class Steps:
         """Names masks, in two steps where they are embedded before words count."""
         regions = None
         if self.method.embeds_first:
-            bare = Proposals(masks=proposals.masks, valid=proposals.valid)
-            regions = self.embed(params, features, bare, with_maps=False, with_masks=True)
+            regions = self.embed(
+                params, features, without_names(proposals), with_maps=False, with_masks=True
+            )
         return self.answer(params, features, proposals, text, regions, with_maps=False)
 
     def _embed(
@@ -86,6 +87,11 @@ class Steps:
         inputs = features, proposals, text, self._ensemble, regions
         found = answering.answer(self.method, params, *inputs)
         return found if with_maps else found.replace(maps=None)
+
+
+def without_names(proposals: Proposals) -> Proposals:
+    """Returns the masks alone, which is all that `Steps.embed` is compiled for."""
+    return Proposals(masks=proposals.masks, valid=proposals.valid)
 
 
 # Flax hashes a module by its fields, which its type does not say.

@@ -60,11 +60,6 @@ class View(Struct):
     number: int = dataclasses.field(default=0, metadata={"static": True})
 
     @property
-    def on_device(self) -> View:
-        """What programs are compiled for: without what stays on the host."""
-        return self.replace(overlaps=None, searched=None, names=None, number=0)
-
-    @property
     def images(self) -> UInt8[Array, "b H W 3"]:
         """Pictures at the size of the score."""
         return self.truth.images

@@ -6,6 +6,7 @@ import math
 import re
 from typing import NamedTuple
 
+from ovseg_jax.devices import PEAK_TFLOPS
 from ovseg_jax.errors import OvsegError
 
 
@@ -35,14 +36,19 @@ class Chip(NamedTuple):
     source: str
 
 
-_CLOUD = "docs.cloud.google.com/tpu/docs"
+def _peak(device: str) -> float:
+    """The peak by JAX's name of a device, in FLOP/s."""
+    return 1e12 * PEAK_TFLOPS[device]
+
+
+_CLOUD, _H100 = "docs.cloud.google.com/tpu/docs", "NVIDIA H100 80GB HBM3"
 CHIPS = {
     chip.name: chip
     for chip in (
         # Both directions of all links: 400, 800, 900 GB/s; one direction is half of it.
-        Chip("v5e", 197e12, 16e9, 819e9, 200e9, "v5litepod", f"{_CLOUD}/v5e"),
-        Chip("v6e", 918e12, 32e9, 1600e9, 400e9, "v6e", f"{_CLOUD}/v6e"),
-        Chip("h100", 989e12, 80e9, 3350e9, 450e9, "", "NVIDIA H100 SXM data sheet"),
+        Chip("v5e", _peak("TPU v5e"), 16e9, 819e9, 200e9, "v5litepod", f"{_CLOUD}/v5e"),
+        Chip("v6e", _peak("TPU v6e"), 32e9, 1600e9, 400e9, "v6e", f"{_CLOUD}/v6e"),
+        Chip("h100", _peak(_H100), 80e9, 3350e9, 450e9, "", "NVIDIA H100 SXM data sheet"),
     )
 }
 SQUARES = {1: (1, 1), 4: (2, 2), 8: (2, 4), 16: (4, 4), 32: (4, 8), 64: (8, 8)}

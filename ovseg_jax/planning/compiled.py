@@ -15,7 +15,7 @@ from ovseg_jax.config import Config
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.collectives import Collective, collectives
 from ovseg_jax.training.layout import bytes_on_a_device
-from ovseg_jax.training.shapes import step_and_inputs
+from ovseg_jax.training.shapes import step_and_inputs, without_places
 from ovseg_jax.training.sharding import AXES, mesh_shape
 from ovseg_jax.training.step import trace_step
 
@@ -125,8 +125,7 @@ def _arguments(inputs: Any) -> dict[str, int]:
 
 def _cuda_flops(step: Any, inputs: Any) -> float:
     """Operations per device of the program as JAX hands it to a GPU's compiler."""
-    plain = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs)
-    lowered = jax.jit(step).trace(*plain).lower(lowering_platforms=("cuda",))
+    lowered = jax.jit(step).trace(*without_places(inputs)).lower(lowering_platforms=("cuda",))
     cost: Any = lowered.cost_analysis() or {}
     return float(cost.get("flops", 0.0)) / jax.device_count()
 

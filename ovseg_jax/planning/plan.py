@@ -12,6 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
+from ovseg_jax import devices
 from ovseg_jax.config import Config
 from ovseg_jax.configs_io import to_dict
 from ovseg_jax.errors import MissingPackageError, OvsegError
@@ -101,9 +102,8 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
 def _on_accelerators(config: Config) -> Config:
     """Says what "auto" will mean where the run is planned, not here."""
     clip = config.model.clip
-    if clip.compute_dtype != "auto":
-        return config
-    clip = dataclasses.replace(clip, compute_dtype="bfloat16")
+    dtype: Any = devices.compute_dtype(clip.compute_dtype, "accelerator")
+    clip = dataclasses.replace(clip, compute_dtype=dtype)
     return dataclasses.replace(config, model=dataclasses.replace(config.model, clip=clip))
 
 

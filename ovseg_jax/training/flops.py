@@ -14,24 +14,6 @@ from typing import Any
 
 from jax.interpreters import partial_eval
 
-PEAK_TFLOPS = {
-    "TPU v4": 275.0,
-    "TPU v5 lite": 197.0,
-    "TPU v5e": 197.0,
-    "TPU v5": 459.0,
-    "TPU v5p": 459.0,
-    "TPU v6 lite": 918.0,
-    "TPU v6e": 918.0,
-    "NVIDIA A100-SXM4-40GB": 312.0,
-    "NVIDIA A100-SXM4-80GB": 312.0,
-    "NVIDIA A100 80GB PCIe": 312.0,
-    "NVIDIA H100 80GB HBM3": 989.0,
-    "NVIDIA H100 PCIe": 756.0,
-    "NVIDIA H200": 989.0,
-    "NVIDIA L4": 121.0,
-}
-"""Dense products in bfloat16 per second by JAX's name of the device, as the makers state them."""
-
 
 def model_flops(jaxpr: Any) -> float:
     """Returns the operations of one call of a traced program.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -11,15 +10,17 @@ from typing import Any
 import jax
 
 from ovseg_jax import trees
+from ovseg_jax.training.report import say
 
 MIB = 2**20
 
 
-def described(params: Mapping[str, Any], depth: int = 2) -> list[str]:
-    """Returns a line for each group of parameters that lie alike.
+def described(params: Mapping[str, Any], moments: Any, depth: int = 2) -> list[str]:
+    """Returns a line for each group of parameters that lie alike, and one for the moments.
 
     Args:
         params: Arrays, or shapes with shardings.
+        moments: The optimizer's values, likewise.
         depth: Parts of a path that make a group.
     """
     groups = defaultdict(list)
@@ -33,9 +34,10 @@ def described(params: Mapping[str, Any], depth: int = 2) -> list[str]:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     form = "{:{}}  {:>{}}  {:{}}  {:>{}}  {:>{}}"
-    return [
+    lines = [
         form.format(*(x for pair in zip(row, widths, strict=True) for x in pair)) for row in rows
     ]
+    return [*lines, f"moments: {bytes_on_a_device(moments) / MIB:,.1f} MiB on a device"]
 
 
 def announce(params: Mapping[str, Any], moments: Any) -> None:
@@ -45,11 +47,9 @@ def announce(params: Mapping[str, Any], moments: Any) -> None:
         params: All parameters, placed.
         moments: The optimizer's values, placed.
     """
-    if jax.device_count() == 1 or jax.process_index():
-        return
-    size = bytes_on_a_device(moments) / MIB
-    for line in (*described(params), f"moments: {size:,.1f} MiB on a device"):
-        print(f"ovseg: {line}", file=sys.stderr, flush=True)
+    if jax.device_count() > 1:
+        for line in described(params, moments):
+            say(line)
 
 
 def bytes_of(leaf: Any) -> int:

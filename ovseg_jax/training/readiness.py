@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -92,10 +92,8 @@ def _places(config: Config, count: int) -> list[tuple[str, str]]:
     """Every array of the state and where it lies."""
     mesh = _mesh(config, count)
     state, _ = shapes.state_shapes(config, build.method(config.model), mesh)
-    lines = layout.described(state.params)
-    moments = layout.bytes_on_a_device(state.optimizer) / layout.MIB
-    facts = [("" if number else "on devices", line) for number, line in enumerate(lines)]
-    return [*facts, ("", f"moments: {moments:,.1f} MiB on a device")]
+    lines = layout.described(state.params, state.optimizer)
+    return [("" if number else "on devices", line) for number, line in enumerate(lines)]
 
 
 def _step(config: Config, count: int) -> list[tuple[str, str]]:
@@ -104,18 +102,13 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
         return []
     step, inputs = shapes.step_and_inputs(config, _mesh(config, count))
     try:
-        _, metrics = jax.eval_shape(step, *_plain(inputs))
+        _, metrics = jax.eval_shape(step, *shapes.without_places(inputs))
     except (TypeError, ValueError) as error:
         if isinstance(error, OvsegError):
             raise
         reason = str(error).strip().splitlines()[0]
         raise preflight.PreflightError(f"the training step cannot be traced: {reason}") from error
     return [("step", f"traced; logs {', '.join(sorted(metrics))}")]
-
-
-def _plain(tree: Any) -> Any:
-    """Shapes without places: tracing needs none."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
 
 
 def _mesh(config: Config, count: int) -> AbstractMesh:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from ovseg_jax.devices import PEAK_TFLOPS
 from ovseg_jax.training.delayed import LAG
-from ovseg_jax.training.flops import PEAK_TFLOPS
 from ovseg_jax.training.goodput import Goodput
 
 

@@ -105,7 +105,7 @@ def test_splits_of_an_expression():
 def test_the_table_of_parameters_says_what_lies_on_a_device(tiny_config):
     mesh = jax.sharding.AbstractMesh((2, 4), ("data", "fsdp"))
     state, _ = shapes.state_shapes(tiny_config, build.method(tiny_config.model), mesh)
-    lines = layout.described({"clip": state.frozen["clip"]})
+    lines = layout.described({"clip": state.frozen["clip"]}, state.optimizer)
     assert lines[0].split() == ["parameters", "count", "split", "MiB", "MiB", "on", "a", "device"]
     split = next(line.split() for line in lines if line.split()[2] == "fsdp")
     assert float(split[4]) == pytest.approx(float(split[3]) / 4, abs=0.06)
