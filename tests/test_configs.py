@@ -94,7 +94,7 @@ def test_an_unknown_variant_lists_the_known_ones():
 
 def step_in_shapes(config):
     """Evaluates the shapes of one train step, and that what trains keeps its shapes."""
-    mesh = jax.sharding.AbstractMesh((1, 1), AXES)
+    mesh = jax.sharding.AbstractMesh((1, 1, 1), AXES)
     step, (state, batch, text) = step_and_inputs(config, mesh, words(config.data))
     trees.match(state.params, PARAM_RULES)
     plain = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (state, batch, text))

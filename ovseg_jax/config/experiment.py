@@ -83,11 +83,14 @@ class MeshConfig:
         fsdp: Devices of a group: each keeps a part of every large parameter and its moments.
         spread_moments: Whether moments are split over all devices, also where parameters are
             whole (stage 1 of ZeRO): less memory, and parameters are gathered in every step.
+        masks: Devices of one host that hold the same pictures and share their masks out, where each
+            mask costs a tower (mask cropping, OVSeg): for more devices than pictures.
     """
 
     data: int = -1
     fsdp: int = 1
     spread_moments: bool = False
+    masks: int = 1
 
 
 @schema

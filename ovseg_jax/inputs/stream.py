@@ -143,7 +143,7 @@ def train_stream(
     Raises:
         DataError: The batch size does not divide over the hosts, or a split is missing.
     """
-    slots, unreadable = _slots(data), Unreadable(data.max_unreadable)
+    slots, unreadable = _slots(data, sharding), Unreadable(data.max_unreadable)
     if data.name == SYNTHETIC:
         warn("data.name is synthetic: the pictures are noise, so this is not a training")
         batches = itertools.repeat(synthetic_batch(data, seed, slots, tokenizer, class_filter))
@@ -165,13 +165,15 @@ def _repeated(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str, np
     yield from itertools.repeat(first)
 
 
-def _slots(data: DataConfig) -> range:
+def _slots(data: DataConfig, sharding: Any) -> range:
     """Returns which examples of a batch this host reads."""
     hosts, host = jax.process_count(), jax.process_index()
-    if data.batch_size % jax.device_count():
+    try:
+        sharding.shard_shape((data.batch_size,))
+    except ValueError as error:
         raise DataError(
             f"data.batch_size: {data.batch_size} images do not divide over "
-            f"{jax.device_count()} devices; use a multiple"
-        )
+            f"{sharding.num_devices} devices; use a multiple"
+        ) from error
     local = data.batch_size // hosts
     return range(host * local, (host + 1) * local)

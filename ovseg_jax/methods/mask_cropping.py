@@ -13,6 +13,7 @@ from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chunks import map_chunks, map_rows
 from ovseg_jax.ops.masks.crops import crop_masks, crop_regions, expand_boxes, mask_boxes
 from ovseg_jax.ops.masks.resizing import hard_masks
+from ovseg_jax.ops.placement import join_shares, share_masks
 from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.typing import Features, Proposals, Regions, needed
 
@@ -33,6 +34,11 @@ class MaskCropping(Method):
         size, least = self.config.crop_size, self.towers.stride
         yield Need("method.crop_size", size >= least, f"a cell or more: {least} pixels")
 
+    @property
+    def shares_masks(self) -> bool:
+        """Crops do not know of each other."""
+        return True
+
     def encode(self, images: Float[Array, "b H W 3"], sizes: Int[Array, "b 2"]) -> Features:
         """Keeps the normalised pixels; no tower runs before the masks are known."""
         pixels = self.normalise(images, sizes)
@@ -51,8 +57,12 @@ class MaskCropping(Method):
         return Regions(embeddings=map_chunks(embed, proposals.masks, self.config.chunk, axis=1))
 
     def _embed_crops(self, features: Features, masks: Array) -> Float[Array, "b q d"]:
-        images = needed(features.images, "Features.images")
-        sizes = needed(features.sizes, "Features.sizes")
+        batch, count = masks.shape[:2]
+        masks, images, sizes = share_masks(
+            masks,
+            needed(features.images, "Features.images"),
+            needed(features.sizes, "Features.sizes"),
+        )
         hard = hard_masks(masks, map_size(images), self.config.mask_threshold)
         hard = hard & _inside_picture(images, sizes)
         # One image after the other: side by side they would multiply the memory of a chunk.
@@ -61,7 +71,8 @@ class MaskCropping(Method):
             crops.reshape(-1, *crops.shape[2:]), regions.reshape(-1, *regions.shape[2:])
         )
         embedded = embedded.reshape(*crops.shape[:2], -1).astype(jnp.float32)
-        return jnp.where(hard.any((-2, -1))[..., None], embedded, 0.0)
+        embedded = jnp.where(hard.any((-2, -1))[..., None], embedded, 0.0)
+        return join_shares(embedded, batch, count)
 
     def embed_crops(
         self, crops: Float[Array, "n size size 3"], regions: Bool[Array, "n size size"]

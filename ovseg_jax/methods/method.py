@@ -109,6 +109,11 @@ class Method(nn.Module):
         return type(self).loss is Method.loss
 
     @property
+    def shares_masks(self) -> bool:
+        """Whether devices can share the masks of the same pictures out (`mesh.masks`)."""
+        return False
+
+    @property
     def repeats_names(self) -> bool:
         """Whether `score` repeats the names that masks came with, and has no opinion of its own."""
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec as P
-from jax.sharding import get_abstract_mesh
 from jaxtyping import Array
 
 from ovseg_jax.errors import OperandError
+from ovseg_jax.ops.placement import row_axes, rows_on_a_device
 
 
 def map_chunks(function: Callable[[Any], Any], arrays: Any, chunk: int, *, axis: int = 0) -> Any:
@@ -86,14 +85,13 @@ def map_rows(function: Callable[[Any], Any], arrays: Any, *, together: int | Non
         together: Rows at once on each device; None for one.
     """
     count = len(jax.tree.leaves(arrays)[0])
-    own = rows_on_a_device(count)
+    own, axes = rows_on_a_device(count), row_axes(count)
     if own == count:
         return lax.map(function, arrays, batch_size=together)
 
     def divide(array: Array) -> Array:
         divided = array.reshape(count // own, own, *array.shape[1:])
-        place = P(None, get_abstract_mesh().axis_names)
-        return lax.with_sharding_constraint(jnp.swapaxes(divided, 0, 1), place)
+        return lax.with_sharding_constraint(jnp.swapaxes(divided, 0, 1), P(None, axes))
 
     def rejoin(array: Array) -> Array:
         return jnp.swapaxes(array, 0, 1).reshape(count, *array.shape[2:])
@@ -102,16 +100,6 @@ def map_rows(function: Callable[[Any], Any], arrays: Any, *, together: int | Non
     divided = jax.tree.map(divide, arrays)
     mapped = jax.vmap(each)(divided) if own == 1 else lax.map(each, divided, batch_size=together)
     return jax.tree.map(rejoin, mapped)
-
-
-def rows_on_a_device(count: Any) -> Any:
-    """Returns how many rows of a batch lie on each device: all, unless a mesh says otherwise.
-
-    Args:
-        count: Rows in all; a number, or one that is known later (`jax.export`).
-    """
-    parts = math.prod(get_abstract_mesh().shape.values())
-    return count if count % parts else count // parts
 
 
 def largest_divisor(number: int, most: int) -> int:

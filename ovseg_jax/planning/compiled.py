@@ -9,14 +9,14 @@ import time
 from typing import Any
 
 import jax
-from jax.sharding import AxisType, Mesh
+from jax.sharding import Mesh
 
 from ovseg_jax.config import Config
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.collectives import Collective, collectives
 from ovseg_jax.training.layout import bytes_on_a_device
 from ovseg_jax.training.shapes import step_and_inputs, without_places
-from ovseg_jax.training.sharding import AXES, mesh_shape
+from ovseg_jax.training.sharding import mesh_of
 from ovseg_jax.training.step import trace_step
 
 _USED = re.compile(r"Used ([\d.]+)([KMG]) of ([\d.]+)([KMG]) hbm")
@@ -101,15 +101,13 @@ def compile_for(config: Config, topology: Topology) -> Compiled:
 
 
 def _mesh(config: Config, topology: Topology) -> Mesh:
-    shape = mesh_shape(config.mesh, topology.count, topology.name)
+    chips = jax.devices()
     if topology.chip.accelerator:
-        from jax.experimental import mesh_utils, topologies
+        from jax.experimental import topologies
 
         name = topology.compiled_name
         chips = topologies.get_topology_desc(platform="tpu", topology_name=name).devices
-        grid = mesh_utils.create_device_mesh(shape, list(chips))
-        return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * 2)
-    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 2)
+    return mesh_of(config.mesh, chips, topology.name)
 
 
 def _arguments(inputs: Any) -> dict[str, int]:

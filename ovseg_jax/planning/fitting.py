@@ -18,7 +18,7 @@ def fits(step: Compiled, topology: Topology) -> bool:
     return not step.refused and step.memory <= topology.chip.memory
 
 
-def largest_batch(steps: Sequence[Compiled], topology: Topology) -> int:
+def largest_batch(steps: Sequence[Compiled], topology: Topology, masks: int = 1) -> int:
     """Returns how many images per step fit on all chips together; 0 where none does.
 
     Memory is taken as affine in the images. Of two compiled batches both terms are known; of one
@@ -27,11 +27,13 @@ def largest_batch(steps: Sequence[Compiled], topology: Topology) -> int:
     Args:
         steps: One compiled step, or two of different batches.
         topology: The chips.
+        masks: How many of them hold the same pictures (`mesh.masks`).
     """
     first, last = (min(steps, key=_batch), max(steps, key=_batch))
     if first.refused:
         return 0
-    here, chips = first.batch / topology.count, topology.count
+    chips = topology.count // masks
+    here = first.batch / chips
     if len(steps) > 1 and not last.refused:
         slope = (last.memory - first.memory) / (last.batch / chips - here)
     else:
@@ -51,7 +53,7 @@ def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
         step: What the compiler told.
         topology: The chips.
     """
-    lines, chips = [], topology.count
+    lines, chips = [], topology.count // config.mesh.masks
     if config.model.clip.compute_dtype == "float32":
         lines.append("--model.clip.compute-dtype bfloat16: half of the memory and of the traffic")
     if fits(step, topology):

@@ -21,6 +21,7 @@ from ovseg_jax.planning.compiled import Compiled
 from ovseg_jax.planning.fitting import advice, fits, largest_batch
 from ovseg_jax.planning.roofline import Roofline, roofline
 from ovseg_jax.planning.worker import from_json
+from ovseg_jax.training.sharding import mesh_shape
 
 
 class PlanError(OvsegError, RuntimeError):
@@ -81,7 +82,8 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
         OvsegError: The experiment itself is wrong.
     """
     config = _on_accelerators(config)
-    chips = topology.count
+    data, fsdp, masks = mesh_shape(config.mesh, topology.count, topology.name)
+    chips = data * fsdp
     batch = math.ceil(config.data.batch_size / chips) * chips
     batches = [batch, 2 * batch] if twice else [batch]
     steps = _compiled(config, topology, batches)
@@ -92,7 +94,7 @@ def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
         step=step,
         time=roofline(step, topology.chip),
         fits=fits(step, topology),
-        largest=largest_batch(steps, topology),
+        largest=largest_batch(steps, topology, masks),
         by_two=twice,
         advice=tuple(advice(config, step, topology)),
         compiler=_compiler(topology),

@@ -37,9 +37,10 @@ def _head(plan: Plan, title: str) -> str:
     grid = f", {' x '.join(map(str, topology.grid))}" if topology.grid else ""
     each = step.batch / topology.count
     mesh, dtype = plan.config.mesh, plan.config.model.clip.compute_dtype
+    shared = f", mesh.masks {mesh.masks}" if mesh.masks > 1 else ""
     lines = [
         f"{title} on {topology.name} ({topology.count} chips{grid})",
-        f"batch {step.batch}, {each:g} per chip, {dtype}, mesh.fsdp {mesh.fsdp}",
+        f"batch {step.batch}, {each:g} per chip, {dtype}, mesh.fsdp {mesh.fsdp}{shared}",
         f"compiled by {plan.compiler}, jax {importlib.metadata.version('jax')}, in "
         f"{step.compiling:.0f} s ({step.compiling_cpu:.0f} s of processor time)",
     ]
@@ -104,8 +105,8 @@ def _fit(plan: Plan) -> str:
         lines.append("the compiler refuses it: too large for the memory")
     else:
         least = "" if plan.by_two else "at least "
-        each = plan.largest // plan.topology.count
-        lines.append(f"largest batch that fits: {least}{plan.largest}, {each} per chip")
+        each = plan.largest / plan.topology.count
+        lines.append(f"largest batch that fits: {least}{plan.largest}, {each:g} per chip")
     return "\n".join([*lines, *(f"advice: {line}" for line in plan.advice)])
 
 

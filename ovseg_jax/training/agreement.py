@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from orbax.checkpoint import multihost
 
 from ovseg_jax.errors import OvsegError
 from ovseg_jax.training.delayed import LAG, Delayed
-from ovseg_jax.training.sharding import batch_sharding, replicated
+from ovseg_jax.training.sharding import AXES, replicated
 from ovseg_jax.training.stopping import StopRequest
 
 LONGEST = 3600
@@ -48,7 +49,7 @@ class Agreement:
     def __init__(self, stop: StopRequest, mesh: Mesh, is_late: Callable[[], bool]):
         """Prepares the sum over the devices of `mesh`; `is_late` says that it is time to save."""
         self._stop, self._is_late, self._delayed = stop, is_late, Delayed()
-        self._sharding, self._saved = batch_sharding(mesh), -LAG
+        self._sharding, self._saved = NamedSharding(mesh, P(AXES)), -LAG
         self._sum = jax.jit(lambda wishes: wishes.sum(0), out_shardings=replicated(mesh))
 
     def saved(self, number: int) -> None:

@@ -23,6 +23,7 @@ from ovseg_jax.training import (
     sharding,
     state,
 )
+from ovseg_jax.training.alone import leaving_alone
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.keeper import Keeper
@@ -75,6 +76,7 @@ def train(
     classes = beginning.vocabulary(config)
 
     with ExitStack() as cleanup:
+        cleanup.enter_context(leaving_alone())
         cleanup.enter_context(run_folder.taken(workdir))
         agreement.meet("start")
         current, tx = state.create(config, method, mesh)
@@ -90,6 +92,7 @@ def train(
         report = TrainingReport(workdir, config.num_steps, first, config.log_every, goodput)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
+        cleanup.enter_context(leaving_alone())  # before that waits for hosts that are lost
         stop = stop or StopRequest()
         keeper = Keeper(config, run, report, Evaluations(config, method, workdir, stop), goodput)
         keeper.start(current, mesh, stop)

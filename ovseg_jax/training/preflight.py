@@ -107,6 +107,7 @@ def note_settings(config: Config, problems: Problems, count: int, described: str
         if config.num_steps:
             _check_frame(config.data, method)
             _check_parts(config, method)
+            _check_shares(config, method)
         _check_parameters(config, method)
     _check_items(located_evaluations(config), config.model, problems)
 
@@ -149,11 +150,12 @@ def _check_numbers(section: Config | EvaluationConfig, problems: Problems, where
 
 
 def _check_devices(config: Config, count: int, described: str) -> None:
-    sharding.mesh_shape(config.mesh, count, described)
-    if config.num_steps and config.data.batch_size % count:
+    data, fsdp, masks = sharding.mesh_shape(config.mesh, count, described)
+    if config.num_steps and config.data.batch_size % (data * fsdp):
+        over = f"{count} devices" if masks == 1 else f"{data * fsdp} groups of {masks} devices"
         raise DataError(
-            f"data.batch_size: {config.data.batch_size} images do not divide over {count} devices; "
-            "use a multiple"
+            f"data.batch_size: {config.data.batch_size} images do not divide over {over}; use a "
+            "multiple"
         )
 
 
@@ -174,6 +176,15 @@ def _check_best(config: Config) -> None:
     )
 
 
+def _check_shares(config: Config, method: Method) -> None:
+    """Refuses to share masks out where that would only compute the same several times."""
+    if config.mesh.masks != 1 and not method.shares_masks:
+        raise ConfigError(
+            f"mesh.masks is {config.mesh.masks}, but method {config.model.method.kind!r} does not "
+            "encode its masks one by one, so devices have nothing to share out; give 1"
+        )
+
+
 def _check_parts(config: Config, method: Method) -> None:
     """Refuses to take a batch in parts where they would not add up to it."""
     parts, images = config.step.accumulate, config.data.batch_size
@@ -191,10 +202,11 @@ def _check_parts(config: Config, method: Method) -> None:
             "which a tower normalises by the whole batch; give 1, or leave */mean and */variance "
             "out"
         )
-    if images % (parts * len(devices.found())):
+    whole = parts * (len(devices.found()) // config.mesh.masks)
+    if images % whole:
         raise DataError(
             f"step.accumulate: {images} images (data.batch_size) do not divide into {parts} parts "
-            f"over {devices.described()}; use a multiple of {parts * len(devices.found())}"
+            f"over {devices.described()}; use a multiple of {whole}"
         )
 
 

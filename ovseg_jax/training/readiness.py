@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import AbstractMesh, AxisType
+from jax.sharding import AbstractMesh
 
 from ovseg_jax import build, trees
 from ovseg_jax.config import Config
@@ -98,9 +98,10 @@ def _places(config: Config, count: int) -> list[tuple[str, str]]:
 
 def _step(config: Config, count: int) -> list[tuple[str, str]]:
     """Traces the whole step, by shapes."""
-    if not config.num_steps or config.data.batch_size % count:
+    mesh = _mesh(config, count)
+    if not config.num_steps or config.data.batch_size % sharding.picture_groups(mesh):
         return []
-    step, inputs = shapes.step_and_inputs(config, _mesh(config, count))
+    step, inputs = shapes.step_and_inputs(config, mesh)
     try:
         _, metrics = jax.eval_shape(step, *shapes.without_places(inputs))
     except (TypeError, ValueError) as error:
@@ -113,7 +114,6 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
 
 def _mesh(config: Config, count: int) -> AbstractMesh:
     """A mesh of devices that need not be here."""
-    shape = (
-        sharding.mesh_shape(config.mesh, count, counted(count, "device")) if count > 1 else (1, 1)
-    )
-    return AbstractMesh(shape, sharding.AXES, axis_types=(AxisType.Auto,) * 2)
+    described = counted(count, "device")
+    shape = sharding.mesh_shape(config.mesh, count, described) if count > 1 else (1, 1, 1)
+    return AbstractMesh(shape, sharding.AXES, axis_types=sharding.AUTO)

@@ -1,11 +1,13 @@
 """The device mesh, and where arrays lie on it.
 
-`jax.jit` with `NamedSharding` is what "pjit" means today. Two axes: `data` splits the batch;
-`fsdp` splits the batch too and, by path rules, one dimension of large weights.
+`jax.jit` with `NamedSharding` is what "pjit" means today. Three axes: `data` splits the batch;
+`fsdp` splits the batch too and, by path rules, one dimension of large weights; devices along
+`masks` hold the same pictures and share their masks out (`ops.placement`).
 """
 
 from __future__ import annotations
 
+import collections
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,8 +21,13 @@ from jax.sharding import PartitionSpec as P
 from ovseg_jax import devices, trees
 from ovseg_jax.config import MeshConfig
 from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.errors import counted
+from ovseg_jax.ops.placement import MASKS
 
-AXES = ("data", "fsdp")
+PICTURES = ("data", "fsdp")
+"""Axes over which a batch is split."""
+AXES = (*PICTURES, MASKS)
+AUTO = (AxisType.Auto,) * len(AXES)
 AnyMesh = Mesh | AbstractMesh
 """Devices, or a grid of as many that need not be here."""
 LARGE = P("largest axis of a large weight")
@@ -37,18 +44,27 @@ PARAM_RULES = (  # pattern, mesh axis of each weight dimension
 
 
 def make_mesh(config: MeshConfig) -> Mesh:
-    """Lays all devices out as data x fsdp; where they are of several slices, `data` crosses them.
+    """Lays all devices out; see `mesh_of`."""
+    return mesh_of(config, devices.found(), devices.described())
+
+
+def mesh_of(config: MeshConfig, found: Sequence[Any], described: str) -> Mesh:
+    """Lays devices out as data x fsdp x masks; `data` crosses the slices, if there are several.
+
+    Args:
+        config: The sides as configured.
+        found: Devices, which need not be here.
+        described: What a message calls them.
 
     Raises:
-        ConfigError: The devices do not fill the grid.
+        ConfigError: The devices do not fill the grid, or `masks` would leave a host.
     """
-    found = devices.found()
-    shape = mesh_shape(config, len(found), devices.described())
+    shape = mesh_shape(config, len(found), described)
     slices = len({getattr(device, "slice_index", 0) for device in found})
-    return Mesh(_grid(shape, slices, found), AXES, axis_types=(AxisType.Auto,) * 2)
+    return Mesh(_grid(shape, slices, found), AXES, axis_types=AUTO)
 
 
-def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int]:
+def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int, int]:
     """Returns the sides of the grid.
 
     Args:
@@ -57,40 +73,73 @@ def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int
         described: What the message calls them.
 
     Raises:
-        ConfigError: The devices do not fill the grid.
+        ConfigError: A side is no number of devices, or the devices do not fill the grid.
     """
-    sizes = [config.data, config.fsdp]
-    known = int(np.prod([size for size in sizes if size > 0]))
+    sizes = [config.data, config.fsdp, config.masks]
+    if config.masks < 1 or any(size < 1 and size != -1 for size in sizes):
+        raise ConfigError(
+            f"mesh: {_sides(sizes)}; give 1 or more, for data or fsdp -1 to take what is left"
+        )
+    known = math.prod(size for size in sizes if size > 0)
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
         raise ConfigError(
-            f"mesh: data={config.data} x fsdp={config.fsdp} does not fill what JAX finds here, "
-            f"{described}; set one axis to -1 to take what is left"
+            f"mesh: {_sides(sizes)} does not fill what JAX finds here, {described}; set one axis "
+            "to -1 to take what is left"
         )
-    data, fsdp = (total // known if size == -1 else size for size in sizes)
-    return data, fsdp
+    data, fsdp, masks = (total // known if size == -1 else size for size in sizes)
+    return data, fsdp, masks
 
 
-def _grid(shape: tuple[int, int], slices: int, found: list[Any]) -> np.ndarray:
+def picture_groups(mesh: AnyMesh) -> int:
+    """Returns over how many groups of devices a batch is split; those of a group share masks."""
+    return math.prod(mesh.shape[axis] for axis in PICTURES)
+
+
+def _sides(sizes: Sequence[int]) -> str:
+    """The grid as messages write it; `masks` only where it divides anything."""
+    named = [f"{axis}={size}" for axis, size in zip(AXES, sizes, strict=True)]
+    return " x ".join(named if sizes[-1] != 1 else named[:-1])
+
+
+def _grid(shape: tuple[int, int, int], slices: int, found: Sequence[Any]) -> np.ndarray:
     """Devices in the order in which neighbours of the mesh are neighbours of the network.
 
     Raises:
-        ConfigError: No axis can cross the slow network between slices.
+        ConfigError: No axis can cross the slow network between slices, or `masks` leaves a host.
     """
+    if shape[2] > 1:
+        return _hosts_own_grid(shape, found)
     if slices == 1:
         return mesh_utils.create_device_mesh(shape, found, allow_split_physical_axes=True)
     if shape[0] % slices and shape[1] % slices:
         raise ConfigError(
-            f"mesh: data={shape[0]} x fsdp={shape[1]}, but the devices are of {slices} slices that "
-            "a slow network joins: one of the axes has to be a multiple of that"
+            f"mesh: {_sides(shape)}, but the devices are of {slices} slices that a slow network "
+            "joins: one of the axes has to be a multiple of that"
         )
-    outer = (slices, 1) if shape[0] % slices == 0 else (1, slices)
-    inner = (shape[0] // outer[0], shape[1] // outer[1])
+    outer = (slices, 1, 1) if shape[0] % slices == 0 else (1, slices, 1)
+    inner = (shape[0] // outer[0], shape[1] // outer[1], 1)
     return mesh_utils.create_hybrid_device_mesh(inner, outer, found, allow_split_physical_axes=True)
 
 
+def _hosts_own_grid(shape: tuple[int, int, int], found: Sequence[Any]) -> np.ndarray:
+    """Devices host by host, so that those along `masks` are of one: it reads their pictures once.
+
+    Raises:
+        ConfigError: A host has no whole group of them.
+    """
+    own = min(collections.Counter(device.process_index for device in found).values())
+    if own % shape[2]:
+        raise ConfigError(
+            f"mesh.masks is {shape[2]}, but a host has {counted(own, 'device')}: devices that hold "
+            "the same pictures have to be of one host; give a divisor"
+        )
+    order = sorted(found, key=lambda x: (getattr(x, "slice_index", 0) or 0, x.process_index, x.id))
+    return np.array(order).reshape(shape)
+
+
 def batch_sharding(mesh: AnyMesh) -> NamedSharding:
-    """Splits the leading axis over all devices."""
-    return NamedSharding(mesh, P(("data", "fsdp")))
+    """Splits the leading axis over all devices, but for those that share masks out."""
+    return NamedSharding(mesh, P(PICTURES))
 
 
 def replicated(mesh: AnyMesh) -> NamedSharding:

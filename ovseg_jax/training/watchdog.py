@@ -17,10 +17,9 @@ from pathlib import Path
 
 import jax
 
+from ovseg_jax.training.alone import LOST
 from ovseg_jax.training.goodput import Goodput
 
-HUNG = 4
-"""Exit status of a process that was ended so; the same command goes on from a checkpoint."""
 UNWATCHED = ("start", "compile", "evaluation")
 """Phases of which nobody knows how long they take."""
 
@@ -72,4 +71,4 @@ def _end(goodput: Goodput, seconds: float, path: Path) -> None:
     with contextlib.suppress(OSError), path.open("w", encoding="utf-8") as file:
         print(said, file=file, flush=True)
         faulthandler.dump_traceback(file, all_threads=True)
-    os._exit(HUNG)
+    os._exit(LOST)

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.errors import OvsegWarning
@@ -150,10 +151,10 @@ def test_unknown_names_are_refused_with_what_exists(data):
         open_split(dataclasses.replace(data, split="trian"))
 
 
-def test_a_batch_that_does_not_divide_is_refused(data, monkeypatch):
-    monkeypatch.setattr(stream_lib.jax, "device_count", lambda: 8)
+def test_a_batch_that_does_not_divide_is_refused(data):
+    eight = NamedSharding(AbstractMesh((8,), ("data",)), PartitionSpec("data"))
     with pytest.raises(DataError, match=r"data\.batch_size: 4 images do not divide over 8"):
-        open_stream(data)
+        train_stream(data, seed=0, sharding=eight)
 
 
 def test_records_that_are_not_what_their_set_says_are_named(data, monkeypatch):

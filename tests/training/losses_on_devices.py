@@ -1,4 +1,4 @@
-"""Prints the losses of three steps on 1, 2 and 8 of this process's devices, as JSON."""
+"""Prints the losses of three steps on some of this process's devices, as JSON."""
 
 import dataclasses
 import json
@@ -9,31 +9,36 @@ import jax
 
 from ovseg_jax import build, devices
 from ovseg_jax.cli.experiment import load_config
-from ovseg_jax.config import MeshConfig
+from ovseg_jax.config import Config, MeshConfig
 from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 
+TINY = Path(__file__).parent / "tiny.py"
 MESHES = {
-    "quick": ((1, 1, False), (2, 1, False), (8, 4, False)),
-    "spread": ((1, 1, False), (8, 1, True)),
+    "quick": ((1, MeshConfig()), (2, MeshConfig()), (8, MeshConfig(fsdp=4))),
+    "spread": ((1, MeshConfig()), (8, MeshConfig(spread_moments=True))),
+    "masks": ((1, MeshConfig()), (4, MeshConfig(masks=2)), (6, MeshConfig(masks=3))),
 }
-"""Devices, how many of them share each parameter, whether moments are split over all."""
+"""Numbers of devices, and how they are laid out."""
+EXPERIMENTS = {"masks": Path("configs/toy/ovseg.py")}
+"""Of what else than the tiny experiment."""
 
 
 def main(prepared: str, meshes: str) -> None:
     """Runs the same steps on each mesh."""
-    print(json.dumps([losses_on(prepared, *mesh) for mesh in MESHES[meshes]]))
+    config = load_config(EXPERIMENTS.get(meshes, TINY))
+    data = dataclasses.replace(load_config(TINY).data, prepared=prepared)
+    config = dataclasses.replace(config, data=data)
+    print(json.dumps([losses_on(config, *mesh) for mesh in MESHES[meshes]]))
 
 
-def losses_on(prepared: str, count: int, fsdp: int, spread: bool) -> list[float]:
+def losses_on(config: Config, count: int, grid: MeshConfig) -> list[float]:
     """Losses on the first devices."""
     devices.found = lambda: jax.devices()[:count]
-    config = load_config(Path(__file__).parent / "tiny.py")
-    data = dataclasses.replace(config.data, prepared=prepared)
-    grid = MeshConfig(fsdp=fsdp, spread_moments=spread)
-    config = dataclasses.replace(config, data=data, mesh=grid)
+    config = dataclasses.replace(config, mesh=grid)
+    data = config.data
     mesh = sharding.make_mesh(config.mesh)
     method = build.method(config.model)
     current, tx = state.create(config, method, mesh)

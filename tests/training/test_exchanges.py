@@ -21,12 +21,12 @@ ONLY_ON_CPU = "top_k"
 
 
 @functools.cache
-def step_of(name, count=8, fsdp=1, spread=0):
+def step_of(name, count=8, fsdp=1, spread=0, masks=1):
     """What one compiled step sends; all of a file would be one process, and one failure."""
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
     done = subprocess.run(
         [sys.executable, str(PROGRAM)],
-        input=f"{name} {count} {fsdp} {spread}\n",
+        input=f"{name} {count} {fsdp} {spread} {masks}\n",
         env=os.environ
         | {"XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"},
         capture_output=True,
@@ -68,6 +68,18 @@ def test_ovseg_gathers_embeddings_of_crops_alone():
     crops, width = 8 * 2 * 4, 96
     others = [x for x in step["exchanges"] if x["kind"] != "all-reduce" and x["bytes"] > SMALL]
     assert [x["bytes"] for x in others] == [4 * crops * width]
+
+
+@pytest.mark.parametrize("masks", [2, 4])
+def test_devices_that_share_masks_out_divide_the_work_and_send_no_more(masks):
+    """Two groups of devices with two images of four masks each, whatever the size of a group."""
+    whole, shared = step_of("ovseg", 2), step_of("ovseg", 2 * masks, masks=masks)
+    assert shared["work"] == pytest.approx(whole["work"] / masks, rel=0.1)
+    crops, width, devices = 2 * 2 * 4, 96, 2 * masks
+    others = [x for x in shared["exchanges"] if x["kind"] != "all-reduce" and x["bytes"] > SMALL]
+    assert [x["bytes"] for x in others] == [4 * crops * width]
+    gradients = 2 * (devices - 1) / devices * shared["trained"]
+    assert sent(shared, "all-reduce") < 1.1 * gradients + SMALL * len(shared["exchanges"])
 
 
 def test_split_parameters_are_gathered_and_activations_stay():

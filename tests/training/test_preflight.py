@@ -59,6 +59,16 @@ def refused(tiny_config, tmp_path, monkeypatch):
             "does not fill what JAX finds here, [0-9]+ cpu device.*set one axis to -1",
         ),
         (
+            lambda c: dataclasses.replace(c, mesh=MeshConfig(masks=jax.device_count() + 1)),
+            preflight.PreflightError,
+            "mesh.masks is [0-9]+, but method 'mask_adapter' does not encode its masks one by one",
+        ),
+        (
+            lambda c: dataclasses.replace(c, mesh=MeshConfig(fsdp=0)),
+            ConfigError,
+            "mesh: data=-1 x fsdp=0; give 1 or more, for data or fsdp -1",
+        ),
+        (
             lambda c: changed(c, "data", batch_size=8 * jax.device_count() + 1),
             DataError,
             "images do not divide",

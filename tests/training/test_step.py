@@ -16,6 +16,7 @@ from ovseg_jax.inputs.stream import train_stream
 from ovseg_jax.training import sharding, state, step
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 
+SLOW = pytest.mark.slow
 PROGRAM = Path(__file__).parent / "losses_on_devices.py"
 
 
@@ -36,8 +37,10 @@ def words(parts, text):
     return embed_vocabulary(config.model, method, current.params, parse_vocabulary(text))
 
 
-@pytest.mark.parametrize("meshes", ["quick", pytest.param("spread", marks=pytest.mark.slow)])
-def test_the_loss_is_the_same_on_1_2_and_8_devices(prepared, meshes):
+@pytest.mark.parametrize(
+    "meshes", ["quick", pytest.param("spread", marks=SLOW), pytest.param("masks", marks=SLOW)]
+)
+def test_the_loss_is_the_same_on_any_devices(prepared, meshes):
     """Losses of three steps, in a process that has eight devices."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": "."}

@@ -21,7 +21,8 @@ from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
 from ovseg_jax.ops.attention.fused import cudnn_problem, fused_attention
-from ovseg_jax.ops.chunks import largest_divisor, map_rows, rows_on_a_device
+from ovseg_jax.ops.chunks import largest_divisor, map_rows
+from ovseg_jax.ops.placement import rows_on_a_device
 
 FORMS = ("reference", "xla", "chunked", "cudnn")
 CHUNK = 256

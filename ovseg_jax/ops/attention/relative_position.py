@@ -13,7 +13,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ovseg_jax.errors import OperandError
-from ovseg_jax.ops.chunks import map_rows, rows_on_a_device
+from ovseg_jax.ops.chunks import map_rows
+from ovseg_jax.ops.placement import rows_on_a_device
 
 FORMS = ("reference", "chunked")
 CHUNK = 256
