@@ -22,7 +22,7 @@ from ovseg_jax.config import (
     ModelConfig,
     NoGeneratorConfig,
 )
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.typing import Params
 
 ADAPTER = Path("configs/toy/mask_adapter.py")
 CLIP = "ovseg_jax/assets/toy/clip_convnext_seed{}"
@@ -100,7 +100,7 @@ def on_clip(config: Config, clip: str) -> Config:
 
 def pooling_scores(config: Config) -> list[dict[str, float]]:
     """Scores mask pooling on the config's weights: nothing is trained."""
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.loading.weights import load_weights
 
     method = MaskPoolingConfig(has_void=config.model.method.has_void)
     _, params = load_weights(config.init_from)
@@ -111,8 +111,8 @@ def pooling_scores(config: Config) -> list[dict[str, float]]:
 
 def adapter_scores(config: Config, workdir: Path) -> list[dict[str, float]]:
     """Trains the adapter, or goes on where an earlier demo stopped, and scores it."""
+    from ovseg_jax.loading.weights import load_weights
     from ovseg_jax.training.loop import train
-    from ovseg_jax.weights import load_weights
 
     if not (workdir / "weights").is_dir():
         train(dataclasses.replace(config, evaluations=()), workdir)
@@ -122,8 +122,8 @@ def adapter_scores(config: Config, workdir: Path) -> list[dict[str, float]]:
 
 def scores(config: Config, model: ModelConfig, params: Params) -> list[dict[str, float]]:
     """Runs every evaluation of the config on a model."""
-    from ovseg_jax import build
     from ovseg_jax.evaluation.suite import Suite
+    from ovseg_jax.loading import build
 
     method = build.method(model)
     return [Suite(item, model, method).run(params, "")[0] for item in config.evaluations]

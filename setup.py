@@ -1,6 +1,6 @@
 """Which folders a wheel holds: the package, and inside it `data/` and `configs/` as `shipped/`.
 
-As packages of their own the two would take names that are everybody's. `ovseg_jax/shipped.py`
+As packages of their own the two would take names that are everybody's. `ovseg_jax/disk/shipped.py`
 finds them in both places.
 """
 

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.claim_arms import ARMS, CONVNEXT, TOY_VIT, Arm, evaluations
 from configs import common
 from ovseg_jax.config import Config
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.typing import Params
 
 UNSEEN = "test/semantic/mIoU/unseen"
 ALL, ACCURACY = "test/semantic/mIoU", "test/mask_accuracy/class_accuracy"
@@ -119,9 +119,9 @@ def scores_of(name: str, seed: int, out: Path, images: int = 0) -> dict[str, flo
 
 def trained(config: Config, folder: Path) -> Params:
     """Returns the parameters behind an arm's training, or those that it starts from."""
-    from ovseg_jax import build
+    from ovseg_jax.loading import build
+    from ovseg_jax.loading.weights import load_weights
     from ovseg_jax.training import loop, sharding, state
-    from ovseg_jax.weights import load_weights
 
     if not config.num_steps:
         method, mesh = build.method(config.model), sharding.make_mesh(config.mesh)
@@ -167,8 +167,8 @@ def mined(out: Path) -> dict[str, str]:
 
 def evaluated(config: Config, suites: tuple, params: Params, images: int) -> dict[str, float]:
     """Returns all scores as fractions, by "evaluation/metric/name"."""
-    from ovseg_jax import build
     from ovseg_jax.evaluation.suite import Suite
+    from ovseg_jax.loading import build
 
     method, scores = build.method(config.model), {}
     for suite in suites:

@@ -34,7 +34,7 @@ from panoptic_pair import Ours, Scene, Size, build, draw_scene, seen, things
 from timing import device_name
 from tower_memory import at_rest, peak_of
 
-from ovseg_jax.typing import Proposals
+from ovseg_jax.foundation.typing import Proposals
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 LEAST = 1.2

@@ -35,8 +35,8 @@ from timing import (
     write_json,
 )
 
-from ovseg_jax import build
 from ovseg_jax.convert.generators.mask2former_hf import convert_mask2former_hf
+from ovseg_jax.loading import build
 from ovseg_jax.ops.attention.deformable import deformable_sample
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))

@@ -15,6 +15,7 @@ import torch
 from jax.typing import DTypeLike
 
 from ovseg_jax.config import FisaConfig, MaskClipPlusPlusConfig, OVSegConfig
+from ovseg_jax.foundation.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.methods.method import Method
@@ -22,7 +23,6 @@ from ovseg_jax.methods.ovseg import OVSeg
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 
 CLASSES = 150
 CLIP_SIDE = 448

@@ -14,6 +14,7 @@ import numpy as np
 from method_pairs import draw_masks, text_of
 
 from ovseg_jax.config import EnsembleConfig, MaskAdapterConfig, QueryGeneratorConfig
+from ovseg_jax.foundation.typing import Batch, Features, Params, Proposals, Text
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.inference.steps import Steps
@@ -22,7 +23,6 @@ from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.generators.variants import build_generator
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
 
 ENSEMBLE = EnsembleConfig(alpha=0.7, beta=0.9)
 LOGIT = 6.0

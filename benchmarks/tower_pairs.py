@@ -13,8 +13,8 @@ from jax.typing import DTypeLike
 
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.towers import convnext, vit
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.variants import variant
-from ovseg_jax.typing import Params
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 NAMES = ("vit_b_16", "convnext_base_w_320")

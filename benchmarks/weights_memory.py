@@ -14,7 +14,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ovseg_jax import trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import (
     ClipConfig,
@@ -25,7 +24,8 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
     SamConfig,
 )
-from ovseg_jax.parameters import expected_parameters
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading.parameters import expected_parameters
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOWERS = (

@@ -17,7 +17,7 @@ from ovseg_jax.config import (
     MaskSourceConfig,
     QueryGeneratorConfig,
 )
-from ovseg_jax.parameters import trainable_groups
+from ovseg_jax.loading.parameters import trainable_groups
 
 TOY_SEEN = (
     *("ball", "clock", "wheel", "book", "radio", "oven", "pizza", "cone", "harp", "kite", "gem"),

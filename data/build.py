@@ -21,12 +21,12 @@ import tensorflow_datasets as tfds
 from data.manual_files import ManualFileError
 from data.preparing import prepare
 from data.states import config_of_state, tell_other_states
-from ovseg_jax import shipped
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk import shipped
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.errors import first_few, printable
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation.errors import first_few, printable
 from ovseg_jax.inputs.builders import without_notes
-from ovseg_jax.places import local
+from ovseg_jax.inputs.places import local
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.matching import SHOWN
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from data.manual_files import ManualFileError
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 from ovseg_jax.vocabulary.matching import SHOWN, finder, folded
 from ovseg_jax.vocabulary.palette import palette_color

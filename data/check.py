@@ -15,9 +15,9 @@ from pathlib import Path
 from data.build import NAMES, module_of
 from data.checks.examine import examine
 from data.checks.report import told
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 from ovseg_jax.inputs.builders import has_open_configs
-from ovseg_jax.places import local
+from ovseg_jax.inputs.places import local
 
 
 def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:

@@ -14,7 +14,7 @@ from etils import epath
 from data.categories import class_indices, classes_of, read_categories
 from data.manual_files import ManualFileError, require_file
 from data.segments import Segments, draw_object, stack_masks
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.masks.coco import tell_strays
 from ovseg_jax.vocabulary.classes import ClassList
 

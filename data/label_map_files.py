@@ -16,7 +16,7 @@ from data.manual_files import ManualFileError, read_upright, require_folder
 from data.parallel import in_order
 from data.segments import VOID, Segments, decode_regions
 from data.trees import config_name
-from ovseg_jax.errors import first_few, warn
+from ovseg_jax.foundation.errors import first_few, warn
 
 SHOWN = 5
 PHOTO = ".jpg"

@@ -9,7 +9,7 @@ from etils import epath
 from PIL import Image, UnidentifiedImageError
 
 from data.manual_files import ManualFileError, orientation, require_file
-from ovseg_jax.errors import counted
+from ovseg_jax.foundation.errors import counted
 
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
 """Modes in which Pillow opens pictures of 16 bits."""

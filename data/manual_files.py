@@ -11,7 +11,7 @@ import numpy as np
 from etils import epath
 from PIL import Image, UnidentifiedImageError
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inputs.images import ImageError, read_image
 from ovseg_jax.masks.pictures import ORIENTATION
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
-from ovseg_jax import threads
 from ovseg_jax.cli.progress import Progress
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation import threads
+from ovseg_jax.foundation.errors import printable
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

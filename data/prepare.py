@@ -24,7 +24,7 @@ from data.own.photos import splits_of
 from data.photo_set.annotations import CLASSES, classes_of_set
 from data.photo_set.manifest import MANIFEST
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.errors import OvsegError, first_few, printable
+from ovseg_jax.foundation.errors import OvsegError, first_few, printable
 from ovseg_jax.vocabulary.matching import SHOWN
 
 

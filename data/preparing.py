@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data.parallel import shown
-from ovseg_jax.errors import first_few, warn
+from ovseg_jax.foundation.errors import first_few, warn
 
 LEFT_AFTER = 3600.0
 """Seconds after which unfinished records that nobody has written to are those of a killed run."""

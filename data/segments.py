@@ -11,7 +11,7 @@ from etils import epath
 from pycocotools import mask as run_lengths
 
 from data.manual_files import ManualFileError
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.shapes import draw_segmentation
 
 VOID = -1

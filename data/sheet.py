@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ovseg_jax.errors import counted, one_line
+from ovseg_jax.foundation.errors import counted, one_line
 from ovseg_jax.inference.output.drawing import paint
 from ovseg_jax.inference.output.fonts import find_font
 from ovseg_jax.inference.output.legend import Row, draw_rows, drawable, lay_out

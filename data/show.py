@@ -20,10 +20,10 @@ from data.sheet import contact_sheet
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.config import DataConfig
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.errors import counted, printable
+from ovseg_jax.foundation.errors import counted, printable
 from ovseg_jax.inputs.builders import load_builder, own_classes
 from ovseg_jax.inputs.datasets import decode, open_split
-from ovseg_jax.places import from_here, local
+from ovseg_jax.inputs.places import from_here, local
 
 
 def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:

@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 
 from data.manual_files import ManualFileError
 from data.trees import Tree, config_name
-from ovseg_jax.errors import first_few, warn
+from ovseg_jax.foundation.errors import first_few, warn
 
 DIGITS = 8
 _KNOWN: dict[tuple, str] = {}

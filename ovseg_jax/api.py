@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.loading.opening import TOY, open_mask_maker, open_model, open_towers
 from ovseg_jax.models.clip.readout import Readout
-from ovseg_jax.opening import TOY, open_mask_maker, open_model, open_towers
 
 __all__ = ["ImageClassifier", "Segmenter", "load_image_classifier", "load_segmenter"]
 
@@ -38,8 +38,8 @@ def load_segmenter(
         cache_directory: Where embeddings of words are kept; None for the user's cache.
 
     Raises:
-        ovseg_jax.weights.WeightsError: There is no usable model at that place.
-        ovseg_jax.trees.TreeError: The parameters do not fit the model that is described there.
+        ovseg_jax.loading.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.foundation.trees.TreeError: The parameters do not fit the model described there.
         SegmenterError: `dense` is wanted of towers that cannot be read so.
     """
     maker = None if generator is None else open_mask_maker(generator, cache_directory)

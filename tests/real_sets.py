@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
-from ovseg_jax.shipped import CONFIGS
+from ovseg_jax.disk.shipped import CONFIGS
 from ovseg_jax.vocabulary.classes import load_preset
 
 REALSET = Path(os.environ.get("OVSEG_REALSET", Path(__file__).parents[2] / "shared" / "realset"))

@@ -12,10 +12,12 @@ from configs.mask_adapter import evaluations as mask_adapter_evaluations
 from configs.maskclippp import ablations as maskclippp
 from configs.maskclippp import evaluations as maskclippp_evaluations
 from configs.ovseg import ablations as ovseg
-from ovseg_jax import build, configs_io, trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import Config
-from ovseg_jax.parameters import parameter_shapes, trainable_groups
+from ovseg_jax.disk import configs_io
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes, trainable_groups
 
 TABLES = {
     "maskclippp/ablations": maskclippp,

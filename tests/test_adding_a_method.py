@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.config import MethodConfig
+from ovseg_jax.loading import build
 from ovseg_jax.methods.method import Method
 
 ROOT = Path(__file__).parents[1]
@@ -30,13 +30,14 @@ import numpy as np
 from PIL import Image
 
 import ovseg_jax
-from ovseg_jax import build, trees
+from ovseg_jax.loading import build
+from ovseg_jax.foundation import trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.training.loop import train
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading.weights import load_weights
 
 here = Path.cwd()
 assert Path(ovseg_jax.__file__).is_relative_to(here), ovseg_jax.__file__

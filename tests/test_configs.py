@@ -7,10 +7,11 @@ import jax
 import pytest
 
 from configs.mask_adapter import ablations as mask_adapter
-from ovseg_jax import configs_io, trees
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.config import Config
+from ovseg_jax.disk import configs_io
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.labels import class_filter, named_classes
 from ovseg_jax.mining.pairs import VOCABULARY
 from ovseg_jax.training.shapes import step_and_inputs

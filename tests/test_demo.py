@@ -33,7 +33,7 @@ def test_the_demo_learns_and_leaves_its_results(tmp_path):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_every_clip_of_the_table_is_shipped(seed):
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.loading.weights import load_weights
 
     config, params = load_weights(ROOT / f"ovseg_jax/assets/toy/clip_convnext_seed{seed}")
     assert config.clip.variant == "convnext_toy" and set(params) == {"clip"}
@@ -43,9 +43,9 @@ def test_the_adapter_stands_on_the_shipped_clip():
     """Freezing held: the shipped adapter's towers and generator are those it was trained on."""
     import numpy as np
 
-    from ovseg_jax import trees
     from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.foundation import trees
+    from ovseg_jax.loading.weights import load_weights
 
     start = load_config(ROOT / "configs/toy/mask_adapter.py").init_from
     _, adapted = load_weights(ROOT / "ovseg_jax/assets/toy/mask_adapter")
@@ -79,7 +79,7 @@ def test_a_toy_scene_goes_from_pixels_to_named_masks():
 
 def test_the_shipped_toy_vit_is_that_of_its_config():
     from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.loading.weights import load_weights
 
     config, params = load_weights(ROOT / "ovseg_jax/assets/toy/clip_vit_seed0")
     assert config == load_config(ROOT / "configs/toy/clip_vit.py").model

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ovseg_jax import errors
 from ovseg_jax.cli.errors import guarded
 from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.foundation import errors
 
 
 def fail(error):

@@ -14,9 +14,9 @@ from golden_cases.maskclippp_settings import check_supported, picture_size
 from golden_cases.tasks import RESIZED, tasks
 from golden_cases.thresholds import decisively, undecided
 
+from ovseg_jax.foundation.typing import Features, Memory
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inference.postprocess.semantic import semantic_scores
-from ovseg_jax.typing import Features, Memory
 
 
 @dataclasses.dataclass

@@ -7,9 +7,9 @@ import pytest
 from golden_cases import GOLDENS, Case, fill, ovseg
 from golden_cases.frames import case_batch
 
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Proposals
 
 CASE = Case(GOLDENS / "ovseg" / "a5_full_r101c_vitb")
 NOISE = 6e-5

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.config import (
     ClipConfig,
     EnsembleConfig,
@@ -28,14 +27,15 @@ from ovseg_jax.config import (
     OVSegConfig,
     QueryGeneratorConfig,
 )
+from ovseg_jax.foundation.typing import Batch, Opinion, Proposals, Text
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.mask_makers.reframe import reframe
 from ovseg_jax.inference.postprocess.geometry import Frame
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.methods.fisa import Fisa
 from ovseg_jax.models.clip.variants import VARIANTS
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.typing import Batch, Opinion, Proposals, Text
 
 SIDE, SLOTS, CLASSES, TEMPLATES = 224, 6, 4, 14
 PSMS = ("none", "linear", "pseudo_text", "pseudo_only", "linear_mask", "linear_text")

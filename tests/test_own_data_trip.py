@@ -23,7 +23,7 @@ from toy_annotations import write_coco
 
 from data.toy_world import world
 from data.toy_world.splits import draw_example
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading.weights import load_weights
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,6 @@ import dataclasses
 
 import pytest
 
-from ovseg_jax import build
-from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import (
     ClipConfig,
     FisaConfig,
@@ -21,6 +19,8 @@ from ovseg_jax.config import (
     SamConfig,
 )
 from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.loading import build
+from ovseg_jax.loading.checks import check_classes, check_source
 
 VIT, RESNET = ClipConfig(variant="vit_b_16"), ClipConfig(variant="rn50")
 OWN = QueryGeneratorConfig(backbone="swin_tiny", class_head="linear")

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ovseg_jax import api, weights
+from ovseg_jax import api
 from ovseg_jax.cli.main import main
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.evaluation import suite
 from ovseg_jax.evaluation.result import Result
+from ovseg_jax.loading import weights
 from tests.evaluation.test_protocol import CARD
 from tests.writers import SEGMENT, WRITERS, Pretender, command, prepare
 

@@ -11,20 +11,21 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from ovseg_jax import build, trees, weights
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, InferenceConfig, MaskPoolingConfig, ModelConfig
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.evaluation.report.files import ENDINGS
+from ovseg_jax.foundation import trees
 from ovseg_jax.inference.image_classifier import Guess
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.inference.postprocess.from_hard_masks import predict
 from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.words import Words
+from ovseg_jax.loading import build, weights
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.mining.pairs import Source, write_pairs
-from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.convert.open_clip_files import random, toy_clip
 

@@ -26,18 +26,31 @@ PAGES = {
 }
 """From a file of the checkout to its page; the sets' own READMEs and docs/ are added to these."""
 REFERENCE = {
-    "Use": ("api", "errors", "inference.segmenter", "inference.segmentation", "inference.results"),
+    "Use": (
+        "api",
+        "foundation.errors",
+        "inference.segmenter",
+        "inference.segmentation",
+        "inference.results",
+    ),
     "Describe": (
         *("config.experiment", "config.model", "config.methods.shared", "config.generators"),
-        *("config.data", "configs_io", "build"),
+        *("config.data", "disk.configs_io", "loading.build"),
     ),
     "Extend": (
-        *("typing", "methods.method", "methods.mask_pooling", "models.clip.clip"),
+        *("foundation.typing", "methods.method", "methods.mask_pooling", "models.clip.clip"),
         *("models.clip.rows", "evaluation.evaluator"),
         *("evaluation.suite", "evaluation.semantic", "evaluation.panoptic", "convert.published"),
         *("convert.rules", "convert.family"),
     ),
-    "Run": ("opening", "weights", "trees", "training.loop", "training.step", "training.state"),
+    "Run": (
+        "loading.opening",
+        "loading.weights",
+        "foundation.trees",
+        "training.loop",
+        "training.step",
+        "training.state",
+    ),
     "Words and masks": ("vocabulary.classes", "vocabulary.text_bank", "masks.read", "masks.found"),
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")

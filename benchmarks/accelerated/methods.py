@@ -23,9 +23,9 @@ from accelerated.clock import time_contenders
 from accelerated.counting import flops_of_trace
 from accelerated.machine import Peaks
 from accelerated.measuring import compile_together, judged, plan_of
+from ovseg_jax.foundation.typing import Batch, Proposals, Text
 from ovseg_jax.inference import answering
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.typing import Batch, Proposals, Text
 
 
 @dataclasses.dataclass(frozen=True)

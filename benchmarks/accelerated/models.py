@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from accelerated.cases import draw, draw_like
-from ovseg_jax import build
 from ovseg_jax.config import Config, ModelConfig
+from ovseg_jax.foundation.typing import Batch, Params, Proposals, Text
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.methods.method import Method
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.typing import Batch, Params, Proposals, Text
 from ovseg_jax.vocabulary.prompts import templates
 
 SLOTS, SEGMENTS = 24, 12

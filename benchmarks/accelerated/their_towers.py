@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from accelerated import torch_side
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.towers import convnext, eva, vit
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.rows import ROWS
-from ovseg_jax.typing import Params
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests"
 NAMES = {

@@ -12,8 +12,8 @@ import numpy as np
 from accelerated import torch_side
 from accelerated.cases import Contenders
 from accelerated.measuring import described
+from ovseg_jax.foundation.typing import Batch, Params, Text
 from ovseg_jax.ops.text_rows import average_templates
-from ovseg_jax.typing import Batch, Params, Text
 
 AGREE = {"float32": 1e-3, "bfloat16": 5e-2}
 """Largest distance of the first step's losses, relative to ours."""

@@ -17,12 +17,13 @@ from accelerated.clock import time_contenders
 from accelerated.counting import count_flops
 from accelerated.machine import Peaks
 from accelerated.measuring import compile_timed, flops_of_xla, judged, plan_of
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config
-from ovseg_jax.parameters import parameter_shapes
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Text
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.training import sharding, state, step
 from ovseg_jax.training.optimizer import make_optimizer
-from ovseg_jax.typing import Batch, Text
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from data.coco_panoptic.coco_panoptic_dataset_builder import decode_segments
 from data.instances import InstancesFile
 from data.manual_files import ManualFileError, read_png, require_file
 from data.segments import Segments, draw_object, stack_masks
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.vocabulary.classes import load_preset
 from ovseg_jax.vocabulary.matching import finder
 

@@ -17,7 +17,7 @@ from data.checks.layout import IDS
 from data.checks.problem import Problem
 from data.checks.reading import read_label
 from data.trees import Tree
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 
 DAMAGED, OTHER = "damaged lists of objects", "maps that are not as their lists of objects say"
 ADVICE = "map and list are of two photos or releases, or an image program changed the colours"

@@ -11,7 +11,7 @@ from etils import epath
 from PIL import Image, UnidentifiedImageError
 
 from data.manual_files import ManualFileError
-from ovseg_jax.errors import MissingPackageError
+from ovseg_jax.foundation.errors import MissingPackageError
 
 COLUMNS = ("image", "segmentations", "filename")
 ROWS_AT_ONCE = 16

@@ -31,7 +31,7 @@ from data.checks.reading import read_all
 from data.checks.report import Read, Report, reads_of
 from data.manual_files import ManualFileError
 from ovseg_jax.cli.progress import Progress
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inputs.builders import without_notes
 
 CHECKS = (root, names, sizes, formats, values, panoptic, objects, counts, photos)

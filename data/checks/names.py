@@ -8,7 +8,7 @@ from pathlib import Path
 from data.checks.layout import Layout, Part
 from data.checks.problem import Problem
 from data.checks.reading import Facts
-from ovseg_jax.errors import counted
+from ovseg_jax.foundation.errors import counted
 
 UNLABELLED = "photos without a label"
 UNPICTURED = "labels without a photo"

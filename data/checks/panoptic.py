@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from data.checks.layout import Layout
 from data.checks.problem import Problem
 from data.checks.reading import Facts
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 
 UNLISTED = "ids in the map that are not listed"
 NO_PIXEL = "listed segments without a pixel"

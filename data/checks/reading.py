@@ -14,7 +14,7 @@ from PIL import Image
 from data.checks.layout import ANY, IDS, LabelMaps, Layout, Listed, Part
 from data.manual_files import orientation
 from ovseg_jax.cli.progress import Progress
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.shapes import draw_segmentation
 
 MODES = {8: ("L", "P"), 16: ("I;16", "I;16L", "I;16B", "I"), IDS: ("RGB",)}

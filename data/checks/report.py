@@ -9,7 +9,7 @@ from data.checks.layout import LabelMaps, Layout
 from data.checks.problem import Problem
 from data.checks.reading import Facts
 from data.segments import VOID
-from ovseg_jax.errors import counted, one_line
+from ovseg_jax.foundation.errors import counted, one_line
 
 SHOWN = 5
 """Files that are named of each kind."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from data.checks.layout import LabelMaps, Layout, OtherForm
 from data.checks.problem import Problem
 from data.checks.reading import Facts
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 
 RANGE = "labels out of range"
 UNUSED = "labels that no class has"

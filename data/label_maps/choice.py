@@ -10,8 +10,8 @@ from data.label_maps.description import Description, describe
 from data.label_maps.names import numbered_classes, with_things
 from data.label_maps.pairs import Folders
 from data.manual_files import ManualFileError
-from ovseg_jax import shipped
-from ovseg_jax.errors import first_few
+from ovseg_jax.disk import shipped
+from ovseg_jax.foundation.errors import first_few
 
 SHIPPED = shipped.CONFIGS / "data"
 ENDINGS = (".yaml", ".yml", ".json")

@@ -12,7 +12,7 @@ from data.label_map_files import UNKNOWN
 from data.label_pictures import SIXTEEN_BITS, stored_labels
 from data.manual_files import ManualFileError
 from data.segments import VOID, Segments, decode_regions
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 
 LABELS = 2**16
 """How many labels maps of 16 bits can hold."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from data.manual_files import ManualFileError
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 FIELDS = (
     *("root", "photos", "labels", "photo_suffix", "label_suffix", "names", "things"),

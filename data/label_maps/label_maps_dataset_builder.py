@@ -24,7 +24,7 @@ from data.label_maps.layout import describe
 from data.label_maps.pairs import Folders, Pair, find_pairs
 from data.label_maps.photos import photo_content
 from data.parallel import in_order
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.vocabulary.classes import ClassList
 
 OPEN_CONFIGS = True

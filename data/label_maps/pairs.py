@@ -12,7 +12,7 @@ from pathlib import Path
 from etils import epath
 
 from data.manual_files import ManualFileError, require_folder
-from ovseg_jax.errors import counted, first_few
+from ovseg_jax.foundation.errors import counted, first_few
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LABEL_SUFFIXES = (".png", ".tif", ".tiff")

@@ -12,7 +12,7 @@ from data.manual_files import ManualFileError, require_file
 from data.pascal_context.merged import MERGED, names_of, raw_table
 from data.pascal_context.orders import check_numbers
 from data.segments import VOID, Segments, decode_regions
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 
 FOLDER = "trainval"
 LISTED = "pascalcontext_val.txt"

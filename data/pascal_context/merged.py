@@ -12,7 +12,7 @@ from etils import epath
 from data.manual_files import ManualFileError, require_file
 from data.pascal_context.orders import RAW_59
 from data.segments import VOID, Segments, decode_regions
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.rle import decode_rle_of
 
 MERGED = "trainval_merged.json"

@@ -6,7 +6,7 @@ import numpy as np
 from etils import epath
 
 from data.manual_files import ManualFileError, require_file
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import load_preset
 from ovseg_jax.vocabulary.matching import finder, folded
 

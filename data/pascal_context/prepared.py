@@ -14,7 +14,7 @@ from data.pascal_context.matlab import FOLDER
 from data.pascal_context.merged import MERGED
 from data.pascal_context.orders import voc_first
 from data.trees import Folder, Tree
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 
 FOLDERS = {"train": "training", "validation": "validation"}
 VOID_459 = 2**16 - 1

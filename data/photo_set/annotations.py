@@ -15,7 +15,7 @@ from data.instances import InstanceDecoder, own_classes
 from data.manual_files import ManualFileError, read_png, require_file
 from data.panoptic import decode_segments
 from data.segments import VOID, Segments, decode_regions, stack_masks
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.vocabulary.classes import (
     ClassList,

@@ -18,7 +18,7 @@ from data.manual_files import ManualFileError
 from data.photo_set.annotations import IGNORED, classes_of_set
 from data.photo_set.folder import IMAGES, find_annotations
 from data.photo_set.manifest import MANIFEST, SPLITS, check_entry, only_set, split_of
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassList
 
 ENTRIES = "entries of the manifest"

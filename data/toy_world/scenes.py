@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from data.toy_world import captions, shapes, textures, things, world
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 Style = Literal["web", "scene"]
 

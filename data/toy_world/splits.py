@@ -14,7 +14,7 @@ import numpy as np
 
 from data.toy_world import world
 from data.toy_world.scenes import Scene, Style, make_scene
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 Split = Literal["web", "train", "validation", "test"]
 

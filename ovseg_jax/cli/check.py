@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 
 from ovseg_jax.cli.options import given_path
-from ovseg_jax.errors import counted, printable
+from ovseg_jax.foundation.errors import counted, printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax import devices
     from ovseg_jax.cli.experiment import config_of
+    from ovseg_jax.foundation import devices
 
     config = config_of(arguments, "check")
     from ovseg_jax.training.readiness import readiness

@@ -10,7 +10,7 @@ from typing import Any
 
 from ovseg_jax.cli.options import add_model, add_photos, add_vocabulary, check_top
 from ovseg_jax.disk.json_text import json_bytes
-from ovseg_jax.errors import one_line
+from ovseg_jax.foundation.errors import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ from ovseg_jax.cli.options import (
     read_vocabulary,
 )
 from ovseg_jax.disk.json_text import json_bytes
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 BAR_WIDTH = 30
 

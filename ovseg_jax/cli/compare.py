@@ -17,7 +17,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import given_path
-from ovseg_jax.errors import first_few, one_line, printable
+from ovseg_jax.foundation.errors import first_few, one_line, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

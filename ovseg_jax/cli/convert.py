@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ovseg_jax.cli.options import add_overwrite, given_path
 from ovseg_jax.convert.published import KINDS
-from ovseg_jax.errors import first_few, printable
+from ovseg_jax.foundation.errors import first_few, printable
 
 if TYPE_CHECKING:
     from ovseg_jax.convert.conversion import Conversion
@@ -110,8 +110,8 @@ def _dry_end(arguments: argparse.Namespace) -> int:
 
 
 def _summary(conversion: Conversion) -> str:
-    from ovseg_jax import trees
-    from ovseg_jax.weights import NONFINITE
+    from ovseg_jax.foundation import trees
+    from ovseg_jax.loading.weights import NONFINITE
 
     report, origin = conversion.report, conversion.origin
     config = conversion.config

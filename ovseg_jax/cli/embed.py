@@ -20,7 +20,7 @@ from ovseg_jax.cli.options import (
     given_path,
     read_vocabulary,
 )
-from ovseg_jax.errors import counted, printable
+from ovseg_jax.foundation.errors import counted, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

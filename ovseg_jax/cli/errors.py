@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax import devices
-from ovseg_jax.errors import OvsegError, OvsegWarning, printable
+from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.errors import OvsegError, OvsegWarning, printable
 
 TRACEBACK = "OVSEG_TRACEBACK"
 """Environment variable; when set, errors keep their traceback."""
@@ -72,9 +72,9 @@ def run_on_paths(
     """Runs a command unless one of its paths is an address such as gs://bucket/run.
 
     Raises:
-        ovseg_jax.places.PlaceError: One is; a folder "gs:" would be written.
+        ovseg_jax.inputs.places.PlaceError: One is; a folder "gs:" would be written.
     """
-    from ovseg_jax.places import local
+    from ovseg_jax.inputs.places import local
 
     for name, value in vars(options).items():
         for path in value if isinstance(value, list | tuple) else [value]:

@@ -28,7 +28,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_hosts, add_overwrite, given_path
 from ovseg_jax.config.experiment import located_evaluations
-from ovseg_jax.stored.run_layout import EVALUATIONS, RECORD, WEIGHTS
+from ovseg_jax.disk.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a model included."""
@@ -89,7 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         arguments.parser.print_help()
         return 0 if arguments.help else 2
-    from ovseg_jax import devices
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.kept_programs import keep_compiled
@@ -97,10 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.cli.scoring import Files, Scoring, is_first
     from ovseg_jax.disk.outputs import OutputFolder
-    from ovseg_jax.opening import resolve
-    from ovseg_jax.places import from_here
+    from ovseg_jax.foundation import devices
+    from ovseg_jax.inputs.places import from_here
+    from ovseg_jax.loading.opening import resolve
+    from ovseg_jax.loading.weights import load_weights
     from ovseg_jax.training import hosts, preflight
-    from ovseg_jax.weights import load_weights
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     place = resolve(arguments.model)

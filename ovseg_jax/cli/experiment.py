@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
+from ovseg_jax.disk import shipped
 
 
 def load_config(path: Path) -> Any:
@@ -18,7 +18,7 @@ def load_config(path: Path) -> Any:
 
     It may import `configs.*`, from the folder `configs` that it lies in or else from that of the
     package, and files beside it. Relative paths in it start from its folder where they lead
-    somewhere, see `ovseg_jax.places`.
+    somewhere, see `ovseg_jax.inputs.places`.
 
     Args:
         path: The file; `configs/...` that is not here is that of the package. Behind a colon the
@@ -29,7 +29,7 @@ def load_config(path: Path) -> Any:
             no such variant.
     """
     from ovseg_jax.config import Config
-    from ovseg_jax.places import beside_file
+    from ovseg_jax.inputs.places import beside_file
 
     file, mark, variant = str(path).partition(".py:")
     given = Path(f"{file}.py") if mark else path
@@ -65,7 +65,7 @@ def config_of(arguments: argparse.Namespace, command: str) -> Any:
     Raises:
         UsageError: See `load_config`.
     """
-    from ovseg_jax.places import from_here
+    from ovseg_jax.inputs.places import from_here
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     config = load_config(arguments.config)

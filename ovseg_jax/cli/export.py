@@ -18,8 +18,8 @@ import re
 
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import add_overwrite, given_path
-from ovseg_jax.errors import printable
 from ovseg_jax.export.formats import FORMATS
+from ovseg_jax.foundation.errors import printable
 
 __doc__ = (__doc__ or "").format(
     formats="\n".join(f"  {name:<13} {kind.description}" for name, kind in FORMATS.items())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import ovseg_jax
 from ovseg_jax.cli.errors import guarded, run_on_paths
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",

@@ -11,7 +11,9 @@ from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.photos import load_model
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.config import DataConfig, ModelConfig
-from ovseg_jax.configs_io import read_json
+from ovseg_jax.disk.configs_io import read_json
+from ovseg_jax.loading.opening import resolve
+from ovseg_jax.loading.weights import CONFIG, find_weights, fingerprint
 from ovseg_jax.mining import photos as sources
 from ovseg_jax.mining.captions import read_captions
 from ovseg_jax.mining.miner import ClassMiner, NounMiner
@@ -20,9 +22,7 @@ from ovseg_jax.mining.scorer import CropScorer
 from ovseg_jax.mining.settings import file_key, text_key
 from ovseg_jax.mining.stop_nouns import STOP_NOUNS
 from ovseg_jax.models.clip.variants import variant
-from ovseg_jax.opening import resolve
 from ovseg_jax.vocabulary.classes import read_words
-from ovseg_jax.weights import CONFIG, find_weights, fingerprint
 
 
 def open_photos(

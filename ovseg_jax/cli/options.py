@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 TEMPLATES = ("vild14", "single", "imagenet80", "plain")
 READOUTS = ("plain", "values", "queries", "queries_keys")

@@ -50,7 +50,7 @@ def _on_masks_of(generator: str, item: Any) -> Any:
 def _densely(config: Any, items: list[Any], readout: Readout) -> tuple[Any, list[Any]]:
     """The towers alone, and semantic scores of the pixels that they name."""
     from ovseg_jax.config import MaskSourceConfig
-    from ovseg_jax.opening import towers_only
+    from ovseg_jax.loading.opening import towers_only
 
     own = {"masks": MaskSourceConfig(kind="generator"), "metrics": ("semantic",)}
     items = [dataclasses.replace(i, name=f"{i.name}_dense_{readout}", **own) for i in items]

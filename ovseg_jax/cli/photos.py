@@ -15,7 +15,7 @@ from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems
 from ovseg_jax.cli.shards import Named, begin_job, left_to_do
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
     from ovseg_jax.inputs.listing import Listing

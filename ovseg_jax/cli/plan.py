@@ -18,7 +18,7 @@ import sys
 
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import given_path
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""

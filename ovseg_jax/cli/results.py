@@ -13,7 +13,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.disk.journal import folded
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.stored.run_layout import WEIGHTS
+from ovseg_jax.disk.run_layout import WEIGHTS
 
 FILE_OPTIONS = ("masks", "vocab_file", "captions", "stop_nouns", "config")
 MODEL_OPTIONS = ("model", "generator")
@@ -73,8 +73,8 @@ def open_file(
 
 def inputs_of(arguments: argparse.Namespace) -> list[Path]:
     """Returns the files and folders that the options name, and those of the models."""
-    from ovseg_jax.opening import resolve
-    from ovseg_jax.weights import ENTRIES
+    from ovseg_jax.loading.opening import resolve
+    from ovseg_jax.loading.weights import ENTRIES
 
     given = (getattr(arguments, name, None) for name in FILE_OPTIONS)
     models = (getattr(arguments, name, None) for name in MODEL_OPTIONS)

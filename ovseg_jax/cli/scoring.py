@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 Scores = dict[str, float | None]
 
@@ -68,8 +68,8 @@ class Scoring:
 
     def score(self, item: Any) -> Scores:
         """Scores one evaluation; of several hosts the first prints and writes."""
-        from ovseg_jax import build
         from ovseg_jax.evaluation.suite import Suite
+        from ovseg_jax.loading import build
 
         journal = self._journal(item)
         if is_first() and journal.exists():

@@ -31,7 +31,7 @@ from ovseg_jax.cli.options import (
     check_score,
 )
 from ovseg_jax.cli.shards import add_shard
-from ovseg_jax.errors import first_few, one_line
+from ovseg_jax.foundation.errors import first_few, one_line
 
 TASKS = ("semantic", "panoptic", "instance")
 

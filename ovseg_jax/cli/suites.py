@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.errors import printable, warn
+from ovseg_jax.disk import shipped
+from ovseg_jax.foundation.errors import printable, warn
 
 if TYPE_CHECKING:
     from ovseg_jax.disk.outputs import OutputFolder

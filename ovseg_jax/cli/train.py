@@ -21,8 +21,8 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
 from ovseg_jax.cli.options import add_hosts, given_path
-from ovseg_jax.errors import printable
 from ovseg_jax.export.formats import FORMATS
+from ovseg_jax.foundation.errors import printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
@@ -87,8 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_export(config: Any, format: str) -> None:
     """Lowers the model as it will answer, so that what cannot be exported fails now."""
-    from ovseg_jax import build
     from ovseg_jax.export.writing import Wish, check_export
+    from ovseg_jax.loading import build
 
     method = config.model.method.answering
     model = dataclasses.replace(config.model, method=method)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from ovseg_jax.cli.options import add_overwrite, given_path
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 """The schema of every experiment: small frozen dataclasses, one per concern.
 
 A config file under `configs/` returns a `Config`; the command line overrides single fields
-(`--optimizer.peak-lr 2e-4`). This module only describes; `ovseg_jax.build` turns descriptions
-into modules, and each part of the program reads its own section.
+(`--optimizer.peak-lr 2e-4`). This module only describes; `ovseg_jax.loading.build` turns
+descriptions into modules, and each part of the program reads its own section.
 """
 
 from ovseg_jax.config.data import (

@@ -6,15 +6,15 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from ovseg_jax import weights
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.published import KINDS
 from ovseg_jax.convert.reading.checkpoint_file import Checkpoint, file_hash, read_checkpoint
 from ovseg_jax.convert.rules import ConversionError, ConversionReport
 from ovseg_jax.convert.towers.huggingface import read_settings
 from ovseg_jax.convert.values import check_values
-from ovseg_jax.errors import warn
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.errors import warn
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading import weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,9 +147,9 @@ def convert_file(
         kind: A key of `ovseg_jax.convert.published.KINDS`.
         source: The published file.
         target: The weights directory to write.
-        layout: See `ovseg_jax.weights.save_weights`.
+        layout: See `ovseg_jax.loading.weights.save_weights`.
         dtype: Precision of the stored parameters.
-        overwrite: See `ovseg_jax.weights.save_weights`.
+        overwrite: See `ovseg_jax.loading.weights.save_weights`.
         **options: The other options of `read_conversion`.
 
     Raises:

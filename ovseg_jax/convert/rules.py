@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax import trees
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.foundation.typing import Params
 
 Transform = Callable[[np.ndarray], np.ndarray | tuple[np.ndarray, ...]]
 Tensors = Mapping[str, np.ndarray]

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import ml_dtypes
 import numpy as np
 
-from ovseg_jax import trees
 from ovseg_jax.convert.rules import ConversionError, ConversionReport
-from ovseg_jax.errors import first_few
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import first_few
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.finite import Nonfinite, find_nonfinite, find_overflow
 
 
 def check_values(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 TEMPORARY = ".ovseg-"
 """How names of files and folders begin that are not finished; a killed run may leave one."""

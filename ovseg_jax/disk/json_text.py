@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 _DEEPEST = 64
 

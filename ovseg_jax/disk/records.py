@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ovseg_jax.disk.journal import Entry, FolderJournal, append_journal
 from ovseg_jax.disk.json_text import json_bytes
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 try:
     import fcntl

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Bool
 
 import ovseg_jax
-from ovseg_jax import devices
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation.protocol import FEDERATED, TRUTH, ProtocolCard, describe_resize
 from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.foundation import devices
 from ovseg_jax.inputs.federated import searches_apart
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.vocabulary.classes import ClassList, class_file_hash, seen_mask

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ovseg_jax.errors import OperandError, first_few
 from ovseg_jax.evaluation import panoptic, semantic
 from ovseg_jax.evaluation.photo_sums import PhotoSums, SparseSums
 from ovseg_jax.evaluation.stored_result import StoredResult
+from ovseg_jax.foundation.errors import OperandError, first_few
 
 COMPARED = ("weights",)
 """Fields of the card that may differ: they say what is compared."""

@@ -13,11 +13,11 @@ from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
+from ovseg_jax.foundation.typing import needed
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import Share, View, frame_views, photo_views
 from ovseg_jax.inputs.federated import class_frequencies
 from ovseg_jax.inputs.labels import class_filter, interest_mask
-from ovseg_jax.typing import needed
 from ovseg_jax.vocabulary.classes import ClassList
 
 

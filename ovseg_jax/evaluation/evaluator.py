@@ -19,10 +19,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.evaluation.counted import ByClass
+from ovseg_jax.foundation.typing import Batch, Proposals, Struct, struct
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inputs.batches import Overlaps, View
 from ovseg_jax.inputs.federated import Searched
-from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 State = Any
 Table = dict[str, float]

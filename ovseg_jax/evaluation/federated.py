@@ -18,9 +18,9 @@ from ovseg_jax.evaluation.instance import (
     instances_of,
     true_instances,
 )
+from ovseg_jax.foundation.typing import Batch, needed
 from ovseg_jax.inputs.batches import Overlaps
 from ovseg_jax.inputs.federated import Searched
-from ovseg_jax.typing import Batch, needed
 
 ALWAYS = ("AP", "AP50", "AP75")
 """Numbers that a table has even where they are NaN, since nothing true is there."""

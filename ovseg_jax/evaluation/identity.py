@@ -11,13 +11,13 @@ from typing import Any
 import jax
 
 import ovseg_jax
-from ovseg_jax import trees
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.configs_io import to_dict
+from ovseg_jax.disk.configs_io import to_dict
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inputs.datasets import describe_records
-from ovseg_jax.typing import Params
+from ovseg_jax.loading.weights import fingerprint
 from ovseg_jax.vocabulary.classes import ClassList, class_file_hash
-from ovseg_jax.weights import fingerprint
 
 PACKAGE = Path(ovseg_jax.__file__).parent
 Identity = dict[str, Any]

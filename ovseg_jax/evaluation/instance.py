@@ -19,11 +19,11 @@ from ovseg_jax.evaluation.evaluator import (
     class_groups,
     valid_images,
 )
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.instance import instances
 from ovseg_jax.inputs.batches import Overlaps
 from ovseg_jax.inputs.federated import Searched
-from ovseg_jax.typing import Batch
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO

@@ -13,11 +13,11 @@ from typing import Any
 
 import jax
 
-from ovseg_jax import trees
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.records import Journal, JournalError, check_owner, read_lines
 from ovseg_jax.evaluation.identity import differences
 from ovseg_jax.evaluation.pieces import Piece
+from ovseg_jax.foundation import trees
 
 ENDING = ".journal"
 WHAT = "ovseg evaluation"

@@ -10,18 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.evaluation.oracle import NamesOfTruth, true_log_probs
 from ovseg_jax.evaluation.other_masks import Given, OtherMasks
 from ovseg_jax.evaluation.shares import Device, copies
+from ovseg_jax.foundation.typing import Batch, Params, Proposals, Text, needed
 from ovseg_jax.inference.postprocess.geometry import Frame, Size
 from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.inputs.batches import View
-from ovseg_jax.opening import open_mask_maker
-from ovseg_jax.typing import Batch, Params, Proposals, Text, needed
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
+from ovseg_jax.loading.opening import open_mask_maker
 from ovseg_jax.vocabulary.classes import ClassList
 
 

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.methods.mixed_masks import pairwise_ious, truth_at
 from ovseg_jax.ops.matching.assignment import assign
 from ovseg_jax.ops.sizes import mask_size
-from ovseg_jax.typing import Batch, Proposals
 
 Rule = Literal["matched", "nearest"]
 

@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
+from ovseg_jax.foundation.typing import Batch, Proposals, Struct, struct
 from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, MaskMaker, SoftMasks, slots_for
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inputs.batches import View
-from ovseg_jax.typing import Batch, Proposals, Struct, struct
+from ovseg_jax.loading.weights import fingerprint
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.text_bank import bucket
-from ovseg_jax.weights import fingerprint
 
 
 @struct

@@ -21,7 +21,6 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.counted import Counted, PhotoPart
 from ovseg_jax.evaluation.evaluator import (
     Outcome,
@@ -31,10 +30,11 @@ from ovseg_jax.evaluation.evaluator import (
     valid_images,
 )
 from ovseg_jax.evaluation.panoptic_truth import VOID, PanopticTruth
+from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inference.postprocess.geometry import as_logits
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.inputs.batches import Overlaps
-from ovseg_jax.typing import Batch
 
 
 @dataclasses.dataclass(frozen=True)

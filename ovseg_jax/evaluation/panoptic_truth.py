@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inputs.batches import Overlaps
-from ovseg_jax.typing import Batch
 
 VOID = 0
 """Id of pixels without a segment, in ground truth and prediction."""

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from jaxtyping import Float, Int
 
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.counted import PhotoPart
+from ovseg_jax.foundation.errors import OperandError
 
 FORMAT = 1
 WIDTHS = {"semantic": 3, "panoptic": 4}

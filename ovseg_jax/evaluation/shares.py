@@ -15,8 +15,8 @@ import jax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ovseg_jax import threads
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation import threads
+from ovseg_jax.foundation.typing import Params
 
 Device = Any
 """One of `jax.devices()`."""

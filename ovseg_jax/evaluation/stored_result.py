@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.disk.json_text import parse_json
-from ovseg_jax.errors import OperandError, first_few
+from ovseg_jax.disk.run_layout import EVALUATIONS
 from ovseg_jax.evaluation.photo_sums import PhotoSums
 from ovseg_jax.evaluation.report.files import PHOTOS
-from ovseg_jax.stored.run_layout import EVALUATIONS
+from ovseg_jax.foundation.errors import OperandError, first_few
 
 Numbers = dict[str, float]
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax import build
-from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation import gathered, shares
 from ovseg_jax.evaluation.card import fill_card
@@ -23,9 +21,11 @@ from ovseg_jax.evaluation.predictions.keeping import Keeper, Write, lists
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.evaluation.result import Result, put_together
 from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.inputs.labels import class_list
-from ovseg_jax.typing import Params
+from ovseg_jax.loading import build
+from ovseg_jax.loading.checks import check_classes, check_source
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
 

@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 
 from ovseg_jax.evaluation.counted import PhotoPart
-from ovseg_jax.typing import Batch
+from ovseg_jax.foundation.typing import Batch
 
 MOST = 10
 """Photos that are kept."""

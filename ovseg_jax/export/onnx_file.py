@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax.errors import MissingPackageError, ModelError
 from ovseg_jax.export import stablehlo
 from ovseg_jax.export.named import named_leaves
 from ovseg_jax.export.one_platform import for_platform
 from ovseg_jax.export.parts import Part
+from ovseg_jax.foundation.errors import MissingPackageError, ModelError
 from ovseg_jax.inference.model import Model
 
 OPSET = 21

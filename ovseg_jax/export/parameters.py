@@ -10,10 +10,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ovseg_jax.config import ModelConfig
-from ovseg_jax.configs_io import to_dict
+from ovseg_jax.disk.configs_io import to_dict
 from ovseg_jax.export.formats import ORBAX, SAFETENSORS
 from ovseg_jax.export.named import named_leaves
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.typing import Params
 
 
 def write_safetensors(

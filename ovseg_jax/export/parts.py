@@ -21,13 +21,13 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
-from ovseg_jax.errors import ModelError
 from ovseg_jax.export import pieces
 from ovseg_jax.export.named import Traced, named_leaves, refill, trace
 from ovseg_jax.export.pieces import Arrays
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Params, Text
 from ovseg_jax.inference.model import Model
 from ovseg_jax.ops.images.network_input import frame_multiple
-from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.prompts import templates
 
 Shapes = dict[str, jax.ShapeDtypeStruct]

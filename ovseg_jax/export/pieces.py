@@ -9,11 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ovseg_jax.export.named import named_leaves
-from ovseg_jax.inference import answering
-from ovseg_jax.inference.model import Model
-from ovseg_jax.inference.text_encoder import unembedded
-from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import (
+from ovseg_jax.foundation.typing import (
     Batch,
     Features,
     Params,
@@ -24,6 +20,10 @@ from ovseg_jax.typing import (
     needed,
     struct,
 )
+from ovseg_jax.inference import answering
+from ovseg_jax.inference.model import Model
+from ovseg_jax.inference.text_encoder import unembedded
+from ovseg_jax.ops.vectors import unit
 
 Arrays = Mapping[str, Any]
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax.errors import MissingPackageError
 from ovseg_jax.export import stablehlo
 from ovseg_jax.export.formats import SAVED_MODEL
 from ovseg_jax.export.named import named_leaves
 from ovseg_jax.export.parts import Part, is_fixed
+from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.inference.model import Model
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import jax
 from jax import export
 
-from ovseg_jax.errors import MissingPackageError
 from ovseg_jax.export.formats import SAFETENSORS
 from ovseg_jax.export.parameters import write_safetensors
 from ovseg_jax.export.parts import Part
+from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.inference.model import Model
 
 PLATFORMS = ("cpu", "cuda", "tpu")

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.config import ModelConfig, SamConfig
-from ovseg_jax.configs_io import to_dict
 from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.disk.configs_io import to_dict
 from ovseg_jax.disk.folders import check_folder, write_folder
-from ovseg_jax.embedding import assemble
-from ovseg_jax.errors import ModelError, OvsegError
 from ovseg_jax.export.formats import FORMATS, Format
 from ovseg_jax.export.manifest import MANIFEST, describe_export, describe_parts, hashes
 from ovseg_jax.export.parameters import write_orbax, write_safetensors
 from ovseg_jax.export.parts import Sizes, parts_of, usual_sizes
 from ovseg_jax.export.tokens import TOKENIZER_JSON, write_tokenizer
+from ovseg_jax.foundation.errors import ModelError, OvsegError
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inference.model import Model
+from ovseg_jax.loading.embedding import assemble
+from ovseg_jax.loading.opening import resolve
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import CONFIG, TOKENIZER, find_weights, load_weights, with_tokenizer
 from ovseg_jax.methods.method import Method
-from ovseg_jax.opening import resolve
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.typing import Params
-from ovseg_jax.weights import CONFIG, TOKENIZER, find_weights, load_weights, with_tokenizer
 
 WHAT = "the export"
 COMMON = (MANIFEST, CONFIG, TOKENIZER, TOKENIZER_JSON)
@@ -72,8 +72,8 @@ def export_model(
 
     Raises:
         UnexportableError: The model cannot be written so.
-        ovseg_jax.errors.MissingPackageError: The format needs a library that is not installed.
-        ovseg_jax.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.foundation.errors.MissingPackageError: The format needs one that is not here.
+        ovseg_jax.loading.weights.WeightsError: There is no usable model at that place.
         ovseg_jax.disk.atomic.OutputError: The folder may not be written, or the disk refuses.
     """
     source, kind = find_weights(resolve(place)), chosen_format(wish)
@@ -137,7 +137,7 @@ def check_export(config: ModelConfig, method: Method, wish: Wish) -> None:
 
     Raises:
         UnexportableError: As for `export_model`.
-        ovseg_jax.errors.MissingPackageError: As for `export_model`.
+        ovseg_jax.foundation.errors.MissingPackageError: As for `export_model`.
     """
     kind = chosen_format(wish)
     if not kind.computes:
@@ -155,7 +155,7 @@ def opened(config: ModelConfig, params: Params) -> Model:
     Raises:
         UnexportableError: It names nothing, so that it has no parts.
     """
-    from ovseg_jax import build
+    from ovseg_jax.loading import build
 
     _check_sam(config, "its computations")
     return assemble(config, build.method(config), params)

@@ -15,12 +15,7 @@ from typing import Any
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config import EnsembleConfig
-from ovseg_jax.inference.ensemble import Rule, choose_rule
-from ovseg_jax.methods.method import Method
-from ovseg_jax.models.clip.clip import Clip
-from ovseg_jax.models.unbound import call
-from ovseg_jax.ops.sizes import map_size
-from ovseg_jax.typing import (
+from ovseg_jax.foundation.typing import (
     Batch,
     Features,
     Params,
@@ -31,6 +26,11 @@ from ovseg_jax.typing import (
     Text,
     struct,
 )
+from ovseg_jax.inference.ensemble import Rule, choose_rule
+from ovseg_jax.methods.method import Method
+from ovseg_jax.models.clip.clip import Clip
+from ovseg_jax.models.unbound import call
+from ovseg_jax.ops.sizes import map_size
 
 
 @struct

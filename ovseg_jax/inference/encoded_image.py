@@ -12,9 +12,9 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from ovseg_jax.foundation.typing import Features, Regions
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.ops.images.network_input import Prepared
-from ovseg_jax.typing import Features, Regions
 
 _T = TypeVar("_T")
 

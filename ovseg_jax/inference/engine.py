@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from ovseg_jax.foundation.typing import Batch, Proposals, Text
 from ovseg_jax.inference.answering import ScoredMasks
 from ovseg_jax.inference.encoded_image import EncodedImage, fingerprint
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS, HardMasks, slots_for
@@ -18,7 +19,6 @@ from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.steps import compiled_steps, without_names
 from ovseg_jax.ops.compiler import keep_heap_small
 from ovseg_jax.ops.images.network_input import Prepared, prepare
-from ovseg_jax.typing import Batch, Proposals, Text
 
 
 class Engine:

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array, Float
 
 from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.foundation.typing import Opinion, Proposals, Text, needed
 from ovseg_jax.inference.mixtures import (
     carried_logits,
     class_probabilities,
@@ -22,7 +23,6 @@ from ovseg_jax.inference.mixtures import (
     with_void_of,
 )
 from ovseg_jax.methods.mask_pooling import pooling_weights
-from ovseg_jax.typing import Opinion, Proposals, Text, needed
 
 __all__ = [
     "MethodAlone",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inputs.images import LoadedImage
 from ovseg_jax.inputs.photos import Photo, is_several

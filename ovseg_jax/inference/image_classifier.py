@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from ovseg_jax.foundation.typing import Params, Text
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.model import Model
@@ -23,7 +24,6 @@ from ovseg_jax.inputs.photos import Photo, is_several, load_photo
 from ovseg_jax.models.clip.variants import variant
 from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.text_rows import average_templates, synonym_max
-from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList, read_words
 from ovseg_jax.vocabulary.given_words import AnyWords
 

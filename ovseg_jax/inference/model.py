@@ -6,15 +6,15 @@ import dataclasses
 from typing import Any
 
 from ovseg_jax.config import InferenceConfig, ModelConfig
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.methods.dense_pixels import DensePixels
 from ovseg_jax.methods.method import Method
-from ovseg_jax.typing import Params
 from ovseg_jax.vocabulary.classes import ClassList
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
-    """Everything that answers need to know of a model; `ovseg_jax.opening` opens them.
+    """Everything that answers need to know of a model; `ovseg_jax.loading.opening` opens them.
 
     Attributes:
         config: Its description.

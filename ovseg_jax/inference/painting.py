@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from ovseg_jax.foundation.typing import Prediction, Text
 from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.mask_maker import HardMasks, SoftMasks
@@ -20,7 +21,6 @@ from ovseg_jax.inference.postprocess.from_pixels import dense_labels
 from ovseg_jax.inference.postprocess.from_soft_masks import list_masks, predict_soft
 from ovseg_jax.inference.results import Classification, SegmenterError, Settings
 from ovseg_jax.inference.words import Words
-from ovseg_jax.typing import Prediction, Text
 
 
 class Painted(NamedTuple):

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from ovseg_jax.config import InferenceConfig
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.foundation.typing import Prediction
 from ovseg_jax.inference.words import Words
-from ovseg_jax.typing import Prediction
 
 Task = Literal["semantic", "panoptic", "instance"]
 TASKS: tuple[Task, ...] = ("semantic", "panoptic", "instance")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from ovseg_jax.foundation.typing import Proposals, Text
 from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.given_masks import Image, Masks, file_of, load_masks, pair_with_masks
@@ -25,7 +26,6 @@ from ovseg_jax.inference.text_encoder import Progress, TextEncoder
 from ovseg_jax.inference.words import Words
 from ovseg_jax.inputs.images import LoadedImage
 from ovseg_jax.inputs.photos import is_several, load_photo
-from ovseg_jax.typing import Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.given_words import AnyWords
 

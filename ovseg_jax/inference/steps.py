@@ -13,11 +13,11 @@ import jax
 from jaxtyping import Array, Float
 
 from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.foundation.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.answering import ScoredMasks
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.compiler import compiler_options
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Regions, Text
 
 
 class Steps:

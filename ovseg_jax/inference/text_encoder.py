@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.words import Words, choose_words
-from ovseg_jax.typing import Text
 from ovseg_jax.vocabulary.classes import ClassList, read_words, seen_mask
 from ovseg_jax.vocabulary.given_words import AnyWords
 from ovseg_jax.vocabulary.prompts import templates as find_templates

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Num, UInt8
 from PIL import Image
 
-from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.foundation.errors import ImageError, warn
 from ovseg_jax.inputs.depth import to_eight_bits
 
 CHANNELS = (1, 2, 3, 4)

@@ -15,11 +15,11 @@ from jaxtyping import Array, Bool, Int, UInt8
 from pycocotools import mask as run_lengths
 
 from ovseg_jax.config import DataConfig, InferenceConfig
+from ovseg_jax.foundation.typing import Batch, Struct, struct
 from ovseg_jax.inputs.datasets import decode, open_split
 from ovseg_jax.inputs.federated import Searched, stack_searched
 from ovseg_jax.ops.images.network_input import MULTIPLE, prepare
 from ovseg_jax.ops.images.pillow import resize_image
-from ovseg_jax.typing import Batch, Struct, struct
 
 Example = dict[str, Any]
 Share = Callable[[int], Iterable[int]]

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ovseg_jax import shipped
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import MissingPackageError, OvsegError
+from ovseg_jax.disk import shipped
+from ovseg_jax.foundation.errors import MissingPackageError, OvsegError
 from ovseg_jax.vocabulary.classes import ClassList
 
 # TensorFlow only reads data here; its notes about processors would drown ours.

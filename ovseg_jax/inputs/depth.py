@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Num, UInt8
 
-from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.foundation.errors import ImageError, warn
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras, scanners and microscopes store."""

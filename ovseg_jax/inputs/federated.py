@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Int
 
 from ovseg_jax.config import DataConfig
+from ovseg_jax.foundation.typing import Struct, struct
 from ovseg_jax.inputs.builders import DataError, builder_module, load_builder
 from ovseg_jax.inputs.labels import SEARCHED, class_list, positions
-from ovseg_jax.typing import Struct, struct
 
 
 @struct

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, features
 
 from ovseg_jax.disk.outputs import is_ours, written_names
-from ovseg_jax.errors import ImageError, first_few, warn
+from ovseg_jax.foundation.errors import ImageError, first_few, warn
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.inputs.builders import DataError, builder_module
 
 

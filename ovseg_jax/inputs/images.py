@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.foundation.errors import ImageError, warn
 from ovseg_jax.inputs.decoders import open_picture
 from ovseg_jax.inputs.pictures import read_picture
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ovseg_jax.errors import ImageError, first_few, warn
+from ovseg_jax.foundation.errors import ImageError, first_few, warn
 from ovseg_jax.inputs.folders import Search
 from ovseg_jax.inputs.images import address_refused, is_address
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from ovseg_jax.errors import ImageError
+from ovseg_jax.foundation.errors import ImageError
 from ovseg_jax.inputs.arrays import SupportsArray, read_array
 from ovseg_jax.inputs.images import LoadedImage, loaded, read_image, take_picture
 

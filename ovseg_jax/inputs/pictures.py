@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from ovseg_jax.errors import ImageError, warn
+from ovseg_jax.foundation.errors import ImageError, warn
 from ovseg_jax.inputs.arrays import flatten, over_white
 from ovseg_jax.inputs.sixteen_bits import is_cut, read_sixteen_bits, stated_white
 

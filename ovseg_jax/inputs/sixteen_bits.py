@@ -19,7 +19,7 @@ from jaxtyping import UInt16
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ovseg_jax.errors import ImageError
+from ovseg_jax.foundation.errors import ImageError
 from ovseg_jax.inputs.decoders import open_picture
 
 OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}

@@ -19,13 +19,13 @@ import numpy as np
 
 from ovseg_jax.config import DataConfig
 from ovseg_jax.config.data import SYNTHETIC
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inputs.builders import DataError
 from ovseg_jax.inputs.examples import Examples, example_batches
 from ovseg_jax.inputs.reading import Reader
 from ovseg_jax.inputs.synthetic import synthetic_batch
 from ovseg_jax.inputs.unreadable import Unreadable
-from ovseg_jax.typing import Batch
 from ovseg_jax.vocabulary.text_bank import Tokenizer
 
 NOTICED = 32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from ovseg_jax import trees
-from ovseg_jax.errors import counted, warn
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import counted, warn
 from ovseg_jax.inputs.builders import DataError
 
 

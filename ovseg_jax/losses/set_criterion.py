@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.foundation.typing import Proposals, Struct, needed, struct
 from ovseg_jax.losses import masks as mask_losses
 from ovseg_jax.ops.batch_parts import drawn, over_batch
 from ovseg_jax.ops.images.resize import resize_masks
@@ -17,7 +18,6 @@ from ovseg_jax.ops.masks.of_ids import masks_of_ids
 from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
 from ovseg_jax.ops.matching.assignment import assign
 from ovseg_jax.ops.sizes import mask_size
-from ovseg_jax.typing import Proposals, Struct, needed, struct
 
 Metrics = dict[str, Array]
 

@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import FileMasks, Subject, empty_masks, wrong_size
 
 COLUMNS = {"scores": "fiu", "labels": "iu", "names": "US"}

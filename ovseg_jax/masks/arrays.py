@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from PIL import Image
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.inputs.arrays import SupportsArray
 from ovseg_jax.masks.label_maps import label_map
 from ovseg_jax.masks.pictures import StoredPicture

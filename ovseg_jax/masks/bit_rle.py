@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import Size
 
 CHANNELS = 4

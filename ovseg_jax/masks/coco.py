@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ovseg_jax.errors import MasksError, warn
+from ovseg_jax.foundation.errors import MasksError, warn
 from ovseg_jax.masks.entries import check_size, entry
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
 from ovseg_jax.masks.names import Match, alike, match_name

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import MaskEntry, Subject, wrong_size
 from ovseg_jax.masks.names import match_name, same_photo, without_ending
 from ovseg_jax.masks.shapes import draw_segmentation

@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import Subject
 from ovseg_jax.masks.names import PICTURES, stem_key
 from ovseg_jax.masks.pictures import LOSSLESS, LOSSY

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovseg_jax.errors import MasksError, warn
+from ovseg_jax.foundation.errors import MasksError, warn
 
 Size = tuple[int, int]
 """Height and width in pixels."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks import entries
 from ovseg_jax.masks.coco import read_coco
 from ovseg_jax.masks.found import FileMasks, MaskEntry, Subject, draw_entries

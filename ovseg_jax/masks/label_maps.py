@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from ovseg_jax.errors import MasksError, first_few, warn
+from ovseg_jax.foundation.errors import MasksError, first_few, warn
 from ovseg_jax.masks.found import empty_masks
 from ovseg_jax.masks.pictures import StoredPicture
 from ovseg_jax.masks.smooth import distinct, is_soft, refuse_smooth

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ovseg_jax.errors import MasksError, warn
+from ovseg_jax.foundation.errors import MasksError, warn
 from ovseg_jax.masks.bit_rle import decode_bit_rle
 from ovseg_jax.masks.entries import check_size
 from ovseg_jax.masks.found import MaskEntry, Size, Subject

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
 
-from ovseg_jax.errors import MasksError, warn
+from ovseg_jax.foundation.errors import MasksError, warn
 from ovseg_jax.masks.found import Subject
 
 PICTURES = frozenset(

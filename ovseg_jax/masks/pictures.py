@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int, Shaped, UInt8
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.inputs.decoders import open_picture
 from ovseg_jax.masks.found import Size, wrong_size
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.archives import read_archive
 from ovseg_jax.masks.folders import LAYOUTS, describes, find_in_folder
 from ovseg_jax.masks.found import (

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy import ndimage
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import MAX_MASKS
 
 MANY = 8

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import MaskEntry, Size, Subject
 from ovseg_jax.masks.names import match_name
 from ovseg_jax.masks.shapes import draw_box, draw_ellipse, draw_polygons, numbers

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.contrastive import ContrastiveConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Text, needed
 from ovseg_jax.losses.classification import contrastive_loss
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.methods.method import Metrics
@@ -16,7 +17,6 @@ from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Text, needed
 
 
 class ContrastiveClip(MaskPooling):

@@ -13,6 +13,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config.methods.dense_pixels import DensePixelsConfig
+from ovseg_jax.foundation.typing import (
+    Batch,
+    Features,
+    Opinion,
+    Proposals,
+    Regions,
+    Scores,
+    Text,
+    needed,
+)
 from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, transformer
@@ -21,7 +31,6 @@ from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import ABSENT
-from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text, needed
 
 
 class DensePixels(Method):

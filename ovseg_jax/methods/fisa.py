@@ -19,7 +19,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.fisa import FisaConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import (
+    Batch,
+    Features,
+    Memory,
+    Opinion,
+    Proposals,
+    Regions,
+    Scores,
+    Text,
+)
 from ovseg_jax.losses.set_criterion import SetCriterion
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token, transformer
@@ -35,7 +45,6 @@ from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.ops.sizes import mask_size
 from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import ABSENT, unit
-from ovseg_jax.typing import Batch, Features, Memory, Opinion, Proposals, Regions, Scores, Text
 
 TOKENS = 4
 """How many times more tokens than masks are read at once; a mask of pixels is far larger."""

@@ -11,6 +11,7 @@ from ovseg_jax.config.methods.maft_plus import (
     MaskAdapterOnMaftConfig,
     TransferConfig,
 )
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Scores, Text, needed
 from ovseg_jax.losses.maft import compensation_loss, mask_aware_loss
 from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.mask_adapter import MaskAdapter
@@ -20,7 +21,6 @@ from ovseg_jax.methods.needs import Need
 from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.models.content_transfer import ContentTransfer, scrambled
 from ovseg_jax.ops.masks.of_ids import masks_of_ids
-from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text, needed
 
 TOWER_LOSSES = {"mask_aware_loss", "compensation_loss"}
 """Scalars that are added to the generator's loss."""

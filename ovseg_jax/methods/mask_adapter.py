@@ -6,6 +6,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.mask_adapter import MaskAdapterConfig
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Regions, Text, needed
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
 from ovseg_jax.methods.mixed_masks import (
@@ -25,7 +26,6 @@ from ovseg_jax.ops.masks.pooling import average_under_maps
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
 from ovseg_jax.ops.matching.by_iou import match_by_iou
 from ovseg_jax.ops.sizes import map_size, mask_size
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Text, needed
 
 
 class MaskAdapter(Method):

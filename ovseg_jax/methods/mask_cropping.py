@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.mask_cropping import MaskCroppingConfig
+from ovseg_jax.foundation.typing import Features, Proposals, Regions, needed
 from ovseg_jax.methods.method import Method
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.models.unbound import call
@@ -15,7 +16,6 @@ from ovseg_jax.ops.masks.crops import crop_masks, crop_regions, expand_boxes, ma
 from ovseg_jax.ops.masks.resizing import hard_masks
 from ovseg_jax.ops.placement import join_shares, share_masks
 from ovseg_jax.ops.sizes import map_size
-from ovseg_jax.typing import Features, Proposals, Regions, needed
 
 
 class MaskCropping(Method):

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config.methods.mask_generator import MaskGeneratorConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Scores, Text
 from ovseg_jax.losses.set_criterion import SetCriterion
 from ovseg_jax.methods.method import Method, Metrics
 from ovseg_jax.methods.needs import Need, generator_needs
 from ovseg_jax.methods.set_loss import criterion_of
-from ovseg_jax.typing import Batch, Features, Proposals, Scores, Text
 
 
 class MaskGenerator(Method):

@@ -4,12 +4,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ovseg_jax.config.methods.mask_pooling import MaskPoolingConfig
+from ovseg_jax.foundation.typing import Features, Proposals, Regions
 from ovseg_jax.methods.method import Method
 from ovseg_jax.ops.chunks import map_chunks
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.resizing import area_coverage
 from ovseg_jax.ops.sizes import map_size
-from ovseg_jax.typing import Features, Proposals, Regions
 
 CHUNK = 32
 """Hard masks brought to the feature grid at once; bounds the float copies of large masks."""

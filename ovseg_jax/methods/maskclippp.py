@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.maskclippp import MaskClipPlusPlusConfig
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 from ovseg_jax.losses.reweighted import reweighted_loss
 from ovseg_jax.methods.method import Method, Metrics, mask_accuracy
 from ovseg_jax.methods.needs import CLASS_TOKEN, Need, has_class_token, transformer
@@ -29,7 +30,6 @@ from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 
 EPS = 1e-6
 """Added to the area of a mask where the tower averages."""

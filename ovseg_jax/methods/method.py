@@ -36,7 +36,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ovseg_jax.config.methods.shared import LabelledConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import (
+    Batch,
+    Features,
+    Opinion,
+    Proposals,
+    Regions,
+    Scores,
+    Text,
+    needed,
+)
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.needs import Need, generator_needs
@@ -46,7 +56,6 @@ from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.masks.of_ids import NO_ID, ids_present, masks_of_ids, sample_slots
 from ovseg_jax.ops.text_rows import average_templates, synonym_max
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Opinion, Proposals, Regions, Scores, Text, needed
 
 Metrics = dict[str, Array]
 
@@ -129,7 +138,7 @@ class Method(nn.Module):
         return type(self).score is Method.score
 
     def needs(self, templates: int) -> Iterator[Need]:
-        """Yields what must hold for the parts to fit; `ovseg_jax.build.method` stops at the first.
+        """Yields what must hold for the parts to fit; `loading.build.method` stops at the first.
 
         A method with needs of its own yields these, then its own.
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.shared import SetLossConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Batch, Proposals, Struct, struct
 from ovseg_jax.losses.set_criterion import TrueSegments
 from ovseg_jax.methods.set_loss import criterion_of
 from ovseg_jax.ops.batch_parts import drawn
@@ -13,7 +14,6 @@ from ovseg_jax.ops.masks.iou import mask_iou
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
 from ovseg_jax.ops.masks.resizing import binarise, resize_via
 from ovseg_jax.ops.matching.by_iou import Matches, binarise_logits, keep_at_most
-from ovseg_jax.typing import Batch, Proposals, Struct, struct
 
 Size = tuple[int, int]
 

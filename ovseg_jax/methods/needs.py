@@ -1,9 +1,9 @@
 """What a method asks of the model around it, so that parts that do not fit are refused by name.
 
-Every method lists its own needs (`Method.needs`), and `ovseg_jax.build.method` checks them before
-anything is computed. Without that a pair that makes no sense fails far away, in a matrix product,
-or builds something that means nothing: SigLIP has no class token, so its first patch would be taken
-for one.
+Every method lists its own needs (`Method.needs`), and `ovseg_jax.loading.build.method` checks them
+before anything is computed. Without that a pair that makes no sense fails far away, in a matrix
+product, or builds something that means nothing: SigLIP has no class token, so its first patch would
+be taken for one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.clip.vit import VisionTransformer
 
 CLASS_TOKEN = "a vision transformer with a class token (CLIP's or EVA's)"

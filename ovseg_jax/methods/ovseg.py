@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ovseg_jax.config.methods.ovseg import OVSegConfig
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 from ovseg_jax.losses.classification import masked_cross_entropy
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.methods.maskclippp import one_name_per_class
@@ -24,7 +25,6 @@ from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.mask_prompts import DeepPrompts, MaskPrompts, kept_patches
 from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Features, Proposals, Regions, Scores, Text, needed
 
 TEMPERATURE = 100.0
 """Factor on cosines when answering, whatever was learned."""

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.methods.mixed_masks import gather_pairs, pairwise_ious, truth_at
 from ovseg_jax.ops.batch_parts import drawn
 from ovseg_jax.ops.masks.crops import mask_boxes
 from ovseg_jax.ops.matching.by_iou import match_by_iou
 from ovseg_jax.ops.sizes import mask_size
-from ovseg_jax.typing import Batch, Proposals
 
 MIN_IOU = 0.5
 """Generated masks that overlap their partner less are no examples of its class."""

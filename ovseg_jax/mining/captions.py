@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 Captions = dict[str, tuple[str, ...]]
 """The captions of each photo by its file name, in the order of the file."""

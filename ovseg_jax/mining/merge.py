@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.mining.journal import FOLDER, Record, photos_of, read_journal
 from ovseg_jax.mining.pairs import Source
 from ovseg_jax.mining.settings import differences, read_settings

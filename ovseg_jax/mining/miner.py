@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.inputs.images import ImageError
 from ovseg_jax.mining.journal import Journal, Record, photos_of

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.mining.caption_tags import WordLists, ends_in_verb, is_noun, repair_tags
 from ovseg_jax.mining.stop_nouns import COLORS, MEASURES, PLURAL_ONLY, STOP_HEADS, STOP_NOUNS
 from ovseg_jax.vocabulary.classes import load_preset

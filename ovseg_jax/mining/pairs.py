@@ -19,7 +19,7 @@ from typing import Any
 
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.mining.journal import Record
 
 PAIRS, VOCABULARY, STATISTICS = "pairs.jsonl", "vocabulary.json", "statistics.json"

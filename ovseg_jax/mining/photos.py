@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
 from ovseg_jax.inputs.images import read_image
 from ovseg_jax.inputs.listing import list_images

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
 from ovseg_jax.config import MaskCroppingConfig
+from ovseg_jax.foundation.typing import Params, Proposals
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.methods.mask_cropping import MaskCropping
@@ -22,7 +23,6 @@ from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.images.network_input import shrink_mask
 from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Params, Proposals
 from ovseg_jax.vocabulary.prompts import templates as find_templates
 from ovseg_jax.vocabulary.text_bank import embed_names
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Memory
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.typing import Memory
 
 
 def patch_memories(memories: Sequence[Memory], prefix: int) -> tuple[Memory, ...]:

@@ -18,7 +18,7 @@ from jax.nn.initializers import xavier_uniform, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm, torch_uniform
 from ovseg_jax.models.transformer import Attention
 from ovseg_jax.ops.text_rows import average_templates

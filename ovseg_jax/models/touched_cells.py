@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.models.mask_adapter import MaskAdapterHead, MaskEmbedding, as_images, window_of
 from ovseg_jax.models.unbound import call
 from ovseg_jax.ops.chosen import map_chosen

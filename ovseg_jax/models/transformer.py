@@ -16,9 +16,9 @@ from jax.nn.initializers import Initializer, lecun_normal, normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Memory
 from ovseg_jax.models.layers import MLP, Activation, LayerNorm, gelu
 from ovseg_jax.ops.attention.dot_product import attention, shared_query_attention
-from ovseg_jax.typing import Memory
 
 Rotate = Callable[[Array], Array]
 """Turns queries and keys [b, l, h, d] by their positions."""

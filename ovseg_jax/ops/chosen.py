@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 TILE = 512
 """Cells computed at once: enough for a product at full speed, few enough to waste little."""

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Text
 
 
 def average_templates(embeddings: Float[Array, "s t d"]) -> Float[Array, "s d"]:

@@ -6,8 +6,8 @@ import math
 import re
 from typing import NamedTuple
 
-from ovseg_jax.devices import PEAK_TFLOPS
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.devices import PEAK_TFLOPS
+from ovseg_jax.foundation.errors import OvsegError
 
 
 class TopologyError(OvsegError, ValueError):

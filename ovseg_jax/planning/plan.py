@@ -12,10 +12,10 @@ import subprocess
 import sys
 from typing import Any
 
-from ovseg_jax import devices
 from ovseg_jax.config import Config
-from ovseg_jax.configs_io import to_dict
-from ovseg_jax.errors import MissingPackageError, OvsegError
+from ovseg_jax.disk.configs_io import to_dict
+from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.errors import MissingPackageError, OvsegError
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.compiled import Compiled
 from ovseg_jax.planning.fitting import advice, fits, largest_batch

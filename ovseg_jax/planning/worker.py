@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from ovseg_jax.config import Config
-from ovseg_jax.configs_io import from_dict
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.disk.configs_io import from_dict
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.planning.chips import topology
 from ovseg_jax.planning.collectives import Collective
 from ovseg_jax.planning.compiled import Compiled, compile_for

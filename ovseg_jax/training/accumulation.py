@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.ops import batch_parts
-from ovseg_jax.typing import Batch
 
 Sums = TypeVar("Sums")
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from orbax.checkpoint import multihost
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.delayed import LAG, Delayed
 from ovseg_jax.training.sharding import AXES, replicated
 from ovseg_jax.training.stopping import StopRequest

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import jax
 
-from ovseg_jax.errors import OvsegError, printable
+from ovseg_jax.foundation.errors import OvsegError, printable
 from ovseg_jax.training.agreement import DifferenceError
 from ovseg_jax.training.health import DivergenceError
 from ovseg_jax.training.stopping import Interruption

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ovseg_jax import build, devices
-from ovseg_jax.checks import check_classes
 from ovseg_jax.config import Config
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.inputs.labels import class_filter, class_list
 from ovseg_jax.inputs.stream import Stream, train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.checks import check_classes
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import content, preflight, record, sharding
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
-from ovseg_jax.typing import Text
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens

@@ -20,10 +20,10 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.stored.run_layout import CHECKPOINTS
+from ovseg_jax.disk.run_layout import CHECKPOINTS
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training import frozen, integrity, kept
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ovseg_jax import trees
 from ovseg_jax.config import DataConfig
 from ovseg_jax.config.data import SYNTHETIC, data_sets
+from ovseg_jax.disk.run_layout import CONTENT
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.builders import load_builder
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.labels import class_list
-from ovseg_jax.stored.run_layout import CONTENT
 from ovseg_jax.training.record import RecordError, begun
 from ovseg_jax.vocabulary.classes import class_file_hash
 

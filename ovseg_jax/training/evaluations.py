@@ -12,12 +12,12 @@ import numpy as np
 from ovseg_jax.config import Config, EvaluationConfig
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.disk.run_layout import EVALUATIONS, result_file
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.stored.run_layout import EVALUATIONS, result_file
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.stopping import StopRequest
-from ovseg_jax.typing import Params
 
 
 class _Stopped(Exception):

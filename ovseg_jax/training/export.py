@@ -10,13 +10,13 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from ovseg_jax import trees
-from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.parameters import answering_part, expected_parameters
-from ovseg_jax.stored.run_layout import CHECKPOINTS, FROZEN
+from ovseg_jax.disk.run_layout import CHECKPOINTS, FROZEN
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError, warn
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.parameters import answering_part, expected_parameters
+from ovseg_jax.loading.weights import check_target, save_weights
 from ovseg_jax.training import finished, frozen, integrity, record
-from ovseg_jax.typing import Params
-from ovseg_jax.weights import check_target, save_weights
 
 
 class ExportError(OvsegError, ValueError):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ovseg_jax.config import Config
 from ovseg_jax.disk.journal import Entry, mark_of, read_journal
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.stored.run_layout import WEIGHTS, result_file
+from ovseg_jax.disk.run_layout import WEIGHTS, result_file
+from ovseg_jax.foundation.errors import OvsegError
 
 REPORT, STEP = "report.json", "trained_steps"
 """`weights/report.json` says how many steps its parameters were trained."""

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.stored.run_layout import FROZEN
+from ovseg_jax.disk.run_layout import FROZEN
+from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.loading.weights import fingerprint
 from ovseg_jax.training.integrity import set_aside
 from ovseg_jax.training.report import say
 from ovseg_jax.training.sharding import gathered
-from ovseg_jax.weights import fingerprint
 
 
 class FrozenError(OvsegError, RuntimeError):

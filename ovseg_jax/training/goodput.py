@@ -17,7 +17,7 @@ from typing import Any, Literal
 import jax
 
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.stored.run_layout import GOODPUT
+from ovseg_jax.disk.run_layout import GOODPUT
 
 Phase = Literal["start", "compile", "input", "step", "evaluation", "save"]
 PHASES: tuple[Phase, ...] = ("start", "compile", "input", "step", "evaluation", "save")

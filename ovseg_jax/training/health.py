@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax import trees
 from ovseg_jax.config import OptimizerConfig
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.delayed import Delayed
 
 KEY = "finite"

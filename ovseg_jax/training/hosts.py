@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.roll_call import RollCall
 
 Hosts = Literal["auto", "one"]

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Sharding
 
-from ovseg_jax import trees
 from ovseg_jax.config import Config
-from ovseg_jax.stored.arrays import StoredArray, tell_nonfinite
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite
-from ovseg_jax.typing import Params
-from ovseg_jax.weights import find_weights, open_weights, stored_shapes
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.arrays import StoredArray, tell_nonfinite
+from ovseg_jax.loading.finite import Nonfinite, find_nonfinite
+from ovseg_jax.loading.weights import find_weights, open_weights, stored_shapes
 
 NOWHERE = "init_from (empty)"
 """What messages call the source of parameters that have none."""
@@ -41,7 +41,7 @@ def load_initial(
 
     Raises:
         trees.TreeError: Sources, patterns and model do not fit; the message names source and path.
-        ovseg_jax.weights.WeightsError: A source is no weights directory.
+        ovseg_jax.loading.weights.WeightsError: A source is no weights directory.
     """
     _check_patterns(trees.flatten(params), config)
     flat, places = trees.flatten(params), trees.flatten(shardings)
@@ -104,7 +104,7 @@ def check_initial(shapes: Params, config: Config, copies: Mapping[str, str]) -> 
 
     Raises:
         trees.TreeError: See `load_initial`.
-        ovseg_jax.weights.WeightsError: A source is no weights directory.
+        ovseg_jax.loading.weights.WeightsError: A source is no weights directory.
     """
     _check_patterns(trees.flatten(shapes), config)
     for source in _sources(config):
@@ -115,7 +115,7 @@ def check_places(config: Config) -> None:
     """Looks whether every source is a weights directory; needs no model to compare it with.
 
     Raises:
-        ovseg_jax.weights.WeightsError: One is not.
+        ovseg_jax.loading.weights.WeightsError: One is not.
     """
     for source in filter(None, _sources(config)):
         find_weights(source)

@@ -7,7 +7,7 @@ from typing import Any
 from jax.sharding import Mesh
 
 from ovseg_jax.config import Config
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.agreement import Agreement
 from ovseg_jax.training.checkpoint import Run
 from ovseg_jax.training.evaluations import Evaluations

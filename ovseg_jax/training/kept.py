@@ -11,7 +11,7 @@ from typing import Any
 from orbax.checkpoint import checkpoint_managers as policies
 
 from ovseg_jax.config import CheckpointConfig
-from ovseg_jax.stored.run_layout import result_file
+from ovseg_jax.disk.run_layout import result_file
 
 
 def policy(config: CheckpointConfig, workdir: Path) -> policies.PreservationPolicy:

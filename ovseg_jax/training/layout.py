@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
 from ovseg_jax.training.report import say
 
 MIB = 2**20

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import jax
 
-from ovseg_jax import build, configs_io
 from ovseg_jax.config import Config
-from ovseg_jax.parameters import answering_part
-from ovseg_jax.stored.run_layout import WEIGHTS
+from ovseg_jax.disk import configs_io
+from ovseg_jax.disk.run_layout import WEIGHTS
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import answering_part
+from ovseg_jax.loading.weights import save_weights
 from ovseg_jax.training import (
     agreement,
     beginning,
@@ -32,7 +34,6 @@ from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.steps import Recipe, take_steps
 from ovseg_jax.training.stopping import StopRequest
 from ovseg_jax.training.watchdog import watching
-from ovseg_jax.weights import save_weights
 
 
 def train(

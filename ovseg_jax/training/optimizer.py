@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import optax
 
-from ovseg_jax import trees
 from ovseg_jax.config import LrFactor, OptimizerConfig
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import trees
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:

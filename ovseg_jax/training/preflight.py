@@ -12,24 +12,25 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ovseg_jax import build, devices, trees
-from ovseg_jax.checks import check_classes, check_source
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
 from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.config.experiment import located_evaluations
-from ovseg_jax.configs_io import ConfigError
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import devices, trees
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.found_files import check_files
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
 from ovseg_jax.inputs.order import check_mixture
 from ovseg_jax.inputs.synthetic import check_synthetic
+from ovseg_jax.loading import build
+from ovseg_jax.loading.checks import check_classes, check_source
+from ovseg_jax.loading.opening import resolve
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import find_weights
 from ovseg_jax.methods.method import Method
-from ovseg_jax.opening import resolve
-from ovseg_jax.parameters import parameter_shapes
 from ovseg_jax.training import initial, ranges, sharding, statistics
-from ovseg_jax.weights import find_weights
 
 
 class PreflightError(OvsegError, ValueError):

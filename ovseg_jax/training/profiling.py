@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.stored.run_layout import PROFILE
+from ovseg_jax.disk.run_layout import PROFILE
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.report import say
 
 

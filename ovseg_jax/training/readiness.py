@@ -8,10 +8,11 @@ import jax
 import numpy as np
 from jax.sharding import AbstractMesh
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config
-from ovseg_jax.errors import OvsegError, counted
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError, counted
 from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.loading import build
 from ovseg_jax.training import layout, preflight, shapes, sharding
 from ovseg_jax.training.optimizer import make_schedule
 from ovseg_jax.vocabulary.prompts import templates

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ovseg_jax import trees
 from ovseg_jax.config import Config
-from ovseg_jax.configs_io import ConfigError, from_dict, read_json, to_dict
 from ovseg_jax.disk.atomic import write_atomically
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.stored.run_layout import CHANGES, CHECKPOINTS, RECORD, WEIGHTS
+from ovseg_jax.disk.configs_io import ConfigError, from_dict, read_json, to_dict
+from ovseg_jax.disk.run_layout import CHANGES, CHECKPOINTS, RECORD, WEIGHTS
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.training.integrity import saved_steps
 
 HARMLESS = {
@@ -77,7 +77,7 @@ def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> 
 
     Raises:
         RecordError: Something differs that makes it another run.
-        ovseg_jax.configs_io.ConfigError: The record cannot be read.
+        ovseg_jax.disk.configs_io.ConfigError: The record cannot be read.
     """
     if not (workdir / RECORD).is_file() or not begun(workdir):
         return []
@@ -146,7 +146,7 @@ def read_config(workdir: Path) -> Config:
     """Returns the config under which a run was trained last: its record, with later changes.
 
     Raises:
-        ovseg_jax.configs_io.ConfigError: The record or its changes cannot be read.
+        ovseg_jax.disk.configs_io.ConfigError: The record or its changes cannot be read.
     """
     fields = _fields(to_dict(read_json(Config, workdir / RECORD)))
     path = workdir / CHANGES

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import rich.progress
 
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.speed import Speed
 

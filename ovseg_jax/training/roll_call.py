@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 
 STATUS = 75
 """Exit status where hosts are missing, "temporary failure": the same command may well succeed."""

@@ -15,8 +15,8 @@ from typing import TextIO
 import jax
 
 from ovseg_jax.disk.outputs import Entry, append_journal, is_ours, require_ours
-from ovseg_jax.errors import OvsegError, warn
-from ovseg_jax.stored.run_layout import CHECKPOINTS, LOCK, RECORD
+from ovseg_jax.disk.run_layout import CHECKPOINTS, LOCK, RECORD
+from ovseg_jax.foundation.errors import OvsegError, warn
 
 
 class BusyError(OvsegError, RuntimeError):

@@ -10,15 +10,16 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Sharding
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config, DataConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Text
 from ovseg_jax.inputs.labels import class_list
-from ovseg_jax.parameters import parameter_shapes
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.training import sharding
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.state import TrainState, moment_shardings
 from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch, Text
 from ovseg_jax.vocabulary.classes import ClassList
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.text_bank import bucket

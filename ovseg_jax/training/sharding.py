@@ -18,10 +18,10 @@ from jax.experimental import mesh_utils
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ovseg_jax import devices, trees
 from ovseg_jax.config import MeshConfig
-from ovseg_jax.configs_io import ConfigError
-from ovseg_jax.errors import counted
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import devices, trees
+from ovseg_jax.foundation.errors import counted
 from ovseg_jax.ops.placement import MASKS
 
 PICTURES = ("data", "fsdp")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ovseg_jax.devices import PEAK_TFLOPS
+from ovseg_jax.foundation.devices import PEAK_TFLOPS
 from ovseg_jax.training.delayed import LAG
 from ovseg_jax.training.goodput import Goodput
 

@@ -11,13 +11,13 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
-from ovseg_jax import trees
 from ovseg_jax.config import Config
-from ovseg_jax.parameters import initial_parameters, parameter_shapes
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Params, Struct, struct
+from ovseg_jax.loading.parameters import initial_parameters, parameter_shapes
 from ovseg_jax.training import sharding
 from ovseg_jax.training.initial import load_initial, with_copies
 from ovseg_jax.training.optimizer import make_optimizer
-from ovseg_jax.typing import Params, Struct, struct
 
 
 @struct

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
 
 COLLECTION = "statistics"
 """Modules report what they measured in this collection of Flax, while it is mutable."""

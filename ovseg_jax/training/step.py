@@ -8,13 +8,13 @@ from typing import Any, cast
 import jax
 import optax
 
-from ovseg_jax import trees
 from ovseg_jax.config import StepConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Features, Params, Proposals, Text
 from ovseg_jax.inference import answering
 from ovseg_jax.models import computed_again
 from ovseg_jax.training import accumulation, health, statistics
 from ovseg_jax.training.state import TrainState
-from ovseg_jax.typing import Batch, Features, Params, Proposals, Text
 
 Metrics = dict[str, jax.Array]
 Answer = tuple[jax.Array, tuple[Metrics, dict]]

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import jax
 
 from ovseg_jax.config import Config
+from ovseg_jax.foundation.typing import Batch, Text
 from ovseg_jax.inputs.stream import Stream
 from ovseg_jax.training import agreement, flops, speed, step
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.profiling import Profile
 from ovseg_jax.training.state import TrainState
-from ovseg_jax.typing import Batch, Text
 
 
 class Recipe(NamedTuple):

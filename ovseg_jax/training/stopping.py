@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 STATUS = {signal.SIGTERM: 75, signal.SIGINT: 130}
 """Exit statuses that say "the same command goes on": 75 is `EX_TEMPFAIL` of sysexits.h, which batch

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import Reading, Row, make_list, same_to_readers
 from ovseg_jax.vocabulary.documents import read_document

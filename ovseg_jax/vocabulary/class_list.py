@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 
 class VocabularyError(OvsegError, ValueError):

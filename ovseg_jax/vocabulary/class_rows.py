@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.vocabulary.class_list import ClassEntry, ClassList, VocabularyError
 from ovseg_jax.vocabulary.palette import palette_color
 

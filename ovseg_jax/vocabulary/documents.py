@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.class_list import VocabularyError
 from ovseg_jax.vocabulary.class_rows import (
     Reading,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovseg_jax.errors import counted, warn
+from ovseg_jax.foundation.errors import counted, warn
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import Row
 from ovseg_jax.vocabulary.preset_lists import available_presets

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from jaxtyping import Int
 
-from ovseg_jax.errors import first_few
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList, VocabularyError
 
 SHOWN = 60

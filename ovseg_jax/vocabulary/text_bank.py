@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovseg_jax.typing import Text
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.vocabulary.classes import VocabularyError
 from ovseg_jax.vocabulary.text_cache import TextCache, default_directory
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 SUFFIX = ".safetensors"
 MOST_FILES = 32
@@ -35,7 +35,7 @@ class TextCache:
 
     Attributes:
         directory: Where the banks lie; created on the first save.
-        weights_key: Identifies the text tower's parameters (`ovseg_jax.weights.fingerprint`).
+        weights_key: Identifies the text tower's parameters (`loading.weights.fingerprint`).
     """
 
     def __init__(self, directory: Path | str, weights_key: str):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ovseg_jax.errors import first_few, warn
+from ovseg_jax.foundation.errors import first_few, warn
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import same_to_readers
 from ovseg_jax.vocabulary.text_bank import Tokenizer

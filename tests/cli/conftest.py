@@ -10,7 +10,7 @@ from PIL import Image
 from ovseg_jax import api
 from ovseg_jax.cli.main import main
 from ovseg_jax.inference.output.save import encode_rle
-from ovseg_jax.weights import save_weights
+from ovseg_jax.loading.weights import save_weights
 from tests.inference.tiny_model import CONFIG, photo, random_params, rectangles
 
 SPANS = (0, 30, 0, 30), (30, 60, 20, 80), (0, 20, 50, 80)

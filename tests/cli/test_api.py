@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax import api, opening
-from ovseg_jax.errors import MasksError, OvsegError
+from ovseg_jax import api
+from ovseg_jax.foundation.errors import MasksError, OvsegError
 from ovseg_jax.inference.output.save import describe
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.images import read_image
-from ovseg_jax.weights import WeightsError
+from ovseg_jax.loading import opening
+from ovseg_jax.loading.weights import WeightsError
 from tests.cli.conftest import SPANS
 from tests.inference.tiny_model import rectangles
 

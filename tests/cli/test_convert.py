@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading.weights import load_weights
 from tests.convert.open_clip_files import random, toy_adapter, toy_clip
 
 

@@ -11,7 +11,7 @@ from ovseg_jax import api
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import ClipConfig, MaskClipPlusPlusConfig
 from ovseg_jax.inference.results import SegmenterError
-from ovseg_jax.weights import save_weights
+from ovseg_jax.loading.weights import save_weights
 from tests.inference import tiny_model
 
 WORDS = ("--vocab", "ball; cone, pylon; rug", "--background", "none")

@@ -10,7 +10,7 @@ from ovseg_jax.cli import evaluate, train
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.cli.main import main
-from ovseg_jax.configs_io import to_dict
+from ovseg_jax.disk.configs_io import to_dict
 from ovseg_jax.evaluation import suite
 from ovseg_jax.evaluation.report.files import ENDINGS
 from ovseg_jax.evaluation.result import Result

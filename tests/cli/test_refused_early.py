@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ovseg_jax import devices
 from ovseg_jax.cli.main import main
+from ovseg_jax.foundation import devices
 
 
 @pytest.mark.parametrize(

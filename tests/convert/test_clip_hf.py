@@ -7,12 +7,12 @@ import pytest
 from open_clip_files import random
 from safetensors.numpy import save_file
 
-from ovseg_jax import trees
 from ovseg_jax.convert.conversion import read_conversion
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.towers.clip import convert_open_clip, convert_openai
 from ovseg_jax.convert.towers.clip_hf import convert_clip_hf
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.models.clip import variants
 
 WIDTH, LAYERS, TOKENS = 96, {"visual.": 4, "": 2}, (12 * 12 + 1)

@@ -8,9 +8,9 @@ import numpy as np
 import open_clip_files as files
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.convert.rules import apply, prefixed
 from ovseg_jax.convert.towers.eva import EVA_CLIP_TABLE, FAMILIES
+from ovseg_jax.foundation import trees
 from ovseg_jax.models.clip.vit import VisionTransformer
 
 TIMM, BAAI = FAMILIES

@@ -7,7 +7,6 @@ import numpy as np
 import open_clip_files as files
 import pytest
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import MaskAdapterOnMaftConfig, MaskPoolingConfig
 from ovseg_jax.convert.conversion import convert_file, read_conversion
 from ovseg_jax.convert.generators.sam import convert_sam
@@ -16,9 +15,11 @@ from ovseg_jax.convert.methods.maft_plus import convert_maft_plus
 from ovseg_jax.convert.methods.mask_adapter import convert_mask_adapter
 from ovseg_jax.convert.methods.ovseg import convert_ovseg_generator
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes, sam_shapes, smallest_inputs
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.models.sam.sam import SIZES, build_sam
-from ovseg_jax.parameters import parameter_shapes, sam_shapes, smallest_inputs
-from ovseg_jax.weights import load_weights
 
 SHAPES = {
     "mask2former": "mask2former/a1_swin_tiny",

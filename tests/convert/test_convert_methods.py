@@ -5,7 +5,6 @@ import open_clip_files as files
 import pytest
 import torch_files
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import (
     EnsembleConfig,
     MaskAdapterOnMaftConfig,
@@ -17,8 +16,10 @@ from ovseg_jax.convert.methods.mask_adapter import convert_mask_adapter
 from ovseg_jax.convert.methods.maskclippp import convert_maskclippp
 from ovseg_jax.convert.methods.ovseg import convert_ovseg
 from ovseg_jax.convert.rules import ConversionError
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.weights import load_weights
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import load_weights
 
 ADAPTER = ("mask_adapter.", "void_embedding.")
 

@@ -9,14 +9,15 @@ import pytest
 import torch_files
 from safetensors.numpy import save_file
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import MaskPoolingConfig
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.convert.methods.mask_adapter import convert_head, convert_mask_adapter
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.towers.clip import convert_open_clip, identify
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.weights import load_weights
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import load_weights
 
 
 @pytest.mark.parametrize("name", ["convnext_base_w_320", "convnext_large_d_320"])

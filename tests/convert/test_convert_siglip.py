@@ -4,11 +4,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.convert.conversion import read_conversion
 from ovseg_jax.convert.rules import ConversionError
 from ovseg_jax.convert.towers import siglip
 from ovseg_jax.convert.towers.clip import expected_clip
+from ovseg_jax.foundation import trees
 from ovseg_jax.models.clip import variants
 from ovseg_jax.models.clip.siglip import SiglipTextTower, SiglipTower
 from tests.convert.torch_files import read_tensors

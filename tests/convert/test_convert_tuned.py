@@ -8,13 +8,15 @@ import pytest
 import torch_files
 import tuned_files
 
-from ovseg_jax import api, build, trees
+from ovseg_jax import api
 from ovseg_jax.config import OVSegConfig
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.convert.methods.maskclippp import convert_maskclippp
 from ovseg_jax.convert.methods.ovseg import convert_ovseg
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.weights import load_weights
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import load_weights
 
 
 def check(config, params, report, tensors):

@@ -15,10 +15,10 @@ import pytest
 from ovseg_jax.convert.conversion import convert_file, read_conversion
 from ovseg_jax.convert.reading.checkpoint_file import ReadError
 from ovseg_jax.convert.rules import ConversionError
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.models.clip import variants
 from ovseg_jax.models.clip.resnet import ResNetTower
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.weights import load_weights
 
 torch = pytest.importorskip("torch")
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.convert.rules import (
     ConversionError,
     Rule,
@@ -17,6 +16,7 @@ from ovseg_jax.convert.rules import (
     split_bias,
     split_linear,
 )
+from ovseg_jax.foundation import trees
 
 TABLE = (
     *layer(r"blocks\.(\d+)\.fc", r"block\1/expand"),

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.convert.reading.checkpoint_file import file_hash, read_checkpoint
 from ovseg_jax.convert.reading.torch_zip import ReadError
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading.weights import load_weights
 
 INDEX = "model.safetensors.index.json"
 TENSORS = {name: np.full(3, value, np.float32) for value, name in enumerate("abcd")}

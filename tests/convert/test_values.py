@@ -9,14 +9,14 @@ import torch_files
 from open_clip_files import random, toy_clip
 from safetensors.numpy import save_file
 
-from ovseg_jax import trees
 from ovseg_jax.cli.main import main
 from ovseg_jax.convert.conversion import read_conversion
 from ovseg_jax.convert.reading.checkpoint_file import read_checkpoint
 from ovseg_jax.convert.reading.torch_zip import ReadError
 from ovseg_jax.convert.rules import ConversionError
-from ovseg_jax.errors import OvsegWarning
-from ovseg_jax.weights import WeightsError, load_weights
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegWarning
+from ovseg_jax.loading.weights import WeightsError, load_weights
 
 FUSED = "transformer.resblocks.0.attn.in_proj_weight"
 
@@ -153,7 +153,7 @@ def test_whole_numbers_under_the_name_of_a_weight_are_refused(tmp_path):
 
 @pytest.mark.parametrize("layout", ["safetensors", "orbax"])
 def test_a_training_that_went_bad_is_not_loaded(tmp_path, layout):
-    from ovseg_jax.weights import save_weights
+    from ovseg_jax.loading.weights import save_weights
     from tests.inference.tiny_model import CONFIG, random_params
 
     flat = dict(trees.flatten(random_params()))

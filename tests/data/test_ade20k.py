@@ -17,7 +17,7 @@ pytest.importorskip("tensorflow_datasets")
 from data.ade20k_full.ade20k_full_dataset_builder import as_published
 from data.resizing import bilinear, nearest
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.vocabulary.classes import load_preset

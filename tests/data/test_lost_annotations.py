@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.masks.found import Subject
 from ovseg_jax.masks.json_file import read_json

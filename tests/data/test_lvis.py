@@ -149,10 +149,10 @@ def test_views_carry_what_was_searched_for(root, views):
 
 
 def test_a_configured_evaluation_scores_as_lvis_does(root):
-    from ovseg_jax import build
     from ovseg_jax.config import EvaluationConfig
     from ovseg_jax.evaluation.suite import Suite
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.loading import build
+    from ovseg_jax.loading.weights import load_weights
 
     model, params = load_weights("ovseg_jax/assets/toy/mask_adapter")
     data = section(root, batch_size=2, max_segments=8)
@@ -166,13 +166,13 @@ def test_a_configured_evaluation_scores_as_lvis_does(root):
 
 
 def test_predictions_are_in_lviss_ids_and_score_again_to_the_last_digit(root, tmp_path):
-    from ovseg_jax import build
     from ovseg_jax.config import EvaluationConfig
     from ovseg_jax.evaluation.predictions.rescoring import rescore
     from ovseg_jax.evaluation.predictions.stored import open_predictions
     from ovseg_jax.evaluation.report.files import ENDINGS, contents
     from ovseg_jax.evaluation.suite import Suite
-    from ovseg_jax.weights import load_weights
+    from ovseg_jax.loading import build
+    from ovseg_jax.loading.weights import load_weights
 
     model, params = load_weights("ovseg_jax/assets/toy/mask_adapter")
     data = section(root, batch_size=2, max_segments=8)

@@ -13,7 +13,7 @@ from data import build
 from data.categories import class_indices, classes_of, read_categories
 from data.manual_files import ManualFileError
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.vocabulary.classes import load_preset

@@ -16,7 +16,7 @@ from planted import DATA  # noqa: E402
 from data import parallel, preparing  # noqa: E402
 from data.build import make_builder  # noqa: E402
 from data.manual_files import ManualFileError  # noqa: E402
-from ovseg_jax.errors import OvsegWarning  # noqa: E402
+from ovseg_jax.foundation.errors import OvsegWarning  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the published set has")
 STUFF = DATA / "coco_stuff" / "dummy_data"

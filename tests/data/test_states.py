@@ -18,7 +18,7 @@ from data.build import NAMES, module_of  # noqa: E402
 from data.states import config_of_state, state_of  # noqa: E402
 from ovseg_jax.cli.main import main  # noqa: E402
 from ovseg_jax.config import DataConfig  # noqa: E402
-from ovseg_jax.errors import OvsegWarning  # noqa: E402
+from ovseg_jax.foundation.errors import OvsegWarning  # noqa: E402
 from ovseg_jax.inputs.builders import load_builder  # noqa: E402
 from ovseg_jax.inputs.datasets import DataError, open_split  # noqa: E402
 

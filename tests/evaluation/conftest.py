@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import jax
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import MaskSourceConfig
 from ovseg_jax.evaluation import shares
 from ovseg_jax.evaluation.report.files import contents
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training.hosts import connect
-from ovseg_jax.weights import load_weights
 
 METRICS = ("semantic", "panoptic", "instance")
 KINDS = {"frame": "perturbed", "photo": "generator"}

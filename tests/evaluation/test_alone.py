@@ -11,17 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.config import ClipConfig, EvaluationConfig, MaskGeneratorConfig, MaskSourceConfig
-from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inference import answering
 from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
+from ovseg_jax.loading.parameters import initial_parameters
 from ovseg_jax.models.backbones.resnet import ResNetBackbone
 from ovseg_jax.models.backbones.swin import SwinBackbone
 from ovseg_jax.models.generators import variants
-from ovseg_jax.parameters import initial_parameters
-from ovseg_jax.typing import Batch
 from tests.data.photo_folder import DOG, PERSON, Folder, rectangle
 from tests.inference.tiny_model import GENERATOR, POOLING, photo, random_params
 

@@ -12,7 +12,7 @@ from ovseg_jax.evaluation.boundary import (
 )
 from ovseg_jax.evaluation.evaluator import Outcome
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
-from ovseg_jax.typing import Batch, Proposals
+from ovseg_jax.foundation.typing import Batch, Proposals
 
 CLASSES = 4
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation import comparison, panoptic, semantic
 from ovseg_jax.evaluation.counted import PhotoPart
 from ovseg_jax.evaluation.photo_sums import PhotoSums, SparseSums
 from ovseg_jax.evaluation.report.files import contents
 from ovseg_jax.evaluation.result import Result
 from ovseg_jax.evaluation.stored_result import read_result
+from ovseg_jax.foundation.errors import OperandError
 from tests.evaluation.test_protocol import CARD
 
 CLASSES, PHOTOS = 4, 12

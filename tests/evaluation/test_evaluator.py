@@ -15,8 +15,8 @@ from ovseg_jax.evaluation.evaluator import (
 from ovseg_jax.evaluation.mask_accuracy import MaskAccuracy
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
-from ovseg_jax.typing import Batch, Proposals
 
 SEEN = np.array([True, True, False, False])
 THING = np.array([True, False, True, False])

@@ -40,7 +40,7 @@ def test_a_class_without_truth_is_nan_and_nothing_found_is_zero(masks):
 
 def outcome(masks, log_probs, segment_ids, labels, valid=True):
     from ovseg_jax.evaluation.evaluator import Outcome
-    from ovseg_jax.typing import Batch, Proposals
+    from ovseg_jax.foundation.typing import Batch, Proposals
 
     size = segment_ids.shape
     batch = Batch(

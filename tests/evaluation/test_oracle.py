@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.evaluation.oracle import true_labels, true_log_probs
-from ovseg_jax.typing import Batch, Proposals
+from ovseg_jax.foundation.typing import Batch, Proposals
 
 ROAD, CAR, SLOTS = 4, 7, 9
 IDS = np.zeros((1, 8, 8), np.int32)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.cli.main import main
 from ovseg_jax.config import InferenceConfig, MaskSourceConfig
@@ -17,7 +16,8 @@ from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerat
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inputs.batches import frame_views, photo_views
 from ovseg_jax.inputs.labels import named_classes
-from ovseg_jax.weights import load_weights, save_weights
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights, save_weights
 
 ADAPTER, GENERATOR = "ovseg_jax/assets/toy/mask_adapter", "ovseg_jax/assets/toy/fcclip"
 

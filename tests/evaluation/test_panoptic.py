@@ -5,8 +5,8 @@ import pytest
 
 from ovseg_jax.evaluation.panoptic import PanopticCounts, average, count_image, per_class
 from ovseg_jax.evaluation.panoptic_truth import PanopticTruth
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inputs.batches import Overlaps
-from ovseg_jax.typing import Batch
 
 
 def row(*spans):

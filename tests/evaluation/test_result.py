@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import MaskSourceConfig
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation import panoptic, semantic
 from ovseg_jax.evaluation.photo_sums import PhotoSums
 from ovseg_jax.evaluation.result import distinct
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.weights import load_weights
+from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights
 
 WEIGHTS = "ovseg_jax/assets/toy/mask_adapter"
 

@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("tensorflow_datasets")
 
-from ovseg_jax import build
 from ovseg_jax.config import EvaluationConfig, InferenceConfig, MaskSourceConfig
 from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.inference.steps import compiled_steps
+from ovseg_jax.loading import build
 from tests.data.photo_folder import PERSON, Folder, rectangle
 from tests.inference.tiny_model import GENERATOR, POOLING, random_params
 

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import (
     ClipConfig,
@@ -15,12 +14,13 @@ from ovseg_jax.config import (
     MaskGeneratorConfig,
     MaskSourceConfig,
 )
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.evaluation.suite import Suite
 from ovseg_jax.inputs.batches import photo_views
 from ovseg_jax.inputs.labels import named_classes
-from ovseg_jax.parameters import initial_parameters
-from ovseg_jax.weights import load_weights
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import initial_parameters
+from ovseg_jax.loading.weights import load_weights
 from tests.inference.tiny_model import GENERATOR
 
 WEIGHTS = "ovseg_jax/assets/toy/mask_adapter"

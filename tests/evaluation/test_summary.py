@@ -10,10 +10,10 @@ import pytest
 
 from ovseg_jax.cli import suites
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.errors import OvsegWarning
 from ovseg_jax.evaluation import mess
 from ovseg_jax.evaluation.published import FIVE, ROWS, rows_for
 from ovseg_jax.evaluation.summary import Summary
+from ovseg_jax.foundation.errors import OvsegWarning
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def summary():
 
 
 def test_every_suite_loads_and_its_sets_have_readers():
-    from ovseg_jax import shipped
+    from ovseg_jax.disk import shipped
 
     assert {"open_vocabulary", "panoptic", "mask_accuracy"} <= set(suites.names())
     for name in suites.names():

@@ -20,10 +20,10 @@ from ovseg_jax.evaluation.evaluator import Outcome, evaluate
 from ovseg_jax.evaluation.instance import InstanceEvaluator, true_masks
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import frame_views, photo_views
-from ovseg_jax.typing import Batch, Proposals
 
 ROOT = Path(__file__).parents[2]
 REALSET = Path(os.environ.get("OVSEG_REALSET", ROOT.parent / "shared" / "realset"))

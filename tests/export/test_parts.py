@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import ModelError
 from ovseg_jax.export.named import named_leaves
 from ovseg_jax.export.parts import Sizes, parts_of, usual_sizes
 from ovseg_jax.export.stablehlo import exported
+from ovseg_jax.foundation.errors import ModelError
 from tests.export.tiny_exports import (
     CONFIGS,
     WORDS,

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.export.writing import UnexportableError, Wish, check_export, export_model
-from ovseg_jax.opening import open_model
+from ovseg_jax.loading.opening import open_model
 from tests.export.tiny_exports import (
     MASKS,
     WORDS,
@@ -120,7 +120,7 @@ def test_a_saved_model_answers_alike(tmp_path, source):
 @pytest.mark.slow
 def test_what_onnx_cannot_do_is_refused_by_name(tmp_path):
     pytest.importorskip("jax2onnx", reason="jax2onnx stands in an environment of its own")
-    from ovseg_jax.weights import save_weights
+    from ovseg_jax.loading.weights import save_weights
 
     for name, reason in (("maskclip", "cannot run the part 'scorer'"), ("ovseg", "'image'")):
         model = model_of(name)

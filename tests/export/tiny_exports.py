@@ -6,7 +6,6 @@ import functools
 import jax
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import (
     ClipConfig,
     ContrastiveConfig,
@@ -24,11 +23,12 @@ from ovseg_jax.config import (
     NoGeneratorConfig,
     OVSegConfig,
 )
-from ovseg_jax.embedding import assemble, embed_vocabulary
 from ovseg_jax.export.parts import Sizes
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.text_encoder import unembedded
-from ovseg_jax.parameters import initial_parameters, parameter_shapes
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import assemble, embed_vocabulary
+from ovseg_jax.loading.parameters import initial_parameters, parameter_shapes
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 from tests.inference.tiny_model import GENERATOR, photo
 

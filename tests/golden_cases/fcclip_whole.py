@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig, MaskPoolingConfig
 from ovseg_jax.convert.generators.whole import convert_fcclip, generator_part
 from ovseg_jax.convert.rules import apply
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation.typing import Batch, Text
 from ovseg_jax.inference.ensemble import choose_rule
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.ops.images.resize import resize_masks
-from ovseg_jax.typing import Batch, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 
 from . import Case, Outputs, runner

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax.typing import Batch
+from ovseg_jax.foundation.typing import Batch
 
 from . import Case, NotSupported, Outputs
 

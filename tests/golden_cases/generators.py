@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.convert.generators.whole import convert_closed_generator
-from ovseg_jax.typing import Batch
+from ovseg_jax.foundation.typing import Batch
+from ovseg_jax.loading import build
 
 from . import Case, NotSupported, Outputs, runner
 from .frames import case_batch, channels_first, each_image

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.foundation.typing import Proposals, Scores, Text
 from ovseg_jax.inference.ensemble import geometric_ensemble
-from ovseg_jax.typing import Proposals, Scores, Text
 
 from . import Case
 from .frames import numbered

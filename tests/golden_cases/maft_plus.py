@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.convert.methods.maft_plus import TRANSFER_TABLE, convert_maft_plus, expected_transfer
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inference.ensemble import geometric_ensemble
+from ovseg_jax.loading import build
 from ovseg_jax.losses.maft import compensation_loss, mask_aware_loss
 from ovseg_jax.models.content_transfer import ContentTransfer
-from ovseg_jax.typing import Batch
 
 from . import Case, Outputs, runner
 from .fcclip_whole import columns, named_classes, propose_and_score

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig, MaskAdapterOnMaftConfig
 from ovseg_jax.convert.methods.mask_adapter import convert_head, convert_mask_adapter
+from ovseg_jax.foundation.typing import Features, Proposals
 from ovseg_jax.inference.ensemble import choose_rule
+from ovseg_jax.loading import build
 from ovseg_jax.losses.classification import cosine_consistency, masked_cross_entropy
 from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.methods.mixed_masks import TrueMasks, pairwise_ious
-from ovseg_jax.typing import Features, Proposals
 
 from . import Case, Outputs, runner
 from .fcclip_whole import propose_and_score

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.inference.postprocess.geometry import Frame, as_logits
 from ovseg_jax.inference.postprocess.instance import instances
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.inference.postprocess.semantic import semantic_scores
 from ovseg_jax.methods.mixed_masks import TrueMasks, pairwise_ious
 from ovseg_jax.ops.images.resize import resize_masks
-from ovseg_jax.typing import Proposals
 
 from . import Case, Outputs, runner
 from .frames import Size, channels_first, numbered

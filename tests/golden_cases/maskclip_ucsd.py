@@ -9,12 +9,12 @@ import numpy as np
 from ovseg_jax.config import FisaConfig
 from ovseg_jax.convert.rules import Rule, apply, conv, layer, norm, prefixed
 from ovseg_jax.convert.towers.vit import TABLE
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.fisa.mask_tokens import covered_tokens
-from ovseg_jax.typing import Text
 
 from . import Case, Outputs, runner
 

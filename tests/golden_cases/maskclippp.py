@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.convert.methods.maskclippp import classifier_part
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.foundation.typing import Features, Text
 from ovseg_jax.inference.ensemble import carried_logits, geometric_ensemble, with_void_of
 from ovseg_jax.inference.postprocess.geometry import Frame
+from ovseg_jax.loading import build
 from ovseg_jax.ops.images.normalise import normalise
 from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.ops.text_rows import synonym_max
-from ovseg_jax.typing import Features, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList, carry_table
 
 from . import Case, Outputs, runner

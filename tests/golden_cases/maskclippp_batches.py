@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ovseg_jax.typing import Features
+from ovseg_jax.foundation.typing import Features
 
 
 def with_slips(model, pixels: jax.Array, each: list[Features], counts: list[int]) -> list[Features]:

@@ -10,11 +10,11 @@ from ovseg_jax.config import MaskPoolingConfig
 from ovseg_jax.convert.generators.whole import generator_part
 from ovseg_jax.convert.rules import Rule, apply, prefixed
 from ovseg_jax.convert.towers.clip import identify_image
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.methods.mask_pooling import MaskPooling
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.generators.variants import build_generator
 from ovseg_jax.ops.images.resize import resize, resize_masks
-from ovseg_jax.typing import Batch
 
 from . import Case, NotSupported, Outputs, runner
 from .frames import common_frame, each_image, numbered

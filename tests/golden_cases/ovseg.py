@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import EnsembleConfig, MaskCroppingConfig
 from ovseg_jax.convert.methods.ovseg import convert_ovseg
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation.typing import Batch, Proposals, Text
 from ovseg_jax.inference.ensemble import ovseg_probabilities
 from ovseg_jax.inference.postprocess.geometry import Frame
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.methods.mask_cropping import MaskCropping
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.crops import mask_boxes
 from ovseg_jax.ops.masks.resizing import hard_masks
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Batch, Proposals, Text
 from ovseg_jax.vocabulary.classes import ClassEntry, ClassList
 
 from . import Case, NotSupported, Outputs, runner

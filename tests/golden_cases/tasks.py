@@ -11,11 +11,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.inference.postprocess.geometry import Frame, resize_to_output
 from ovseg_jax.inference.postprocess.instance import instances
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_segments
 from ovseg_jax.inference.postprocess.semantic import semantic_scores
-from ovseg_jax.typing import Batch
 
 from . import Case, Outputs
 

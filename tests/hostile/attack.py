@@ -25,7 +25,7 @@ from ovseg_jax import api
 from ovseg_jax.cli.errors import guarded
 from ovseg_jax.cli.main import main
 from ovseg_jax.inference.output.save import encode_rle
-from ovseg_jax.weights import load_weights, save_weights
+from ovseg_jax.loading.weights import load_weights, save_weights
 from tests.hostile import archives, pickles, pictures, texts
 from tests.inference.tiny_model import CONFIG, photo, random_params, rectangles
 

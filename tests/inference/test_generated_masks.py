@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from tiny_model import CONFIG, GENERATOR, opened, photo, random_params
 
-from ovseg_jax import build
 from ovseg_jax.config import (
     ClipConfig,
     EnsembleConfig,
     MaskGeneratorConfig,
     MaskPoolingConfig,
 )
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.labels import named_classes
-from ovseg_jax.parameters import initial_parameters, sam_shapes
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import initial_parameters, sam_shapes
 
 OWN = dataclasses.replace(CONFIG, method=MaskPoolingConfig(has_void=True), generator=GENERATOR)
 CLOSED = dataclasses.replace(

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ovseg_jax.config import InferenceConfig
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
+from ovseg_jax.foundation.typing import Prediction
 from ovseg_jax.inference.output import fonts, legend
 from ovseg_jax.inference.output.drawing import draw_overlay
 from ovseg_jax.inference.results import Answer, Classification, Settings
 from ovseg_jax.inference.words import Words
-from ovseg_jax.typing import Prediction
 from ovseg_jax.vocabulary.classes import load_preset, parse_vocabulary
 
 SCRIPTS = parse_vocabulary("кошка; γάτα; קטה; قطة; 猫; ぬいぐるみ; बिल्ली; 🐈; cat")

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovseg_jax.config import EnsembleConfig
+from ovseg_jax.foundation.typing import Proposals, Text
 from ovseg_jax.inference.ensemble import choose_rule
 from ovseg_jax.inference.mask_makers.mask_maker import adopt
-from ovseg_jax.typing import Proposals, Text
 
 VALID = jnp.arange(16) < 3
 TEXT = Text(embeddings=jnp.ones((3, 1, 2)), classes=jnp.arange(3), valid=VALID, seen=VALID)

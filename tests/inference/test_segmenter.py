@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter

@@ -5,7 +5,6 @@ import functools
 import jax
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import (
     ClipConfig,
     InferenceConfig,
@@ -16,7 +15,8 @@ from ovseg_jax.config import (
 )
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inputs.labels import named_classes
-from ovseg_jax.parameters import initial_parameters
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import initial_parameters
 
 CONFIG = ModelConfig(
     clip=ClipConfig(variant="convnext_toy"),

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.depth import to_eight_bits
 from ovseg_jax.inputs.images import ImageError
 

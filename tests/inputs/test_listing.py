@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.disk.outputs import OutputFolder
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs import folders
 from ovseg_jax.inputs.images import ImageError
 from ovseg_jax.inputs.listing import list_images, list_photos

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.images import ImageError, read_image
 
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}

@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ovseg_jax.cli.experiment import load_config
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs import labels as labels_lib
 from ovseg_jax.inputs import stream as stream_lib
 from ovseg_jax.inputs.datasets import DataError, decode, open_split

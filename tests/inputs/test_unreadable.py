@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from drawn_records import DATA, encoded, record, use
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs import stream as stream_lib
 from ovseg_jax.inputs.datasets import DataError
 from ovseg_jax.inputs.stream import train_stream

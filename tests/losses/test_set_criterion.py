@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ovseg_jax.config.methods.shared import SetLossConfig
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.losses import set_criterion
 from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
 from ovseg_jax.ops.masks.of_ids import NO_ID, masks_of_ids
-from ovseg_jax.typing import Proposals
 
 RNG = np.random.default_rng(0)
 QUERIES, CLASSES, SIDE = 6, 4, 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from tests.masks.drawn import read
 
 SIDE = 64

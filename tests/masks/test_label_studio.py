@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from tests.masks.drawn import HEIGHT, MASKS, WIDTH, read, store
 
 

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from tests.masks.drawn import HEIGHT, MASKS, WIDTH, read
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from ovseg_jax.masks.arrays import hard_masks
 
 SIZE = 6, 8

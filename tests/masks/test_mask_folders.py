@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from tests.masks.drawn import ENTRIES, HEIGHT, MASKS, WIDTH, instances, read, store
 
 IDS = np.where(MASKS[0], 1, 0) + np.where(MASKS[2] & ~MASKS[0], 2, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from tests.masks.drawn import ENTRIES, HEIGHT, MASKS, POLYGON, WIDTH, read, store
 
 CORNERS = [[2, 1], [7, 1], [7, 4], [2, 4]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ovseg_jax.errors import MasksError, OvsegWarning
+from ovseg_jax.foundation.errors import MasksError, OvsegWarning
 from ovseg_jax.masks.found import Subject
 from ovseg_jax.masks.names import match_name
 from tests.masks.drawn import ENTRIES, MASKS, instances, packed, read, store

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import MasksError
+from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.rle import decode_rle
 from tests.masks.drawn import ENTRIES, MASKS, packed, read, store, unpacked
 

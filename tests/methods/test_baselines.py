@@ -16,10 +16,10 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import MaskCroppingConfig, MaskPoolingConfig
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.methods.mask_pooling import pooling_weights
 from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
-from ovseg_jax.typing import Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)

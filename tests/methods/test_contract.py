@@ -20,7 +20,6 @@ from tiny_scene import (
     with_settings,
 )
 
-from ovseg_jax import trees
 from ovseg_jax.config import (
     ContrastiveConfig,
     MaskAdapterConfig,
@@ -28,11 +27,12 @@ from ovseg_jax.config import (
     MaskPoolingConfig,
 )
 from ovseg_jax.config.methods.shared import LabelledConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Features, Proposals, Regions, Scores, Text
 from ovseg_jax.methods.method import Method, mask_accuracy
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.text_rows import average_templates
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Features, Proposals, Regions, Scores, Text
 
 
 class EarlyWords(Method):

@@ -22,10 +22,10 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import FisaConfig, MaskClipPlusPlusConfig, OVSegConfig
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.methods.fisa import class_rows
 from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens, mask_logits
 from ovseg_jax.ops.attention.mask_bias import soft_mask_bias
-from ovseg_jax.typing import Proposals
 
 BATCH, TEXT, OTHER_TEXT = tiny_batch(), tiny_text(), tiny_text(seed=7)
 PROPOSALS = tiny_proposals(BATCH)

@@ -27,16 +27,17 @@ from tiny_scene import (
 from configs import common
 from configs.fisa import ablations
 from configs.toy import fisa as toy
-from ovseg_jax import build, trees
 from ovseg_jax.config import FisaConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Proposals
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import initial_parameters, parameter_shapes, trainable_groups
 from ovseg_jax.methods.fisa import Fisa, class_rows
 from ovseg_jax.models.fisa.mask_tokens import coverage_bias, covered_tokens
 from ovseg_jax.models.fisa.seve import SemanticExtraction
-from ovseg_jax.parameters import initial_parameters, parameter_shapes, trainable_groups
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch, Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)

@@ -18,6 +18,7 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import MaskAdapterConfig
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.methods.mask_adapter import MaskAdapter
 from ovseg_jax.methods.mixed_masks import (
     gather_pairs,
@@ -27,7 +28,6 @@ from ovseg_jax.methods.mixed_masks import (
 )
 from ovseg_jax.ops.images.resize import resize_masks
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
-from ovseg_jax.typing import Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)

@@ -22,6 +22,7 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import MaskClipPlusPlusConfig
+from ovseg_jax.foundation.typing import Proposals
 from ovseg_jax.losses.reweighted import mask_weights, reweighted_loss
 from ovseg_jax.methods.maskclippp import one_name_per_class
 from ovseg_jax.methods.region_priors import cell_labels, filled_boxes, matched_proposals
@@ -29,7 +30,6 @@ from ovseg_jax.models.psm import LinearSimilarity
 from ovseg_jax.ops.attention.mask_bias import OUTSIDE, soft_mask_bias
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)

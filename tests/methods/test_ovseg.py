@@ -16,11 +16,11 @@ from tiny_scene import (
 )
 
 from ovseg_jax.config import EnsembleConfig, OVSegConfig
+from ovseg_jax.foundation.typing import Opinion, Proposals
 from ovseg_jax.inference.ensemble import choose_rule, ovseg_probabilities
 from ovseg_jax.methods.ovseg import paired_loss
 from ovseg_jax.models.mask_prompts import kept_patches
 from ovseg_jax.ops.masks.crops import crop_regions
-from ovseg_jax.typing import Opinion, Proposals
 
 BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovseg_jax import build
+from ovseg_jax.foundation.typing import Batch, Proposals, Text
+from ovseg_jax.loading import build
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.resnet import ResNetTower
 from ovseg_jax.models.clip.text import TextTower
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.typing import Batch, Proposals, Text
 
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 """Compiles in half the time what runs only once."""

@@ -9,18 +9,19 @@ import pytest
 from data.toy_world.splits import draw_example
 from ovseg_jax.config import MaskCroppingConfig
 from ovseg_jax.inference.segmenter import Segmenter
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.mining import scorer as module
 from ovseg_jax.mining.scorer import CropScorer
 from ovseg_jax.ops.images.network_input import shrink_mask
 from ovseg_jax.ops.images.pillow import resize_image
-from ovseg_jax.weights import load_weights
 from tests.mining.conftest import CLIP
 
 
 @pytest.fixture(scope="module")
 def model():
     """The toy CLIP as the method that crops masks."""
-    from ovseg_jax import api, build
+    from ovseg_jax import api
+    from ovseg_jax.loading import build
 
     config, params = load_weights(CLIP)
     method = build.method(dataclasses.replace(config, method=MaskCroppingConfig(crop_size=96)))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
 from ovseg_jax.models import layers
 from ovseg_jax.models.clip.convnext import ConvNeXtTower
 from ovseg_jax.models.clip.text import TextTower

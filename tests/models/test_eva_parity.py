@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.convert.towers.eva import EVA_CLIP_TABLE, TIMM_TABLE
+from ovseg_jax.foundation import trees
 from ovseg_jax.models.clip.vit import VisionTransformer
 
 torch = pytest.importorskip("torch")

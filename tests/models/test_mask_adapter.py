@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.config import MaskAdapterConfig
+from ovseg_jax.foundation import trees
 from ovseg_jax.methods.mask_adapter import adapter_head
 from ovseg_jax.models.mask_adapter import MaskAdapterHead
 

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights, save_weights
 from ovseg_jax.models.clip.sentencepiece import SentencePieceTokenizer
-from ovseg_jax.weights import load_weights, save_weights
 
 sentencepiece = pytest.importorskip("sentencepiece")
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
 from ovseg_jax.models.clip.siglip import SiglipTextTower, SiglipTower
 from ovseg_jax.models.clip.variants import VARIANTS, build_clip, build_tokenizer
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.models import touched_cells
 from ovseg_jax.models.touched_cells import adapter_maps
 from ovseg_jax.ops.chosen import map_chosen

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.ops.chosen import map_chosen
 
 X = jax.random.normal(jax.random.key(0), (3, 5, 7, 4))

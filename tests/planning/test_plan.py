@@ -8,7 +8,7 @@ import pytest
 
 from configs.toy import mask_adapter
 from ovseg_jax.cli import main
-from ovseg_jax.errors import MissingPackageError
+from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.planning import plan as planning
 from ovseg_jax.planning.chips import topology
 from ovseg_jax.planning.collectives import Collective

@@ -108,7 +108,7 @@ def test_towers_have_the_published_number_of_operations(module, name, published)
 
 
 def test_published_settings_are_models_that_fit_together(module):
-    build, models = module("ovseg_jax.build"), module("accelerated.models")
+    build, models = module("ovseg_jax.loading.build"), module("accelerated.models")
     for part in ("methods", "training"):
         for setting in module(f"accelerated.{part}").SETTINGS:
             config = models.config_of(setting.config, jnp.bfloat16)

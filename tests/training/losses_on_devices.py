@@ -7,12 +7,13 @@ from pathlib import Path
 
 import jax
 
-from ovseg_jax import build, devices
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import Config, MeshConfig
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation import devices
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import sharding, state, step
 
 TINY = Path(__file__).parent / "tiny.py"

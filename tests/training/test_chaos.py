@@ -9,10 +9,10 @@ import chaos
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training import integrity
-from ovseg_jax.weights import load_weights
 
 KILLS, STEPS = 30, 40
 STATUS = {signal.SIGKILL: -9, signal.SIGTERM: 75, signal.SIGINT: 130}

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.config import CheckpointConfig
+from ovseg_jax.foundation import trees
 from ovseg_jax.training import checkpoint, frozen, integrity
 from ovseg_jax.training.state import TrainState
 

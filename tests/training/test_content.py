@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tensorflow_datasets")
 
 from ovseg_jax.config import Config, DataConfig
-from ovseg_jax.stored.run_layout import CONTENT
+from ovseg_jax.disk.run_layout import CONTENT
 from ovseg_jax.training import content
 from ovseg_jax.training.record import Change, RecordError, reason
 from tests.data.photo_folder import DOG, PERSON, Folder, rectangle

@@ -13,15 +13,16 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import CheckpointConfig
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.loading import build
+from ovseg_jax.loading.weights import load_weights, save_weights
 from ovseg_jax.training import integrity, sharding, state
 from ovseg_jax.training.export import export_weights
 from ovseg_jax.training.health import DivergenceError
 from ovseg_jax.training.loop import train
 from ovseg_jax.training.record import RecordError
-from ovseg_jax.weights import load_weights, save_weights
 
 LIMIT = 100_000
 """Bytes after which the file system refuses to let a file grow, as a full disk does."""

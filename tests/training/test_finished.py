@@ -72,7 +72,7 @@ import sys
 from pathlib import Path
 from argparse import Namespace
 from ovseg_jax.cli.train import _train
-from ovseg_jax.configs_io import read_json
+from ovseg_jax.disk.configs_io import read_json
 from ovseg_jax.config import Config
 place = Path({str(workdir)!r})
 arguments = Namespace(workdir=place, resume_anyway=False)

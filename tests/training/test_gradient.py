@@ -9,7 +9,6 @@ import optax
 import pytest
 from methods import tiny_scene
 
-from ovseg_jax import trees
 from ovseg_jax.config import (
     FisaConfig,
     MaskAdapterConfig,
@@ -18,6 +17,7 @@ from ovseg_jax.config import (
     OVSegConfig,
     StepConfig,
 )
+from ovseg_jax.foundation import trees
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.text import TextTower

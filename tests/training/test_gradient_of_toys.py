@@ -7,12 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import StepConfig
-from ovseg_jax.embedding import embed_vocabulary
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import sharding, state, step
 
 METHODS = ("mask_adapter", "mask_adapter_mixed", "maskclippp", "fisa", "generator")

@@ -8,11 +8,11 @@ import optax
 import pytest
 
 from ovseg_jax.config import OptimizerConfig
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.training import health
 from ovseg_jax.training.delayed import LAG, Delayed
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch
 
 WEIGHTS = {"head": {"scale": jnp.ones(3)}, "tower": {"block": {"kernel": jnp.ones((3, 3))}}}
 

@@ -12,12 +12,12 @@ import time
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training import integrity
 from ovseg_jax.training.alone import LOST
 from ovseg_jax.training.loop import train
-from ovseg_jax.weights import load_weights
 
 
 def free_port():

@@ -7,13 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, trees
 from ovseg_jax.cli.experiment import load_config, override
 from ovseg_jax.config import MaskSourceConfig, NoGeneratorConfig
-from ovseg_jax.parameters import parameter_shapes
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import WeightsError, load_weights, save_weights
 from ovseg_jax.training import sharding, state
 from ovseg_jax.training.loop import train
-from ovseg_jax.weights import WeightsError, load_weights, save_weights
 
 GENERATOR = "ovseg_jax/assets/toy/fcclip"
 CLIP = "ovseg_jax/assets/toy/clip_convnext_seed0"

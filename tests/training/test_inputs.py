@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.config import Config, MixedConfig
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs import reading
 from ovseg_jax.inputs.datasets import DataError, open_split
 from ovseg_jax.training import content, integrity, record

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
-from ovseg_jax.stored.run_layout import CHECKPOINTS
+from ovseg_jax.disk.run_layout import CHECKPOINTS
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.training import export, integrity
 
 STATE = "state/d/71fcfe36"

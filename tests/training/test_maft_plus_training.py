@@ -7,15 +7,16 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, trees
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import CheckpointConfig, ClipConfig
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training import sharding, state, step
 from ovseg_jax.training.loop import train
 from ovseg_jax.vocabulary.classes import load_preset
-from ovseg_jax.weights import load_weights
 
 CLIP = "ovseg_jax/assets/toy/clip_convnext_seed0"
 PUBLISHED = load_config(Path("configs/maft_plus/convnext_base.py"))

@@ -8,9 +8,9 @@ import pytest
 from jax.sharding import AbstractMesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ovseg_jax import devices
 from ovseg_jax.config import MeshConfig
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import devices
 from ovseg_jax.training import sharding
 
 MESH = AbstractMesh((2, 4, 1), sharding.AXES)

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, devices
 from ovseg_jax.config import StepConfig
-from ovseg_jax.embedding import embed_vocabulary
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import preflight, sharding, state, step
 from ovseg_jax.training.goodput import PHASES
 from ovseg_jax.training.loop import train

@@ -7,12 +7,12 @@ import jax
 import pytest
 
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, MaskSourceConfig, MeshConfig
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation.trees import TreeError
 from ovseg_jax.inputs.datasets import DataError
+from ovseg_jax.loading.weights import WeightsError
 from ovseg_jax.training import preflight
 from ovseg_jax.training.loop import train
-from ovseg_jax.trees import TreeError
-from ovseg_jax.weights import WeightsError
 
 
 def changed(config: Config, section: str, /, **fields) -> Config:

@@ -6,11 +6,11 @@ import jax
 import pytest
 
 from configs import common
-from ovseg_jax import build
 from ovseg_jax.cli import main
 from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs.builders import DataError
 from ovseg_jax.inputs.found_files import check_files, split_names
+from ovseg_jax.loading import build
 from ovseg_jax.training import layout, shapes
 from ovseg_jax.training.readiness import readiness
 

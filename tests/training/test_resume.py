@@ -11,9 +11,9 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training.loop import train
-from ovseg_jax.weights import load_weights
 
 COMMAND = [sys.executable, "train.py", "tests/training/tiny.py"]
 

@@ -8,14 +8,14 @@ import optax
 import pytest
 from methods import tiny_scene
 
-from ovseg_jax import trees
 from ovseg_jax.config import MaskClipPlusPlusConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.methods.maskclippp import MaskClipPlusPlus
 from ovseg_jax.models.clip.resnet import ConvNorm
 from ovseg_jax.training import statistics
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch
 
 RNG = np.random.default_rng(0)
 IMAGES = jnp.asarray(RNG.normal(size=(2, 4, 6, 3)), jnp.float32)

@@ -10,9 +10,10 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, trees
-from ovseg_jax.embedding import embed_vocabulary
+from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.stream import train_stream
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import sharding, state, step
 from ovseg_jax.vocabulary.classes import parse_vocabulary
 

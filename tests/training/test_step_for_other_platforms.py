@@ -12,12 +12,13 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from configs.toy import mask_adapter_mixed
-from ovseg_jax import build, trees
-from ovseg_jax.parameters import parameter_shapes
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Text
+from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.training.optimizer import make_optimizer
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.step import make_step
-from ovseg_jax.typing import Batch, Text
 
 GROUPS = re.compile(r"feature_group_count ?= ?(\d+)")
 

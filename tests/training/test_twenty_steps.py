@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from data.coco_stuff import coco_stuff_dataset_builder
-from ovseg_jax import trees
 from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading.weights import load_weights
 from ovseg_jax.training.loop import train
-from ovseg_jax.weights import load_weights
 
 DUMMY = Path(coco_stuff_dataset_builder.__file__).parent / "dummy_data"
 

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.vocabulary.class_files import read_class_file
 from ovseg_jax.vocabulary.classes import (
     VocabularyError,

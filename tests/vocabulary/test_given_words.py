@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.vocabulary.classes import VocabularyError, load_preset, parse_vocabulary, read_words
 
 PLAIN = [("cat", "kitten"), ("dog",)]

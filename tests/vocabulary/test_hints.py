@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.vocabulary.classes import VocabularyError, parse_vocabulary
 from ovseg_jax.vocabulary.hints import describe
 

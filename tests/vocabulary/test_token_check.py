@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from ovseg_jax.errors import OvsegWarning
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.models.clip.tokenizer import BpeTokenizer, HashTokenizer
 from ovseg_jax.vocabulary.classes import VocabularyError, load_preset, parse_vocabulary
 from ovseg_jax.vocabulary.prompts import templates

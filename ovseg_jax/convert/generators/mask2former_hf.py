@@ -13,7 +13,7 @@ import numpy as np
 from ovseg_jax.config import ModelConfig
 from ovseg_jax.convert.generators.whole import convert_closed_generator
 from ovseg_jax.convert.rules import ConversionError, ConversionReport, Tensors
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.typing import Params
 
 _SWIN = r"model\.pixel_level_module\.encoder\.(?:swin\.|model\.)?"
 _SWIN_BLOCK = _SWIN + r"encoder\.layers\.(\d+)\.blocks\.(\d+)\."

@@ -22,9 +22,9 @@ from ovseg_jax.convert.rules import (
     split_bias,
     split_linear,
 )
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.parameters import sam_shapes
 from ovseg_jax.models.sam.sam import SIZES, build_sam
-from ovseg_jax.parameters import sam_shapes
-from ovseg_jax.typing import Params
 
 _INPUTS = ("query", "key", "value")
 _MASK_PROMPTS = "mask prompts are not offered"

@@ -26,9 +26,9 @@ from ovseg_jax.convert.generators.backbones import identify_backbone
 from ovseg_jax.convert.generators.query_heads import CONSTANTS, identify_heads
 from ovseg_jax.convert.rules import ConversionReport, Rule, Table, Tensors, apply, prefixed
 from ovseg_jax.convert.towers import clip
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.generators.variants import build_generator
-from ovseg_jax.typing import Params
 
 CLIP = "backbone.clip_model."
 _CLASS_LAYER = re.compile(r"sem_seg_head\.predictor\.class_embed\.layers\.\d\.weight")

@@ -25,8 +25,8 @@ from ovseg_jax.convert.rules import (
     layer,
     norm,
 )
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.content_transfer import ContentTransfer
-from ovseg_jax.typing import Params
 
 TRANSFER_TABLE: Table = (
     *attention(r"cdt\.cross_atten\.multihead_attn", "transfer/attention"),

@@ -28,8 +28,8 @@ from ovseg_jax.convert.rules import (
     layer,
     norm,
 )
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.methods.mask_adapter import adapter_head
-from ovseg_jax.typing import Params
 
 _HEAD = "mask_adapter."
 _SIZES = ("num_maps", "width", "mask_width", "num_blocks")

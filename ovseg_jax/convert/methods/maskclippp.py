@@ -37,9 +37,9 @@ from ovseg_jax.convert.rules import (
     split_linear,
 )
 from ovseg_jax.convert.towers import clip, clip_text
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.variants import build_clip
 from ovseg_jax.models.psm import build_similarity
-from ovseg_jax.typing import Params
 
 IMAGE, TEXT = "visual_encoder.proxy.", "text_encoder."
 TEST_SIZES = {

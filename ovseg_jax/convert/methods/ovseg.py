@@ -23,7 +23,7 @@ from ovseg_jax.convert.generators.query_heads import identify_heads
 from ovseg_jax.convert.generators.whole import expected_generator
 from ovseg_jax.convert.rules import ConversionReport, Rule, Skip, Tensors, apply, prefixed
 from ovseg_jax.convert.towers import clip
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation.typing import Params
 
 CLIP, NON_OBJECT = "clip_adapter.clip_model.", "clip_adapter.non_object_embedding"
 TESTED = {"swin_base": (640, 2560, 0.4), "resnet101c": (512, 2048, 0.5)}

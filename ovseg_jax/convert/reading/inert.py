@@ -12,7 +12,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 _SLACK = 2**20
 _KEYS = (str, bytes, int, float, bool, type(None))

@@ -19,9 +19,9 @@ from ovseg_jax.convert.rules import (
     prefixed,
 )
 from ovseg_jax.convert.towers import clip_text, convnext, eva, resnet, vit
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.variants import VARIANTS, Variant, build_clip
 from ovseg_jax.models.clip.variants import variant as find_variant
-from ovseg_jax.typing import Params
 
 FAMILIES = (convnext.FAMILY, resnet.FAMILY, vit.FAMILY, *eva.FAMILIES)
 HF_MARKER = "vision_model.embeddings.class_embedding"

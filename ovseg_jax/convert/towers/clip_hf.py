@@ -23,9 +23,9 @@ from ovseg_jax.convert.rules import (
     scalar,
 )
 from ovseg_jax.convert.towers import clip, huggingface
-from ovseg_jax.errors import warn
+from ovseg_jax.foundation.errors import warn
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.vit import VisionTransformer
-from ovseg_jax.typing import Params
 
 _VISION, _TEXT = r"vision_model\.", r"text_model\."
 _IMAGE_BLOCK, _TEXT_BLOCK = (f"{tower}encoder\\.layers\\.(\\d+)\\." for tower in (_VISION, _TEXT))

@@ -30,8 +30,8 @@ from ovseg_jax.convert.rules import (
 )
 from ovseg_jax.convert.towers import huggingface
 from ovseg_jax.convert.towers.clip import expected_clip
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.models.clip.siglip_variants import siglip_towers
-from ovseg_jax.typing import Params
 
 
 def vector(array: np.ndarray) -> np.ndarray:

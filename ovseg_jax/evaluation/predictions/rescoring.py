@@ -13,8 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from ovseg_jax import build
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.configured import make_evaluators, open_views
 from ovseg_jax.evaluation.counted import Counted
@@ -28,8 +26,10 @@ from ovseg_jax.evaluation.predictions.stored import Stored
 from ovseg_jax.evaluation.result import Result, put_together
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.inputs.labels import class_list
+from ovseg_jax.loading import build
 
 LOST = "mask_accuracy"
 """The metric that predictions do not keep."""

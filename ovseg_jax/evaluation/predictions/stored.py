@@ -13,9 +13,8 @@ from jaxtyping import Int
 from PIL import UnidentifiedImageError
 
 from ovseg_jax.config import EvaluationConfig, ModelConfig
-from ovseg_jax.configs_io import from_dict
+from ovseg_jax.disk.configs_io import from_dict
 from ovseg_jax.disk.json_text import parse_json
-from ovseg_jax.errors import OperandError
 from ovseg_jax.evaluation.predictions import pictures
 from ovseg_jax.evaluation.predictions.ids import image_id, stem
 from ovseg_jax.evaluation.predictions.keeping import (
@@ -26,6 +25,7 @@ from ovseg_jax.evaluation.predictions.keeping import (
     SEMANTIC,
 )
 from ovseg_jax.evaluation.protocol import ProtocolCard
+from ovseg_jax.foundation.errors import OperandError
 
 
 @dataclasses.dataclass(frozen=True)

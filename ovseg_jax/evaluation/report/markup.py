@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from ovseg_jax.errors import printable
+from ovseg_jax.foundation.errors import printable
 
 
 class Markup(str):

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from ovseg_jax.errors import counted
 from ovseg_jax.evaluation.report import plots, style
 from ovseg_jax.evaluation.report.confusions import confused_classes, most_confused, shares
 from ovseg_jax.evaluation.report.markup import Markup, element, table
 from ovseg_jax.evaluation.report.photos import photo_section
 from ovseg_jax.evaluation.result import Result
 from ovseg_jax.evaluation.score_table import COUNTS, GROUPS, blocks, number
+from ovseg_jax.foundation.errors import counted
 from ovseg_jax.vocabulary.palette import palette_color
 
 HEADLINES = ("semantic/mIoU", "panoptic/PQ", "instance/AP", "mask_accuracy/accuracy")

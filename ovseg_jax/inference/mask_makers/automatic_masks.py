@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from ovseg_jax.config import SamConfig
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inference.mask_makers.mask_maker import HardMasks
 from ovseg_jax.inference.mask_makers.point_grid import (
     Box,
@@ -35,7 +36,6 @@ from ovseg_jax.ops.compiler import compiler_options
 from ovseg_jax.ops.images.pillow import resize_image
 from ovseg_jax.ops.masks.boxes import boxes_of, distinct_boxes
 from ovseg_jax.ops.masks.specks import without_specks
-from ovseg_jax.typing import Params
 from ovseg_jax.vocabulary.classes import ClassList
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import UInt8
 
+from ovseg_jax.foundation.typing import Params, Text
 from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.mask_maker import SoftMasks
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.text_encoder import TextEncoder
-from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ovseg_jax.foundation.typing import Opinion, Params, Proposals
 from ovseg_jax.inference.mask_makers.reframe import reframe
 from ovseg_jax.inference.mixtures import carried_logits
 from ovseg_jax.inference.postprocess.geometry import Frame
 from ovseg_jax.inference.postprocess.instance import harden
 from ovseg_jax.ops.images.network_input import shrink_mask
-from ovseg_jax.typing import Opinion, Params, Proposals
 from ovseg_jax.vocabulary.classes import ClassList, carry_table
 
 BUCKETS = (16, 32, 64, 128, 256)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ovseg_jax.errors import first_few, warn
+from ovseg_jax.foundation.errors import first_few, warn
 from ovseg_jax.inference.output.fonts import find_font, in_writing_order, missing_letters
 from ovseg_jax.inference.results import Answer
 

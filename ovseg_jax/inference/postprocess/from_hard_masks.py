@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ovseg_jax.foundation.typing import Prediction
 from ovseg_jax.inference.postprocess import overlaps as hard
 from ovseg_jax.inference.postprocess.instance import Instances, top_pairs
 from ovseg_jax.inference.postprocess.panoptic import Panoptic, PanopticRules, assemble, keep_masks
 from ovseg_jax.inference.results import Classification, Settings
-from ovseg_jax.typing import Prediction
 
 
 def predict(

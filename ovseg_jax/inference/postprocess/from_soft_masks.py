@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ovseg_jax.foundation.typing import Prediction
 from ovseg_jax.inference.postprocess.from_hard_masks import (
     show_instances,
     show_labels,
@@ -21,7 +22,6 @@ from ovseg_jax.inference.postprocess.panoptic import PanopticRules, panoptic_seg
 from ovseg_jax.inference.postprocess.semantic import semantic_labels
 from ovseg_jax.inference.results import Classification, Settings
 from ovseg_jax.inference.words import Words
-from ovseg_jax.typing import Prediction
 
 MOST_LISTED = 100
 LISTED_BYTES = 2**30

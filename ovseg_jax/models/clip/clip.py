@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Features
 from ovseg_jax.ops.masks.pooling import average_under_masks
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Features
 
 PIXEL_MEAN = (122.7709383, 116.7460125, 104.09373615)
 PIXEL_STD = (68.5005327, 66.6321579, 70.32316305)

@@ -12,10 +12,10 @@ from typing import Literal
 
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Memory
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.transformer import Rotate, TransformerBlock
 from ovseg_jax.ops.attention.dot_product import attention
-from ovseg_jax.typing import Memory
 
 Readout = Literal["plain", "values", "queries", "queries_keys"]
 """How the last block is read:

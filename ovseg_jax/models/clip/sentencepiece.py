@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int
 
-from ovseg_jax.errors import MissingPackageError, ModelError
+from ovseg_jax.foundation.errors import MissingPackageError, ModelError
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 

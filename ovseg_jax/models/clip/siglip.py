@@ -14,7 +14,7 @@ from jax.nn.initializers import normal, xavier_uniform
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.layers import MLP, LayerNorm, gelu_tanh
 from ovseg_jax.models.transformer import Attention, clip_block

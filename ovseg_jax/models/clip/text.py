@@ -6,7 +6,7 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm, gelu, quick_gelu
 from ovseg_jax.models.transformer import TransformerBlock, clip_block
 

@@ -6,7 +6,7 @@ import difflib
 
 from jax.typing import DTypeLike
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.clip.clip import Clip
 from ovseg_jax.models.clip.rows import ROWS as VARIANTS
 from ovseg_jax.models.clip.rows import Variant

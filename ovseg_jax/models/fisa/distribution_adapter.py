@@ -18,8 +18,8 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.ops.chunks import largest_divisor, map_rows
-from ovseg_jax.typing import Params
 
 BAND = 64
 """Rows of a mask that a CPU refines at once."""

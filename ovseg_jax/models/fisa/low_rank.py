@@ -11,8 +11,8 @@ import flax.linen as nn
 from jax.nn.initializers import lecun_normal, zeros
 from jaxtyping import Array, Float
 
-from ovseg_jax import trees
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Params
 
 PROJECTIONS = ("query", "key", "value", "output")
 

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.foundation.typing import Memory, needed
 from ovseg_jax.models.clip.vit import VisionTransformer
 from ovseg_jax.models.fisa.relative_mask_attention import RelativeMaskAttention, joined
 from ovseg_jax.models.transformer import TransformerBlock
 from ovseg_jax.ops.images.resize import resize_masks
-from ovseg_jax.typing import Memory, needed
 
 Query = Callable[[int, TransformerBlock, Array], Array]
 """Queries [b, q, h, d] of the mask tokens [b, q, c] that enter a block, given its index."""

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Memory
 from ovseg_jax.models.layers import LayerNorm, quick_gelu
-from ovseg_jax.typing import Memory
 
 
 class RelativeMaskAttention(nn.Module):

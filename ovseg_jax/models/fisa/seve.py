@@ -20,7 +20,7 @@ from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.transformer import TransformerBlock
 

@@ -12,14 +12,14 @@ from jax.nn.initializers import normal, xavier_uniform, zeros
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import PixelFeatures
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, FeedForwardLayer
 from ovseg_jax.ops.attention.deformable import deformable_sample
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.ops.sizes import map_size
-from ovseg_jax.typing import PixelFeatures
 
 GROUPS = 32
 

@@ -10,11 +10,11 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import Opinion, PixelFeatures, Proposals
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForwardLayer
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
 TEMPERATURE = 100.0
 """Factor on cosines of the embedding head; OVSeg keeps it fixed (docs/reference 3.1)."""

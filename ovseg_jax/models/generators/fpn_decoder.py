@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ovseg_jax.foundation.typing import PixelFeatures
 from ovseg_jax.models.generators.deformable_decoder import ConvGroupNorm
 from ovseg_jax.models.post_norm import AttentionLayer, FeedForwardLayer
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize
 from ovseg_jax.ops.sizes import map_size
-from ovseg_jax.typing import PixelFeatures
 
 
 class EncoderLayer(nn.Module):

@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 from jaxtyping import Array, Float, Int
 
+from ovseg_jax.foundation.typing import Proposals, needed
 from ovseg_jax.ops.images.normalise import Colour, normalise
-from ovseg_jax.typing import Proposals, needed
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)

@@ -15,8 +15,8 @@ import dataclasses
 
 from jax import Array
 
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.ops.masks.of_ids import masks_from_ids
-from ovseg_jax.typing import Batch, Proposals
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
+from ovseg_jax.foundation.typing import Batch, Proposals
 from ovseg_jax.ops.batch_parts import drawn
 from ovseg_jax.ops.masks.of_ids import NO_ID, coverage_of_ids, ids_present
-from ovseg_jax.typing import Batch, Proposals
 
 WAVES = 6
 """Random waves that bend a boundary; more of them make it rougher."""

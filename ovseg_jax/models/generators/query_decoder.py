@@ -12,13 +12,13 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
+from ovseg_jax.foundation.typing import Opinion, PixelFeatures, Proposals
 from ovseg_jax.models.layers import LayerNorm
 from ovseg_jax.models.post_norm import EPS, AttentionLayer, DeepMLP, FeedForwardLayer
 from ovseg_jax.ops.attention.sine import sine_positions
 from ovseg_jax.ops.images.resize import resize, resize_masks
 from ovseg_jax.ops.sizes import map_size
 from ovseg_jax.ops.vectors import unit
-from ovseg_jax.typing import Opinion, PixelFeatures, Proposals
 
 BLOCKED = -1e9
 """Added to logits of keys outside a query's mask."""

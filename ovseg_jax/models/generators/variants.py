@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.backbones.convnext import ConvNeXtBackbone
 from ovseg_jax.models.backbones.resnet import ResNetBackbone
 from ovseg_jax.models.backbones.swin import SwinBackbone

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.generators.generator import IMAGENET_MEAN, IMAGENET_STD
 from ovseg_jax.models.sam.image_encoder import PATCH, SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.ops.sizes import map_size
 
 FORMS = ("reference", "packed", "whole")

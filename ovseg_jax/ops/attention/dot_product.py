@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import export, lax
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.ops.attention.fused import cudnn_problem, fused_attention
 from ovseg_jax.ops.chunks import largest_divisor, map_rows
 from ovseg_jax.ops.placement import rows_on_a_device

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.ops.images.resize import resize
 
 WAYS: dict[str, dict] = {

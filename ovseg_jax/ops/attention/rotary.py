@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ovseg_jax.errors import OperandError
-from ovseg_jax.typing import Struct, struct
+from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.typing import Struct, struct
 
 
 @struct

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 TEMPERATURE = 10_000.0
 EPS = 1e-6

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 METHODS = ("nearest", "bilinear", "bicubic")
 

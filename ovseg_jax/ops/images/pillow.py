@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import UInt8
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 METHODS = ("bilinear", "bicubic")
 FRACTION_BITS = 22

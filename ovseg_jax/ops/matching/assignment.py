@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 from optax.assignment import hungarian_algorithm
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
 
 LARGEST_COST = 1e6
 """Stands for costs that are not finite, and bounds all others."""

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
-from ovseg_jax.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.typing import Struct, struct
 from ovseg_jax.ops.matching.assignment import assign
-from ovseg_jax.typing import Struct, struct
 
 RULES = ("one_per_truth", "every_pair", "hungarian")
 

@@ -17,10 +17,10 @@ from transformers import (  # noqa: E402
 
 from ovseg_jax import build  # noqa: E402
 from ovseg_jax.convert.generators.mask2former_hf import convert_mask2former_hf  # noqa: E402
+from ovseg_jax.foundation.typing import Batch  # noqa: E402
 from ovseg_jax.inference.text_encoder import unembedded  # noqa: E402
 from ovseg_jax.models.backbones.swin import SwinBackbone  # noqa: E402
 from ovseg_jax.models.generators import variants  # noqa: E402
-from ovseg_jax.typing import Batch  # noqa: E402
 
 TINY = SwinBackbone(width=16, depths=(2, 2, 2, 2), heads=(1, 2, 2, 4), window=4)
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ovseg_jax.foundation.typing import Batch
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks
 from ovseg_jax.models.generators.perturbed import PerturbedMasks, warp, warp_strength
-from ovseg_jax.typing import Batch
 
 
 def batch_of(ids, labels) -> Batch:

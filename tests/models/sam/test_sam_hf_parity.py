@@ -13,11 +13,11 @@ from transformers import SamConfig, SamModel, SamVisionConfig
 
 from ovseg_jax.convert.generators.sam import HF_TABLE
 from ovseg_jax.convert.rules import apply
+from ovseg_jax.loading.parameters import sam_shapes
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
 from ovseg_jax.models.sam.sam import Sam
-from ovseg_jax.parameters import sam_shapes
 
 SIDE = 128
 

@@ -20,11 +20,11 @@ from ovseg_jax.config import SamConfig
 from ovseg_jax.convert.generators.sam import OFFICIAL_TABLE
 from ovseg_jax.convert.rules import apply
 from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
+from ovseg_jax.loading.parameters import sam_shapes
 from ovseg_jax.models.sam.image_encoder import SamImageEncoder
 from ovseg_jax.models.sam.mask_decoder import MaskDecoder
 from ovseg_jax.models.sam.prompt_encoder import PromptEncoder
 from ovseg_jax.models.sam.sam import Sam
-from ovseg_jax.parameters import sam_shapes
 
 SIDE = 128
 

@@ -15,11 +15,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
-from ovseg_jax import trees
 from ovseg_jax.disk.json_text import JsonError, parse_json
-from ovseg_jax.errors import OvsegError, first_few, warn
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite
-from ovseg_jax.typing import Params
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError, first_few, warn
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.finite import Nonfinite, find_nonfinite
 
 SAFETENSORS, ORBAX, REPORT = "model.safetensors", "params", "report.json"
 NONFINITE = "nonfinite"

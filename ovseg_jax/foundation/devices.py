@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from ovseg_jax.errors import OvsegError, counted
+from ovseg_jax.foundation.errors import OvsegError, counted
 
 PLATFORMS = "JAX_PLATFORMS"
 """Environment variable that tells JAX which kinds of device it may use."""

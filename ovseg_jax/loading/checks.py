@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ovseg_jax.config import MaskSourceConfig, ModelConfig, QueryGeneratorConfig
-from ovseg_jax.configs_io import ConfigError
-from ovseg_jax.errors import first_few
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.methods.method import Method
 from ovseg_jax.vocabulary.classes import ClassList

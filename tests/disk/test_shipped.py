@@ -8,19 +8,19 @@ from types import ModuleType
 
 import pytest
 
-from ovseg_jax import shipped
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import DataConfig
-from ovseg_jax.errors import MissingPackageError
+from ovseg_jax.disk import shipped
+from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.inputs.builders import own_classes
-from ovseg_jax.weights import find_weights
+from ovseg_jax.loading.weights import find_weights
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 sys.path.insert(0, "")
-from ovseg_jax import shipped
+from ovseg_jax.disk import shipped
 print(shipped.data_module("manual_files").__file__)
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ovseg_jax.config import ModelConfig
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
 
 LARGEST = {
     **dict.fromkeys(("encoder_layers", "decoder_layers", "num_blocks", "word_blocks"), 64),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovseg_jax import build
 from ovseg_jax.config import ModelConfig
+from ovseg_jax.foundation.typing import Params, Text
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.steps import compiled_steps
 from ovseg_jax.inference.text_encoder import TextEncoder
 from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.loading import build
 from ovseg_jax.methods.method import Method
-from ovseg_jax.typing import Params, Text
 from ovseg_jax.vocabulary.classes import ClassList
 
 

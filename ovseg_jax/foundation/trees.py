@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
 T = TypeVar("T")
 _DEEPEST = 100

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Int
 
-from ovseg_jax import build, trees
 from ovseg_jax.config import Config, ModelConfig, SamConfig
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.typing import Batch, Params, Proposals, Text
+from ovseg_jax.loading import build
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.sam.sam import Sam, build_sam
-from ovseg_jax.typing import Batch, Params, Proposals, Text
 
 
 def parameter_shapes(module: Method) -> Params:

@@ -15,7 +15,7 @@ from ovseg_jax.config import (
     MaskPoolingConfig,
     ModelConfig,
 )
-from ovseg_jax.configs_io import ConfigError, from_dict, read_json, to_dict
+from ovseg_jax.disk.configs_io import ConfigError, from_dict, read_json, to_dict
 
 METHODS = [MaskPoolingConfig, MaskCroppingConfig, MaskAdapterConfig, ContrastiveConfig]
 

@@ -4,12 +4,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from ovseg_jax import trees
 from ovseg_jax.config import InferenceConfig, ModelConfig
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.disk.json_text import JsonError, parse_json
-from ovseg_jax.stored.finite import Nonfinite, find_nonfinite, find_overflow
-from ovseg_jax.stored.limits import check_limits
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading.finite import Nonfinite, find_nonfinite, find_overflow
+from ovseg_jax.loading.limits import check_limits
 
 
 def test_values_that_are_no_numbers_are_counted():

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import jax.numpy as jnp
 
-from ovseg_jax import devices
 from ovseg_jax.config import (
     MaskSourceConfig,
     MethodConfig,
@@ -17,7 +16,8 @@ from ovseg_jax.config import (
     QueryGeneratorConfig,
     SamConfig,
 )
-from ovseg_jax.configs_io import ConfigError
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import devices
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.clip.variants import build_clip, build_tokenizer
 from ovseg_jax.models.generators.ground_truth import GroundTruthMasks

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, MaskSourceConfig
-from ovseg_jax.places import PlaceError, beside_file, from_here, local
+from ovseg_jax.inputs.places import PlaceError, beside_file, from_here, local
 
 ASSET = "ovseg_jax/assets/toy/fcclip"
 

@@ -20,14 +20,15 @@ import jax
 import numpy as np
 from safetensors.numpy import save_file
 
-from ovseg_jax import trees
 from ovseg_jax.config import ModelConfig
-from ovseg_jax.configs_io import read_json, to_dict
+from ovseg_jax.disk.configs_io import read_json, to_dict
 from ovseg_jax.disk.folders import check_folder, write_folder
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.parameters import expected_parameters
-from ovseg_jax.shipped import asset
-from ovseg_jax.stored.arrays import (
+from ovseg_jax.disk.run_layout import CHECKPOINTS, WEIGHTS
+from ovseg_jax.disk.shipped import asset
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.foundation.typing import Params
+from ovseg_jax.loading.arrays import (
     NONFINITE,
     ORBAX,
     REPORT,
@@ -39,9 +40,8 @@ from ovseg_jax.stored.arrays import (
     read_arrays,
     read_shapes,
 )
-from ovseg_jax.stored.limits import check_limits
-from ovseg_jax.stored.run_layout import CHECKPOINTS, WEIGHTS
-from ovseg_jax.typing import Params
+from ovseg_jax.loading.limits import check_limits
+from ovseg_jax.loading.parameters import expected_parameters
 
 __all__ = ["NONFINITE", "WeightsError", "check_target", "find_weights", "load_weights"]
 __all__ += ["fingerprint", "open_weights", "save_weights", "stored_shapes"]
@@ -129,8 +129,8 @@ def load_weights(directory: Path | str, *, check: bool = True) -> tuple[ModelCon
     Raises:
         WeightsError: A file is missing or damaged, or parameters are NaN or infinite that
             `ovseg convert --allow-nonfinite` did not accept: a training went bad.
-        ovseg_jax.configs_io.ConfigError: `config.json` does not fit the schema.
-        ovseg_jax.trees.TreeError: Lists every missing, unexpected and misshapen parameter.
+        ovseg_jax.disk.configs_io.ConfigError: `config.json` does not fit the schema.
+        ovseg_jax.foundation.trees.TreeError: Lists all missing, unexpected, misshapen parameters.
     """
     folder = find_weights(directory)
     config = _located(read_json(ModelConfig, folder / CONFIG), folder)
@@ -153,8 +153,8 @@ def open_weights(directory: Path | str) -> tuple[Path, dict[str, StoredArray]]:
 
     Raises:
         WeightsError: A file is missing or damaged.
-        ovseg_jax.configs_io.ConfigError: `config.json` does not fit the schema.
-        ovseg_jax.trees.TreeError: Lists every missing, unexpected and misshapen parameter.
+        ovseg_jax.disk.configs_io.ConfigError: `config.json` does not fit the schema.
+        ovseg_jax.foundation.trees.TreeError: Lists all missing, unexpected, misshapen parameters.
     """
     folder = find_weights(directory)
     config = _located(read_json(ModelConfig, folder / CONFIG), folder)

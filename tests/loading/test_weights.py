@@ -7,12 +7,19 @@ import jax
 import numpy as np
 import pytest
 
-from ovseg_jax import build, trees, weights
 from ovseg_jax.config import ClipConfig, MaskPoolingConfig, ModelConfig
-from ovseg_jax.configs_io import ConfigError
 from ovseg_jax.disk.atomic import OutputError
-from ovseg_jax.parameters import parameter_shapes
-from ovseg_jax.weights import WeightsError, find_weights, fingerprint, load_weights, save_weights
+from ovseg_jax.disk.configs_io import ConfigError
+from ovseg_jax.foundation import trees
+from ovseg_jax.loading import build, weights
+from ovseg_jax.loading.parameters import parameter_shapes
+from ovseg_jax.loading.weights import (
+    WeightsError,
+    find_weights,
+    fingerprint,
+    load_weights,
+    save_weights,
+)
 
 CONFIG = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPoolingConfig())
 

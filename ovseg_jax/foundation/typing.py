@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from ovseg_jax.errors import ModelError
+from ovseg_jax.foundation.errors import ModelError
 
 Params = dict[str, Any]
 """A nested dict of arrays; paths such as `clip/visual/stem/conv/kernel` name its leaves."""

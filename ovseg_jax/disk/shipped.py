@@ -14,9 +14,9 @@ from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
 
-from ovseg_jax.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (PACKAGE / "shipped", PACKAGE.parent)
 """Where a wheel and where a checkout keep them."""
 ROOT = next((place for place in PLACES if (place / "data" / "build.py").is_file()), PLACES[0])

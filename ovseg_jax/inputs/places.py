@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from ovseg_jax.errors import OvsegError
-from ovseg_jax.shipped import is_asset
+from ovseg_jax.disk.shipped import is_asset
+from ovseg_jax.foundation.errors import OvsegError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ovseg_jax import build, devices
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
-from ovseg_jax.embedding import assemble
+from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inference.engine import Engine
 from ovseg_jax.inference.mask_makers.automatic_masks import AutomaticMaskGenerator
 from ovseg_jax.inference.mask_makers.generator import GeneratorMaskMaker
@@ -15,13 +15,14 @@ from ovseg_jax.inference.mask_makers.mask_maker import MaskMaker
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.text_encoder import TextEncoder
+from ovseg_jax.inputs.places import TOY
+from ovseg_jax.loading import build
+from ovseg_jax.loading.embedding import assemble
+from ovseg_jax.loading.weights import find_weights, fingerprint, load_weights
 from ovseg_jax.models.clip.readout import Readout
 from ovseg_jax.models.sam.sam import build_sam
-from ovseg_jax.places import TOY
-from ovseg_jax.typing import Params
-from ovseg_jax.weights import find_weights, fingerprint, load_weights
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 PREFERRED_TOY = "mask_adapter"
 
 
@@ -33,7 +34,7 @@ def open_model(place: str | Path) -> Model:
 
     Raises:
         SegmenterError: It makes masks but names nothing.
-        ovseg_jax.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.loading.weights.WeightsError: There is no usable model at that place.
     """
     config, params = load_weights(find_weights(resolve(place)))
     if isinstance(config.generator, SamConfig):
@@ -52,7 +53,7 @@ def open_towers(place: str | Path, readout: Readout) -> Model:
 
     Raises:
         SegmenterError: It has no towers, or none that can be read so.
-        ovseg_jax.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.loading.weights.WeightsError: There is no usable model at that place.
     """
     config, params = load_weights(find_weights(resolve(place)))
     if "clip" not in params:
@@ -82,7 +83,7 @@ def open_mask_maker(
 
     Raises:
         SegmenterError: It has no mask generator.
-        ovseg_jax.weights.WeightsError: There is no usable model at that place.
+        ovseg_jax.loading.weights.WeightsError: There is no usable model at that place.
     """
     config, params = load_weights(find_weights(resolve(place)))
     if isinstance(config.generator, SamConfig):

@@ -1,0 +1,1 @@
+"""What every room shares: errors, the types of what flows between rooms, trees, devices."""
