@@ -17,6 +17,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,27 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         raise ImageError(address_refused(name))
     with _explained(path), _without_bomb_limit(), open_picture(path) as file:
         _check_size(file, str(path), max_pixels)
-        _check_density(file, path)
+        _check_density(file, str(path), path.stat().st_size)
         pixels, turned = read_picture(file, str(path))
     return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
+
+
+def read_upload(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+    """Reads one photo from the bytes of its file.
+
+    Args:
+        data: The file's content, in any format that Pillow reads.
+        name: What messages and results call it.
+        max_pixels: Larger pictures are refused.
+
+    Raises:
+        ImageError: As for `read_image`.
+    """
+    with _explained(name, len(data)), _without_bomb_limit(), open_picture(BytesIO(data)) as file:
+        _check_size(file, name, max_pixels)
+        _check_density(file, name, len(data))
+        pixels, turned = read_picture(file, name)
+    return loaded(pixels, name, turned=turned, name=name)
 
 
 def take_picture(picture: Image.Image, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
@@ -119,7 +138,7 @@ def address_refused(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _explained(path: Path | str) -> Iterator[None]:
+def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
     """Turns what Pillow and the file system raise into one kind of error with a remedy."""
     try:
         yield
@@ -132,7 +151,8 @@ def _explained(path: Path | str) -> Iterator[None]:
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: {_describe(path)}; convert it to PNG or JPEG") from None
+        size = Path(path).stat().st_size if size is None else size
+        raise ImageError(f"{path}: {_describe(size)}; convert it to PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
@@ -141,8 +161,7 @@ def _explained(path: Path | str) -> Iterator[None]:
         raise ImageError(f"{path}: needs more memory than there is; make it smaller") from None
 
 
-def _describe(path: Path | str) -> str:
-    size = Path(path).stat().st_size
+def _describe(size: int) -> str:
     return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
 
 
@@ -168,9 +187,9 @@ def _check_size(file: Image.Image, path: str, max_pixels: int) -> None:
         )
 
 
-def _check_density(file: Image.Image, path: Path) -> None:
+def _check_density(file: Image.Image, path: str, size: int) -> None:
     """Refuses a few bytes that become gigabytes: no large photo is that plain."""
-    pixels, size = file.size[0] * file.size[1], path.stat().st_size
+    pixels = file.size[0] * file.size[1]
     if pixels > max(MANY_PIXELS, PIXELS_PER_BYTE * size):
         raise ImageError(
             f"{path}: its {size / 1e6:.1f} megabytes announce {pixels / 1e6:.0f} megapixels, which "
