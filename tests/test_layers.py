@@ -21,7 +21,7 @@ ROWS = (
     ("loading",),
     ("evaluation", "export"),
     ("training", "convert", "mining"),
-    ("planning", "api"),
+    ("planning", "api", "serve"),
     ("cli",),
 )
 ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}
@@ -86,6 +86,8 @@ def test_heavy_libraries_stay_in_their_rooms():
         "tensorflow_datasets": {"inputs"},
         "clu": {"training"},
         "spacy": {"mining"},
+        "starlette": {"serve"},
+        "uvicorn": {"cli"},
         "torch": set(),
     }
     assert not [
