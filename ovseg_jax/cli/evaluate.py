@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.kept_programs import keep_compiled
     from ovseg_jax.cli.other_masks import with_other_masks
     from ovseg_jax.cli.results import inputs_of
-    from ovseg_jax.cli.scoring import Files, Scoring, is_first
+    from ovseg_jax.cli.scoring import Files, Scoring, check_same_records, is_first
     from ovseg_jax.disk.outputs import OutputFolder
     from ovseg_jax.foundation import devices
     from ovseg_jax.inputs.places import from_here
@@ -116,6 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     results = OutputFolder(folder, inputs=inputs, overwrite=arguments.overwrite)
     results.claim([*_names(chosen, arguments), *suites.files_of(arguments.suite)], place)
     preflight.check_evaluations(chosen, config.model)
+    if not arguments.overwrite:
+        check_same_records(folder, chosen)
     devices.announce("scoring")
     scoring = Scoring(
         config.model,
@@ -126,9 +128,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.fresh:
         scoring.forget(chosen)
-    scores = {item.name: scoring.score(item) for item in chosen}
+    found = {item.name: scoring.score(item) for item in chosen}
     if suites.files_of(arguments.suite) and is_first():
-        summary = suites.summarise(arguments, config.model.method.kind, scores)
+        summary = suites.summarise(arguments, config.model.method.kind, found)
         suites.write(summary, results, place)
     scoring.forget(chosen)
     return 0

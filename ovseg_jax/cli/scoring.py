@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.foundation.errors import printable
 
-Scores = dict[str, float | None]
+Content = dict[str, Any]
 
 
 class Files:
@@ -34,8 +35,8 @@ class Files:
         with self._lock:
             self._results.write(name, lambda file: file.write(content), self._source)
 
-    def report(self, name: str, result: Any) -> Scores:
-        """Prints a result and writes its files; returns its scores."""
+    def report(self, name: str, result: Any) -> Content:
+        """Prints a result and writes its files; returns what its JSON holds."""
         from ovseg_jax.evaluation import protocol
         from ovseg_jax.evaluation.report.files import contents
 
@@ -45,7 +46,7 @@ class Files:
             for ending, content in {**files, **result.predictions}.items():
                 self.write(f"{name}{ending}", content)
             print(printable(f"written to {self.folder / name}.json, report in {name}.html"))
-        return json.loads(files[".json"])["scores"]
+        return json.loads(files[".json"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +67,12 @@ class Scoring:
     files: Files
     with_answers: bool = False
 
-    def score(self, item: Any) -> Scores:
-        """Scores one evaluation; of several hosts the first prints and writes."""
+    def score(self, item: Any) -> Content:
+        """Scores one evaluation; of several hosts the first prints and writes.
+
+        Returns:
+            What its JSON holds: scores and protocol.
+        """
         from ovseg_jax.evaluation.suite import Suite
         from ovseg_jax.loading import build
 
@@ -94,6 +99,30 @@ class Scoring:
         from ovseg_jax.evaluation.journal import journal_path
 
         return journal_path(self.files.folder, item.name)
+
+
+def check_same_records(folder: Path, items: Sequence[Any]) -> None:
+    """Refuses to replace results of other photos or labels.
+
+    Args:
+        folder: Where results go.
+        items: Evaluations that will write there.
+
+    Raises:
+        OutputError: A result of this name is of other records.
+    """
+    from ovseg_jax.evaluation.stored_result import read_result
+    from ovseg_jax.inputs.datasets import records_key
+
+    for item in items:
+        path = folder / f"{item.name}.json"
+        before = read_result(path).protocol.get("records") if path.is_file() else None
+        if before and before != records_key(item.data):
+            raise OutputError(
+                f"{path} is the result of other photos or labels than those of {item.data.name} in "
+                f"{item.data.root or item.data.prepared or 'its usual place'}; choose another "
+                "--out, or replace it with --overwrite"
+            )
 
 
 def with_progress(item: Any, score: Callable[[Callable[[int], None]], Any]) -> Any:

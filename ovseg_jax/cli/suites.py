@@ -75,25 +75,29 @@ def place(config: Any, roots: Path | None) -> Any:
 
 
 def summarise(
-    arguments: argparse.Namespace, method: str, scores: Mapping[str, Mapping[str, float | None]]
+    arguments: argparse.Namespace, method: str, results: Mapping[str, Mapping[str, Any]]
 ) -> Summary:
     """Returns the table of a suite.
 
     Args:
         arguments: Of the command; its suite and model.
         method: Kind of the model's method, whose published rows stand below.
-        scores: Scores of each evaluation, as fractions.
+        results: Of each evaluation, what its JSON holds: scores as fractions, and its protocol.
     """
     from ovseg_jax.evaluation.mess import gather
+    from ovseg_jax.evaluation.protocol import ProtocolCard
     from ovseg_jax.evaluation.published import METRIC, rows_for
     from ovseg_jax.evaluation.summary import Summary
 
     metric = METRIC.get(arguments.suite, "mask_accuracy/accuracy")
-    found = {name: table.get(metric) for name, table in scores.items()}
+    found = {name: content["scores"].get(metric) for name, content in results.items()}
     percent = {name: math.nan if v is None else 100 * v for name, v in found.items()}
     percent = gather(percent) if arguments.suite == "mess" else percent
     published = rows_for(arguments.suite, method)
-    return Summary(arguments.suite, metric, Path(arguments.model).name, percent, published)
+    cards = {name: ProtocolCard(**content["protocol"]) for name, content in results.items()}
+    parts = {n: (card.images, card.published_images) for n, card in cards.items() if card.is_part}
+    model = Path(arguments.model).name
+    return Summary(arguments.suite, metric, model, percent, published, parts)
 
 
 def write(summary: Summary, results: OutputFolder, source: Path) -> None:

@@ -10,6 +10,7 @@ from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation.protocol import FEDERATED, TRUTH, ProtocolCard, describe_resize
 from ovseg_jax.evaluation.totals import Totals
 from ovseg_jax.foundation import devices
+from ovseg_jax.inputs.datasets import published_images, records_key
 from ovseg_jax.inputs.federated import searches_apart
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.vocabulary.classes import ClassList, class_file_hash, seen_mask
@@ -70,6 +71,8 @@ def fill_card(
         dtype=devices.compute_dtype(model.clip.compute_dtype),
         version=ovseg_jax.__version__,
         truth=FEDERATED if is_federated(config) else TRUTH,
+        records=records_key(data),
+        published_images=published_images(data),
     )
 
 

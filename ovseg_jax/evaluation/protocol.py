@@ -54,6 +54,8 @@ class ProtocolCard:
         weights: Key of the weights.
         dtype: Type of activations.
         version: Version of this package.
+        records: Tells the photos and labels that were read from any others; empty where unknown.
+        published_images: How many photos the publisher's split has; 0 where nobody says it.
     """
 
     dataset: str
@@ -76,6 +78,13 @@ class ProtocolCard:
     dtype: str
     version: str
     truth: str = TRUTH
+    records: str = ""
+    published_images: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether fewer photos were scored than the publisher's split has."""
+        return self.images < self.published_images
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns (field, value) in reading order."""

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from ovseg_jax.evaluation.published import PublishedRow
 
 OURS = "ours"
+MARK = "*"
+"""Behind numbers of a part of a set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Summary:
         model: What our row is called.
         scores: Percent by evaluation, in the order of the suite.
         published: Rows of the papers.
+        parts: Evaluations of fewer photos than the publisher's split has: scored, and published.
     """
 
     suite: str
@@ -31,11 +34,14 @@ class Summary:
     model: str
     scores: Mapping[str, float]
     published: Sequence[PublishedRow] = ()
+    parts: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def rows(self) -> list[list[str]]:
         """The table as text, heading first; "-" where there is no number."""
         columns = list(self.scores)
-        rows = [["system", "source", *columns], [self.model, OURS, *self._cells(self.scores)]]
+        cells = zip(columns, self._cells(self.scores), strict=True)
+        own = [f"{cell}{MARK}" if name in self.parts else cell for name, cell in cells]
+        rows = [["system", "source", *columns], [self.model, OURS, *own]]
         return rows + [[row.system, row.source, *self._cells(row.scores)] for row in self.published]
 
     def text(self) -> str:
@@ -43,14 +49,24 @@ class Summary:
         rows = self.rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(_fitted, row, widths, range(len(row)))).rstrip() for row in rows]
-        return "\n".join([f"{self.suite}: {self.metric}, percent", *lines])
+        return "\n".join([f"{self.suite}: {self.metric}, percent", *lines, *self.remarks()])
+
+    def remarks(self) -> list[str]:
+        """Says which numbers are of a part of a set, and so are not those of the papers."""
+        some = [f"{name} {here:,} of {all_:,} photos" for name, (here, all_) in self.parts.items()]
+        if not some:
+            return []
+        return [
+            f"{MARK} of a part of the set, not comparable with the rows below: {', '.join(some)}"
+        ]
 
     def markdown(self) -> str:
         """A table of Markdown."""
         heading, *rows = [[cell.replace("|", r"\|") for cell in row] for row in self.rows()]
         rule = ["---", "---", *["---:"] * len(self.scores)]
         lines = ["| " + " | ".join(row) + " |" for row in (heading, rule, *rows)]
-        return f"{self.suite}: {self.metric}, percent\n\n" + "\n".join(lines) + "\n"
+        remarks = "".join(f"\n{text}\n" for text in self.remarks())
+        return f"{self.suite}: {self.metric}, percent\n\n" + "\n".join(lines) + f"\n{remarks}"
 
     def csv(self) -> str:
         """Comma-separated rows."""
@@ -66,6 +82,7 @@ class Summary:
             "metric": self.metric,
             "model": self.model,
             "scores": ours,
+            "parts": self.parts,
             "published": [dataclasses.asdict(row) for row in self.published],
         }
         return json.dumps(content, indent=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -45,6 +48,21 @@ def describe_records(data: DataConfig) -> dict[str, Any]:
     info = load_builder(data).info
     sizes = {name: [part.num_bytes, *part.shard_lengths] for name, part in info.splits.items()}
     return {"name": info.full_name, "sizes": sizes}
+
+
+def records_key(data: DataConfig) -> str:
+    """A hash that tells records apart: of other files, other labels, another state of a folder."""
+    text = json.dumps(describe_records(data), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def published_images(data: DataConfig) -> int:
+    """How many photos the publisher's split has; 0 where nobody says it, as of folders."""
+    builder = load_builder(data)
+    numbers = getattr(sys.modules[type(builder).__module__], "COUNTS", {})
+    chosen = numbers.get(builder.builder_config.name if builder.builder_config else "", numbers)
+    number = chosen.get(data.split) if isinstance(chosen, Mapping) else None
+    return number if isinstance(number, int) else 0
 
 
 def _check_split(data: DataConfig, splits: Mapping[str, Any]) -> None:

@@ -10,13 +10,15 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
+from ovseg_jax.cli.scoring import check_same_records
+from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.evaluation.predictions import pictures
 from ovseg_jax.evaluation.predictions.ids import category_ids, image_id
 from ovseg_jax.evaluation.predictions.keeping import Keeper
 from ovseg_jax.evaluation.predictions.rescoring import rescore
 from ovseg_jax.evaluation.predictions.stored import open_predictions
 from ovseg_jax.evaluation.report.files import ENDINGS, contents
-from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError, OvsegError, OvsegWarning
 from ovseg_jax.inputs.labels import named_classes
 from ovseg_jax.vocabulary.classes import load_preset, read_words
 
@@ -118,6 +120,98 @@ def test_label_maps_come_back(ids):
     np.testing.assert_array_equal(pictures.read_classes(content, ids), labels)
     large = np.array([[0, 255, 256, 65536, 2**24 - 1]])
     np.testing.assert_array_equal(pictures.read_segments(pictures.segments_png(large)), large)
+
+
+def edited(saved, folder, ending, edit):
+    """A copy of the predictions by photo, with one list changed."""
+    shutil.copytree(saved[0], folder)
+    (folder / "frame.predictions.json").unlink()
+    file = folder / f"photo{ending}"
+    content = json.loads(file.read_text())
+    edit(content)
+    file.write_text(json.dumps(content))
+    return folder
+
+
+def first(**fields):
+    return lambda content: content[0].update(fields)
+
+
+WRONG_LISTS = {
+    "category": (".instances.json", first(category_id=999), "'category_id' is 999, which is none of"),
+    "no score": (".instances.json", lambda c: c[0].pop("score"), "result 0: lacks 'score'"),
+    "NaN": (".instances.json", first(score=float("nan")), r"instances\.json.*NaN"),
+    "boxes": (".instances.json", lambda c: c[0].pop("segmentation"), "lacks 'segmentation', COCO"),
+    "outlines": (".instances.json", first(segmentation=[[0, 0, 5, 5, 5, 0]]), "is of type list"),
+    "photo": (
+        ".instances.json",
+        lambda c: c[0].update(image_id=f"{c[0]['image_id']}.jpg"),
+        r"photos that are not scored: .*\.jpg'; their ids are such as",
+    ),
+    "no list": (".panoptic.json", lambda c: c.pop("annotations"), "no list 'annotations'"),
+    "lost photo": (".panoptic.json", lambda c: c["annotations"].pop(), "lacks the photos"),
+    "lost segments": (
+        ".panoptic.json",
+        lambda c: [entry.update(segments_info=[]) for entry in c["annotations"]],
+        r"\.png: has segments .*, which photo.panoptic.json lacks",
+    ),
+    "fewer photos": (
+        ".predictions.json",
+        lambda c: c.update(images=c["images"][1:]),
+        "photos that are not scored|lists no prediction for the photos",
+    ),
+    "more photos": (
+        ".predictions.json",
+        lambda c: c["images"].append(c["images"][0] | {"file_name": "other.png", "id": "other"}),
+        "lacks the photos 'other'|does not have: other.png",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_LISTS)
+def test_lists_by_others_are_held_to_their_form(saved, tmp_path, case):
+    ending, edit, message = WRONG_LISTS[case]
+    folder = edited(saved, tmp_path / "copy", ending, edit)
+    with pytest.raises(OvsegError, match=message):
+        rescore(open_predictions(folder)[0])
+
+
+def test_results_of_other_records_are_not_replaced(saved, tmp_path):
+    """By name, weights and photos alone two sets with other labels could not be told apart."""
+    config, card = open_predictions(saved[0])[1].config, saved[1]["photo"].card
+    for records, is_other in ((card.records, False), ("", False), ("0123456789abcdef", True)):
+        content = {"scores": {}, "protocol": {"records": records}}
+        (tmp_path / "photo.json").write_text(json.dumps(content))
+        if is_other:
+            with pytest.raises(OutputError, match="of other photos or labels .* --overwrite"):
+                check_same_records(tmp_path, [config])
+        else:
+            check_same_records(tmp_path, [config])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.full((96, 96), 200, np.uint8), "holds the values 200, which are no category; for none"),
+        (np.zeros((96, 96, 3), np.uint8), "is a picture in colours; give grey values"),
+    ],
+)
+def test_label_maps_by_others_hold_known_values(saved, tmp_path, pixels, message):
+    shutil.copytree(saved[0], folder := tmp_path / "copy")
+    (folder / "frame.predictions.json").unlink()
+    file = min((folder / "photo.semantic").iterdir())
+    Image.fromarray(pixels).save(file)
+    with pytest.raises(OperandError, match=f"{file.name}: {message}"):
+        rescore(open_predictions(folder)[0])
+
+
+def test_answers_by_others_do_not_go_under_the_models_name(saved, tmp_path):
+    folder = edited(saved, tmp_path / "copy", ".instances.json", first(score=0.123))
+    with pytest.warns(OvsegWarning, match="predictions of others: photo.instances.json"):
+        card = rescore(open_predictions(folder)[0]).card
+    before = saved[1]["photo"].card
+    assert (card.method, card.weights) == ("predictions of others",) * 2
+    assert (card.records, card.dataset) == (before.records, before.dataset) and card.records
 
 
 def test_predictions_of_other_photos_are_refused(saved, tmp_path):

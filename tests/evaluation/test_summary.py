@@ -1,6 +1,7 @@
 """The table of a suite, and where its sets lie."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -21,6 +22,16 @@ def summary():
     scores = {"a150": 31.26, "pas21": 80.0, "pc59": math.nan}
     published = rows_for("open_vocabulary", "fisa")
     return Summary("open_vocabulary", "semantic/mIoU", "a|b", scores, published)
+
+
+def test_a_part_of_a_set_is_marked_in_every_form(summary):
+    """Two photos of two thousand are no number to set beside the papers'."""
+    marked = dataclasses.replace(summary, parts={"a150": (2, 2000)})
+    for text in (marked.text(), marked.markdown()):
+        assert "31.3*" in text and "80.0*" not in text
+        assert "* of a part of the set" in text and "a150 2 of 2,000 photos" in text
+    assert "31.3*" in marked.csv() and json.loads(marked.json())["parts"] == {"a150": [2, 2000]}
+    assert "*" not in summary.text()
 
 
 def test_every_suite_loads_and_its_sets_have_readers():

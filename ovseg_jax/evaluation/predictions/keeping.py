@@ -8,6 +8,7 @@ how to score them again, stands in `NAME.predictions.json`.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -93,12 +94,19 @@ class Keeper:
             {"id": image_id(name), "file_name": name, "height": size[0], "width": size[1]}
             for name, size in zip(names, sizes, strict=True)
         ]
+        for note in notes:
+            note["written"] = {}
         for part in counted["semantic"].photos if "semantic" in counted else ():
             content = pictures.classes_png(part.labels(), self._ids)
-            self._write(_picture(self._name + SEMANTIC, names[part.row]), content)
+            self._keep_picture(SEMANTIC, notes[part.row], content)
         for part in counted["panoptic"].photos if "panoptic" in counted else ():
-            notes[part.row]["segments"] = self._segments(names[part.row], part)
+            notes[part.row]["segments"] = self._segments(notes[part.row], part)
         return notes
+
+    def _keep_picture(self, kind: str, note: Note, content: bytes) -> None:
+        path = picture_name(self._name, kind, note["file_name"])
+        self._write(path, content)
+        note["written"][path] = digest(content)
 
     def _claim(self, name: str) -> None:
         """Tells of two photos by one name where the second comes, not at the end of hours."""
@@ -106,10 +114,10 @@ class Keeper:
         if first != name:
             raise _same_name([first, name])
 
-    def _segments(self, name: str, part: PhotoPart) -> list[dict[str, int]]:
+    def _segments(self, note: Note, part: PhotoPart) -> list[dict[str, int]]:
         assert part.segments is not None, "panoptic answers have segments"
         found, classes = part.segments()
-        self._write(_picture(self._name + PANOPTIC, name), pictures.segments_png(found))
+        self._keep_picture(PANOPTIC, note, pictures.segments_png(found))
         numbers, areas = np.unique(found, return_counts=True)
         return [
             {"id": number, "category_id": self._ids[classes[number]], "area": area}
@@ -139,18 +147,9 @@ def lists(
     """
     notes, instances = kept.notes, kept.instances
     _check_names(notes)
-    images = [{k: v for k, v in note.items() if k != "segments"} for note in notes]
+    images = [{k: v for k, v in n.items() if k not in ("segments", "written")} for n in notes]
     listed = categories(classes)
-    files: dict[str, Any] = {
-        PREDICTIONS: {
-            "format": FORMAT,
-            "evaluation": to_dict(config),
-            "model": to_dict(_portable(model)),
-            "protocol": dataclasses.asdict(card),
-            "categories": listed,
-            "images": images,
-        }
-    }
+    files: dict[str, Any] = {}
     if "semantic" in config.metrics:
         none = pictures.none_value([entry["id"] for entry in listed])
         files[f"{SEMANTIC}.json"] = {"categories": listed, "none": none, "images": images}
@@ -169,16 +168,41 @@ def lists(
         }
     if instances is not None:
         files[INSTANCES] = _results(images, instances, category_ids(classes))
-    return {ending: json_bytes(content) for ending, content in files.items()}
+    contents = {ending: json_bytes(content) for ending, content in files.items()}
+    written = {f"{config.name}{ending}": digest(content) for ending, content in contents.items()}
+    for note in notes:
+        written |= note["written"]
+    about = {
+        "format": FORMAT,
+        "evaluation": to_dict(config),
+        "model": to_dict(_portable(model)),
+        "protocol": dataclasses.asdict(card),
+        "categories": listed,
+        "images": images,
+        "written": written,
+    }
+    return {PREDICTIONS: json_bytes(about), **contents}
+
+
+def digest(content: bytes) -> str:
+    """Tells one file from another, so that answers by others are not taken for ours."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def picture_name(name: str, kind: str, file_name: str) -> str:
+    """Returns where a photo's picture lies, below the folder of results.
+
+    Args:
+        name: Of the evaluation.
+        kind: `PANOPTIC` or `SEMANTIC`.
+        file_name: Of the photo.
+    """
+    return f"{name}{kind}/{stem(file_name)}.png"
 
 
 def _portable(model: ModelConfig) -> ModelConfig:
     """The description without the place of a tokenizer, which scores do not need."""
     return dataclasses.replace(model, clip=dataclasses.replace(model.clip, tokenizer_file=""))
-
-
-def _picture(folder: str, name: str) -> str:
-    return f"{folder}/{stem(name)}.png"
 
 
 def _check_names(notes: Sequence[Note]) -> None:

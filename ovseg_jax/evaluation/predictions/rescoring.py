@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ovseg_jax.config import EvaluationConfig
 from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.configured import make_evaluators, open_views
 from ovseg_jax.evaluation.counted import Counted
@@ -22,17 +23,22 @@ from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.pieces import Counting, Piece
 from ovseg_jax.evaluation.predictions.ids import category_ids
+from ovseg_jax.evaluation.predictions.keeping import PREDICTIONS
 from ovseg_jax.evaluation.predictions.stored import Stored
+from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.evaluation.result import Result, put_together
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.evaluation.totals import Totals
-from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError, first_few, warn
 from ovseg_jax.inputs.batches import View
+from ovseg_jax.inputs.datasets import records_key
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import build
 
 LOST = "mask_accuracy"
 """The metric that predictions do not keep."""
+OTHERS = "predictions of others"
+"""What a card says of answers that are not as the model wrote them."""
 ON_LABELS = ("semantic", "boundary")
 """Metrics of the label maps that are kept where the first of these is asked for."""
 
@@ -58,16 +64,45 @@ def rescore(stored: Stored, on_batch: Callable[[int], None] | None = None) -> Re
         raise OperandError(f"{config.name}: classes of {classes.name} are not those predicted")
     evaluators = make_evaluators(config, stored.model, classes)
     counting = Counting(evaluators, by_photo=True)
-    pieces, seen = [], 0
+    pieces, seen, left = [], 0, set(stored.photos)
     stride = build.method(stored.model).stride
     for view in open_views(config, stored.model, classes, stride):
+        names = [(view.names or ())[row] for row in _rows(view)]
+        if missing := [name for name in names if name not in left]:
+            raise OperandError(
+                f"{stored.folder}: {config.name}{PREDICTIONS} lists no prediction for the photos "
+                f"{first_few(missing)} of {config.data.name}"
+            )
+        left -= set(names)
         pieces.append(_piece(stored, view, evaluators, counting))
         seen += pieces[-1].images
         if on_batch is not None:
             on_batch(seen)
     totals = Totals(evaluators, pieces)
-    card = dataclasses.replace(stored.card, images=totals.images)
-    return put_together(totals, card, classes)
+    if left:
+        raise OperandError(
+            f"{stored.folder}: {config.name}{PREDICTIONS} lists photos that {config.data.name} "
+            f"does not have: {first_few(sorted(left))}"
+        )
+    return put_together(totals, _card(stored, config, totals.images), classes)
+
+
+def _card(stored: Stored, config: EvaluationConfig, images: int) -> ProtocolCard:
+    """The card of the model; that of others where files are not those that it wrote."""
+    card = dataclasses.replace(stored.card, images=images, records=records_key(config.data))
+    if others := stored.by_others():
+        warn(
+            f"not as {card.method} wrote them, so scored as predictions of others: "
+            f"{first_few(others, 3)}"
+        )
+        unknown = dict.fromkeys(("method", "weights", "mask_source", "ensemble"), OTHERS)
+        return dataclasses.replace(card, **unknown)
+    return card
+
+
+def _rows(view: View) -> list[int]:
+    """Rows of a batch that hold a photo."""
+    return np.flatnonzero(np.asarray(valid_images(view))).tolist()
 
 
 def _kept(metrics: Sequence[str]) -> tuple[str, ...]:
@@ -80,7 +115,7 @@ def _piece(stored: Stored, view: View, evaluators: dict[str, Any], counting: Cou
     """Counts one batch, photo by photo."""
     states: dict[str, State] = {name: one.init() for name, one in evaluators.items()}
     parts: dict[str, list] = {}
-    for row in np.flatnonzero(np.asarray(valid_images(view))).tolist():
+    for row in _rows(view):
         for name, one in evaluators.items():
             counted = _counted(stored, view, row, one)
             states[name] = states[name] + counted.state

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from PIL import UnidentifiedImageError
 
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.disk.configs_io import from_dict
 from ovseg_jax.disk.json_text import parse_json
 from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import image_id, stem
+from ovseg_jax.evaluation.predictions.ids import image_id
 from ovseg_jax.evaluation.predictions.keeping import (
     FORMAT,
     INSTANCES,
     PANOPTIC,
     PREDICTIONS,
     SEMANTIC,
+    digest,
+    picture_name,
 )
+from ovseg_jax.evaluation.predictions.lists import read_results, read_segments_info
 from ovseg_jax.evaluation.protocol import ProtocolCard
-from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError, OvsegError, first_few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Stored:
         ids: Category id of each class.
         segments: Class of each segment by its id, by the id of the photo; empty without panoptic.
         instances: COCO's results by the id of the photo; empty without instances.
+        photos: File names of the photos that are predicted.
+        written: Of each file that the model wrote, by its name below the folder, a digest.
     """
 
     folder: Path
@@ -49,18 +53,34 @@ class Stored:
     ids: tuple[int, ...]
     segments: Mapping[Any, Mapping[int, int]]
     instances: Mapping[Any, list[dict[str, Any]]]
+    photos: tuple[str, ...] = ()
+    written: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def semantic(self, file_name: str) -> Int[np.ndarray, "H W"]:
         """Reads the class of each pixel of a photo, -1 for none."""
-        return pictures.read_classes(self._picture(SEMANTIC, file_name), self.ids)
+        path, content = self._picture(SEMANTIC, file_name)
+        with _named(path):
+            return pictures.read_classes(content, self.ids)
 
     def panoptic(self, file_name: str) -> tuple[Int[np.ndarray, "H W"], Mapping[int, int]]:
         """Reads the segment of each pixel of a photo, and the class of each segment."""
-        found = pictures.read_segments(self._picture(PANOPTIC, file_name))
-        name = image_id(file_name)
-        if name not in self.segments:
-            raise OperandError(f"{self.folder}: {self.config.name}{PANOPTIC}.json lacks {name!r}")
-        return found, self.segments[name]
+        path, content = self._picture(PANOPTIC, file_name)
+        classes = self.segments[image_id(file_name)]
+        with _named(path):
+            found = pictures.read_segments(content)
+            if unknown := sorted(set(np.unique(found).tolist()) - {0, *classes}):
+                listed = f"{self.config.name}{PANOPTIC}.json"
+                raise OperandError(f"has segments {first_few(unknown)}, which {listed} lacks")
+        return found, classes
+
+    def by_others(self) -> list[str]:
+        """Names the files that are not as the model wrote them."""
+        return [
+            name
+            for name, known in self.written.items()
+            if not (self.folder / name).is_file()
+            or digest((self.folder / name).read_bytes()) != known
+        ]
 
     def found(self, file_name: str) -> tuple[dict[str, Any], ...]:
         """Returns the instances of a photo, as `instance.Encoded` holds them."""
@@ -76,12 +96,22 @@ class Stored:
             items.append(own | {"iscrowd": 0, "score": item["score"]})
         return tuple(items)
 
-    def _picture(self, kind: str, file_name: str) -> bytes:
-        path = self.folder / f"{self.config.name}{kind}" / f"{stem(file_name)}.png"
+    def _picture(self, kind: str, file_name: str) -> tuple[Path, bytes]:
+        path = self.folder / picture_name(self.config.name, kind, file_name)
         try:
-            return path.read_bytes()
-        except (OSError, UnidentifiedImageError) as error:
-            raise OperandError(f"{path}: the prediction cannot be read: {error}") from error
+            return path, path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise OperandError(f"{path}: the prediction cannot be read: {reason}") from error
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Names the file whose content is refused inside."""
+    try:
+        yield
+    except OperandError as error:
+        raise OperandError(f"{path}: {error}") from error
 
 
 def open_predictions(path: Path) -> list[Stored]:
@@ -110,23 +140,23 @@ def _opened(file: Path) -> Stored:
         config = from_dict(EvaluationConfig, content["evaluation"], str(file))
         ids = tuple(entry["id"] for entry in content["categories"])
         name = f"{file.parent / config.name}"
-        segments: dict[Any, dict[int, int]] = {}
+        photos = tuple(entry["file_name"] for entry in content["images"])
+        known = [image_id(photo) for photo in photos]
+        segments, instances = {}, {}
         if "panoptic" in config.metrics:
-            listed = _read(Path(f"{name}{PANOPTIC}.json"))["annotations"]
-            segments = {
-                x["image_id"]: {s["id"]: ids.index(s["category_id"]) for s in x["segments_info"]}
-                for x in listed
-            }
-        instances = defaultdict(list)
-        for item in _read(Path(name + INSTANCES)) if "instance" in config.metrics else ():
-            instances[item["image_id"]].append(item)
+            path = Path(f"{name}{PANOPTIC}.json")
+            segments = read_segments_info(_read(path), str(path), ids, known)
+        if "instance" in config.metrics:
+            path = Path(name + INSTANCES)
+            instances = read_results(_read(path), str(path), ids, known)
         model = from_dict(ModelConfig, content["model"], str(file))
         card = ProtocolCard(**content["protocol"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, OperandError):
+        if isinstance(error, OvsegError):
             raise
         raise OperandError(f"{file}: these predictions are damaged: {error!r}") from error
-    return Stored(file.parent, config, model, card, ids, segments, dict(instances))
+    written = content.get("written", {})
+    return Stored(file.parent, config, model, card, ids, segments, instances, photos, written)
 
 
 def _read(path: Path) -> Any:
