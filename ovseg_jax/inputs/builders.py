@@ -56,18 +56,26 @@ def load_builder(data: DataConfig) -> Any:
     Raises:
         DataError: There is no such builder or config, or its files are missing or damaged.
     """
+    builder = open_builder(data)
+    with _naming_the_root(data):
+        if hasattr(builder_module(data), "trees"):
+            reader("states").tell_other_states(builder)
+        reader("preparing").prepare(builder, data.root or None, "array_record")
+    return builder
+
+
+def open_builder(data: DataConfig) -> Any:
+    """Returns the builder of `data.name`, whose records may not be there; prepares nothing.
+
+    Raises:
+        DataError: As `load_builder`.
+    """
     module = builder_module(data)
     arguments = {"file_format": "array_record"}
     if data.prepared:
         arguments["data_dir"] = data.prepared
-    with _naming_the_root(data):
-        arguments["config"] = _builder_config(module, data)
-        with without_notes():
-            builder = module.Builder(**arguments)
-        if hasattr(module, "trees"):
-            reader("states").tell_other_states(builder)
-        reader("preparing").prepare(builder, data.root or None, "array_record")
-    return builder
+    with _naming_the_root(data), without_notes():
+        return module.Builder(**arguments, config=_builder_config(module, data))
 
 
 def own_classes(data: DataConfig) -> ClassList:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from ovseg_jax.config import DataConfig
-from ovseg_jax.inputs.builders import DataError, load_builder
+from ovseg_jax.inputs.builders import DataError, load_builder, open_builder
 from ovseg_jax.inputs.labels import SEARCHED, Labelled
 
 
@@ -48,6 +48,16 @@ def describe_records(data: DataConfig) -> dict[str, Any]:
     info = load_builder(data).info
     sizes = {name: [part.num_bytes, *part.shard_lengths] for name, part in info.splits.items()}
     return {"name": info.full_name, "sizes": sizes}
+
+
+def check_known_split(data: DataConfig) -> None:
+    """Refuses a split that prepared records do not have; says nothing where there are none yet.
+
+    Raises:
+        DataError: See above.
+    """
+    if splits := open_builder(data).info.splits:
+        _check_split(data, splits)
 
 
 def records_key(data: DataConfig) -> str:

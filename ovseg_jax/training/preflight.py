@@ -19,7 +19,7 @@ from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.foundation import devices, trees
 from ovseg_jax.foundation.errors import OvsegError
 from ovseg_jax.inputs.builders import DataError, check_place
-from ovseg_jax.inputs.datasets import open_split
+from ovseg_jax.inputs.datasets import check_known_split, open_split
 from ovseg_jax.inputs.found_files import check_files
 from ovseg_jax.inputs.labels import class_filter, class_list, named_classes, positions
 from ovseg_jax.inputs.order import check_mixture
@@ -120,11 +120,16 @@ def note_data(config: Config, problems: Problems) -> None:
         config: The experiment.
         problems: Where it is noted.
     """
-    checks = (check_place, _check_list, _check_classes, check_files)
+    checks = (check_place, _check_list, _check_classes, check_files, _check_split)
     for where, data in sections(config, problems).items():
         for check in checks:
             with problems.noted(where):
                 check(data)
+
+
+def _check_split(data: DataConfig) -> None:
+    if data.name != SYNTHETIC:
+        check_known_split(data)
 
 
 def sections(config: Config, problems: Problems) -> dict[str, DataConfig]:

@@ -8,7 +8,7 @@ import pytest
 from configs import common
 from ovseg_jax.cli import main
 from ovseg_jax.config import DataConfig
-from ovseg_jax.inputs.builders import DataError
+from ovseg_jax.inputs.builders import DataError, load_builder
 from ovseg_jax.inputs.found_files import check_files, split_names
 from ovseg_jax.loading import build
 from ovseg_jax.training import layout, shapes
@@ -67,6 +67,20 @@ def test_all_problems_are_told_at_once(capsys):
         "vild15",
     ):
         assert part in shown, part
+
+
+def test_a_split_that_prepared_records_lack_is_told(capsys, prepared):
+    """Without records nobody knows the splits of a folder, and nothing is prepared to find out."""
+    load_builder(DataConfig(name="toy_world", config="tiny", prepared=prepared))
+    options = {
+        "--data.config": "tiny",
+        "--evaluations.0.data.config": "tiny",
+        "--evaluations.0.data.prepared": prepared,
+        "--evaluations.0.data.split": "validatoin",
+    }
+    assert main.main(["check", TOY, *(x for pair in options.items() for x in pair)]) == 1
+    shown = capsys.readouterr().out
+    assert "'validatoin' of toy_world" in shown and "known: " in shown
 
 
 def test_options_that_are_no_fields_are_refused(capsys):
