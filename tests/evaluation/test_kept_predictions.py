@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
-from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import category_ids, image_id
 from ovseg_jax.evaluation.predictions.keeping import Keeper
 from ovseg_jax.evaluation.predictions.rescoring import rescore
 from ovseg_jax.evaluation.predictions.stored import open_predictions
 from ovseg_jax.evaluation.report.files import ENDINGS, contents
 from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.masks import id_pictures as pictures
 from ovseg_jax.vocabulary.classes import load_preset, read_words
+from ovseg_jax.vocabulary.published_ids import category_ids, image_id
 
 METRICS = ("semantic", "panoptic", "instance")
 

@@ -21,7 +21,6 @@ from ovseg_jax.evaluation.federated import FederatedEvaluator
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.pieces import Counting, Piece
-from ovseg_jax.evaluation.predictions.ids import category_ids
 from ovseg_jax.evaluation.predictions.stored import Stored
 from ovseg_jax.evaluation.result import Result, put_together
 from ovseg_jax.evaluation.semantic import SemanticEvaluator
@@ -30,6 +29,7 @@ from ovseg_jax.foundation.errors import OperandError
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import build
+from ovseg_jax.vocabulary.published_ids import category_ids
 
 LOST = "mask_accuracy"
 """The metric that predictions do not keep."""

@@ -15,8 +15,6 @@ from PIL import UnidentifiedImageError
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.disk.configs_io import from_dict
 from ovseg_jax.disk.json_text import parse_json
-from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import image_id, stem
 from ovseg_jax.evaluation.predictions.keeping import (
     FORMAT,
     INSTANCES,
@@ -26,6 +24,8 @@ from ovseg_jax.evaluation.predictions.keeping import (
 )
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.masks import id_pictures as pictures
+from ovseg_jax.vocabulary.published_ids import image_id, stem
 
 
 @dataclasses.dataclass(frozen=True)
