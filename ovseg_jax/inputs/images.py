@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import struct
@@ -71,9 +72,24 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         raise ImageError(address_refused(name))
     with _explained(path), _without_bomb_limit(), open_picture(path) as file:
         _check_size(file, str(path), max_pixels)
-        _check_density(file, path)
+        _check_density(file, str(path), path.stat().st_size)
         pixels, turned = read_picture(file, str(path))
     return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
+
+
+def read_bytes(content: bytes, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+    """Reads a photo from what its file holds, as an upload or a request brings it.
+
+    Raises:
+        ImageError: As for `read_image`.
+    """
+    name = "photo"
+    file = io.BytesIO(content)
+    with _explained(name, len(content)), _without_bomb_limit(), open_picture(file) as picture:
+        _check_size(picture, name, max_pixels)
+        _check_density(picture, name, len(content))
+        pixels, turned = read_picture(picture, name)
+    return loaded(pixels, name, turned=turned)
 
 
 def take_picture(picture: Image.Image, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
@@ -119,8 +135,13 @@ def address_refused(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _explained(path: Path | str) -> Iterator[None]:
-    """Turns what Pillow and the file system raise into one kind of error with a remedy."""
+def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
+    """Turns what Pillow and the file system raise into one kind of error with a remedy.
+
+    Args:
+        path: The file, or what messages call the photo.
+        size: Bytes of a photo that is no file.
+    """
     try:
         yield
     except ImageError:
@@ -132,7 +153,7 @@ def _explained(path: Path | str) -> Iterator[None]:
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: {_describe(path)}; convert it to PNG or JPEG") from None
+        raise ImageError(f"{path}: {_describe(path, size)}; convert it to PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
@@ -141,8 +162,8 @@ def _explained(path: Path | str) -> Iterator[None]:
         raise ImageError(f"{path}: needs more memory than there is; make it smaller") from None
 
 
-def _describe(path: Path | str) -> str:
-    size = Path(path).stat().st_size
+def _describe(path: Path | str, size: int | None) -> str:
+    size = Path(path).stat().st_size if size is None else size
     return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
 
 
@@ -168,9 +189,9 @@ def _check_size(file: Image.Image, path: str, max_pixels: int) -> None:
         )
 
 
-def _check_density(file: Image.Image, path: Path) -> None:
+def _check_density(file: Image.Image, path: str, size: int) -> None:
     """Refuses a few bytes that become gigabytes: no large photo is that plain."""
-    pixels, size = file.size[0] * file.size[1], path.stat().st_size
+    pixels = file.size[0] * file.size[1]
     if pixels > max(MANY_PIXELS, PIXELS_PER_BYTE * size):
         raise ImageError(
             f"{path}: its {size / 1e6:.1f} megabytes announce {pixels / 1e6:.0f} megapixels, which "

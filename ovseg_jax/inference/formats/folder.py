@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,10 +16,22 @@ from pathlib import Path
 from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.disk.outputs import JOB, OutputFolder, read_journal
 from ovseg_jax.inference.formats.photo import PIXELS, AnsweredPhoto, Category
-from ovseg_jax.inference.formats.table import FormatError, opened
+from ovseg_jax.inference.formats.table import NAMES, FormatError
+from ovseg_jax.inference.formats.writer import Writer
 
 SOURCE = "the answers of this folder"
 """What a journal notes for files about all photos."""
+
+
+def opened(name: str) -> Writer:
+    """Returns what writes a format.
+
+    Raises:
+        FormatError: There is no such format.
+    """
+    if name not in NAMES:
+        raise FormatError(f"there is no format {name!r}; choose of {', '.join(NAMES)}")
+    return importlib.import_module(f"ovseg_jax.inference.formats.{name}").WRITER
 
 
 class AnsweredFolder:

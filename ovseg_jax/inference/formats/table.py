@@ -1,18 +1,14 @@
 """All formats in which answers can be written, and what each of them can hold.
 
-Only names and words here, so that a help text imports nothing; `opened` gives what writes.
+Only names and words here, so that a help text imports nothing. Each name is that of a module beside
+this one, whose `WRITER` writes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from typing import TYPE_CHECKING
 
 from ovseg_jax.foundation.errors import OvsegError
-
-if TYPE_CHECKING:
-    from ovseg_jax.inference.formats.writer import Writer
 
 
 class FormatError(OvsegError, ValueError):
@@ -55,14 +51,3 @@ TABLE = (
     Row("geojson", "QuPath, GIS tools", "PHOTO.geojson"),
 )
 NAMES = tuple(row.name for row in TABLE)
-
-
-def opened(name: str) -> Writer:
-    """Returns what writes a format.
-
-    Raises:
-        FormatError: There is no such format.
-    """
-    if name not in NAMES:
-        raise FormatError(f"there is no format {name!r}; choose of {', '.join(NAMES)}")
-    return importlib.import_module(f"ovseg_jax.inference.formats.{name}").WRITER
