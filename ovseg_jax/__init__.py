@@ -1,7 +1,45 @@
 """Open-vocabulary image segmentation in JAX: a photo and any words in, named masks out.
 
-Import what you need from its own module; `ovseg_jax.api` holds what most users want. This file
-stays empty on purpose: a facade here would make every import load everything.
+`ovseg_jax.load` and the other names of `ovseg_jax.api` are at hand here, and are imported when they
+are first asked for: importing the package itself loads nothing.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ovseg_jax.api import (
+        ImageClassifier,
+        Segmentation,
+        Segmenter,
+        load_image_classifier,
+        load_segmenter,
+        reformat,
+    )
+    from ovseg_jax.api import load_segmenter as load
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ImageClassifier",
+    "Segmentation",
+    "Segmenter",
+    "load",
+    "load_image_classifier",
+    "load_segmenter",
+    "reformat",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a name of `ovseg_jax.api`."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ovseg_jax import api
+
+    return getattr(api, "load_segmenter" if name == "load" else name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,10 +1,11 @@
 """What users import: a photo and any words in, named masks out.
 
-from ovseg_jax.api import load_segmenter
+import ovseg_jax
 
-segmenter = load_segmenter("weights/mask_adapter_large")
+segmenter = ovseg_jax.load("weights/mask_adapter_large")
 segmenter.set_vocabulary("cat, kitten; sofa, couch; remote control")
 result = segmenter.segment("photo.jpg", masks="masks.json")
+result.mask_of("cat"), result.plot(), result.to_coco()
 result.save("out/")
 """
 
@@ -12,12 +13,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ovseg_jax.inference.formats.folder import reformat
 from ovseg_jax.inference.image_classifier import ImageClassifier
+from ovseg_jax.inference.segmentation import Segmentation
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.loading.opening import TOY, open_mask_maker, open_model, open_towers
 from ovseg_jax.models.clip.readout import Readout
 
-__all__ = ["ImageClassifier", "Segmenter", "load_image_classifier", "load_segmenter"]
+__all__ = [
+    "ImageClassifier",
+    "Segmentation",
+    "Segmenter",
+    "load_image_classifier",
+    "load_segmenter",
+    "reformat",
+]
 
 
 def load_segmenter(

@@ -13,6 +13,7 @@ from ovseg_jax.foundation.errors import printable
 COMMANDS = {
     "segment": "name masks and paint them over photos",
     "serve": "a page on this machine to try words on a photo",
+    "reformat": "write answers for other tools: COCO, LabelMe, YOLO, CVAT, ...",
     "classify": "name masks, as a table",
     "classify-image": "name whole photos, as a table",
     "embed": "embed a vocabulary and fill the cache",

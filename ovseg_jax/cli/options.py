@@ -10,6 +10,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.foundation.errors import printable
+from ovseg_jax.inference.formats.table import NAMES, TABLE
 
 TEMPLATES = ("vild14", "single", "imagenet80", "plain")
 READOUTS = ("plain", "values", "queries", "queries_keys")
@@ -87,6 +88,29 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_formats(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Adds --format."""
+    tools = "; ".join(f"{row.name} ({row.tool})" for row in TABLE)
+    parser.add_argument(
+        "--format",
+        action="extend",
+        type=_formats,
+        default=[],
+        required=required,
+        metavar="FORMAT[,FORMAT...]",
+        help=f"write the answers for other tools too, each into a folder of its name: {tools}",
+    )
+
+
+def _formats(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in NAMES]:
+        raise argparse.ArgumentTypeError(
+            f"there is no format {unknown[0]!r}; choose of {', '.join(NAMES)}"
+        )
+    return names
+
+
 def add_hosts(parser: argparse.ArgumentParser) -> None:
     """Adds --hosts."""
     parser.add_argument(
@@ -106,8 +130,8 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
         type=given_path,
         metavar="FILE_OR_FOLDER",
         help="masks of the photo as displayed (after EXIF rotation): JSON (COCO, LabelMe, "
-        "Label Studio, VIA), label maps, .npz, YOLO .txt, or a folder with a file or subfolder per "
-        "photo; docs/inputs.md says how a photo finds its masks",
+        "Label Studio, VIA), GeoJSON, CVAT's XML, label maps, .npz, YOLO .txt, or a folder with a "
+        "file or subfolder per photo; docs/inputs.md says how a photo finds its masks",
     )
     parser.add_argument("--out", type=given_path, default=Path("out"), help="folder (default: out)")
     add_overwrite(parser)

@@ -18,6 +18,7 @@ from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.foundation.errors import printable
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
+    from ovseg_jax.inference.formats.folder import FolderFiles
     from ovseg_jax.inputs.listing import Listing
     from ovseg_jax.models.clip.readout import Readout
 
@@ -26,6 +27,7 @@ def for_each_photo(
     arguments: argparse.Namespace,
     names_of: Callable[[Path, str], Iterable[str]],
     handle: Callable[[Any, Any, str, OutputFolder], str | None],
+    shared: FolderFiles | None = None,
 ) -> int:
     """Loads model and words, then handles photo after photo.
 
@@ -36,6 +38,7 @@ def for_each_photo(
         names_of: Returns the names of a photo's results, given the folder and the photo's stem.
         handle: Takes the segmenter, the photo, the stem of its results and their folder; returns a
             line to print.
+        shared: Files about all photos, written when the last one is done.
 
     Returns:
         Exit status: 2 if a photo failed.
@@ -50,9 +53,12 @@ def for_each_photo(
     if shard is not None:
         named, done = left_to_do(named, shard, arguments.out, names_of)
         print(f"ovseg: shard {shard}: {len(named)} photos, {done} done before", flush=True)
-        if not named:
-            return 2 if photos.refused else 0
     results = open_results(arguments, named, names_of)
+    if shared is not None:
+        shared.claim(results)
+    if not named:  # of a shard
+        _write_shared(shared, results)
+        return 2 if photos.refused else 0
     if arguments.masks:  # no masks may serve two photos by accident
         from ovseg_jax.masks.read import MaskFiles
 
@@ -61,12 +67,19 @@ def for_each_photo(
         segmenter = _prepare(arguments, classes, progress)
         if shard is not None:
             begin_job(arguments.out, _job(arguments, segmenter))
-        return go_through(
+        status = go_through(
             named,
             len(photos.refused),
             lambda photo, stem: handle(segmenter, photo, stem, results),
             progress.task("photos"),
         )
+    _write_shared(shared, results)
+    return status
+
+
+def _write_shared(shared: FolderFiles | None, results: OutputFolder) -> None:
+    for path in shared.write(results) if shared is not None else ():
+        print(printable(f"all photos -> {path}"), flush=True)
 
 
 def find_photos(arguments: argparse.Namespace) -> Listing:

@@ -5,6 +5,7 @@ Writes for each photo, into --out:
   <photo>_overlay.png  colours and a legend that also says what is left unlabelled
   <photo>.json         segments and masks with COCO run lengths, names, scores, all settings
   <photo>_maps.npz, <photo>_maps/   with --save-maps
+  FORMAT/              what other tools open, with --format; docs/outputs.md has the table
 
 Masks are those of --masks, of --generator, or of the model's own generator; --dense needs none.
 Given masks come back exactly as they are, at the photo's own size. Where masks overlap, "semantic"
@@ -24,6 +25,7 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import (
     READOUTS,
+    add_formats,
     add_generator,
     add_model,
     add_photos,
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-maps", action="store_true", help="write the activation maps of each mask"
     )
+    add_formats(parser)
     add_generator(parser)
     parser.add_argument(
         "--dense",
@@ -69,17 +72,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segments the photos; returns the exit status."""
     from ovseg_jax.cli.photos import for_each_photo
+    from ovseg_jax.inference.formats.folder import FolderFiles
     from ovseg_jax.inference.output.save import names_of_answer, write_answer
 
     check_score(arguments.min_score)
     _check_dense(arguments)
+    formats = arguments.format
 
     def names_of(folder: Path, stem: str) -> list[str]:
         if not arguments.save_maps:
-            return names_of_answer(stem)
+            return names_of_answer(stem, formats=formats)
         # How many maps there will be is known later; those that are there must be ours.
         older = (folder / f"{stem}_maps").glob("mask_*.png")
-        return names_of_answer(stem, maps=0) + [f"{stem}_maps/{path.name}" for path in older]
+        names = names_of_answer(stem, maps=0, formats=formats)
+        return names + [f"{stem}_maps/{path.name}" for path in older]
 
     def handle(segmenter: Any, photo: Any, stem: str, results: Any) -> str:
         result = segmenter.segment(
@@ -89,10 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
             min_score=arguments.min_score,
             with_maps=arguments.save_maps,
         )
-        files = write_answer(result, results, stem)
+        files = write_answer(result, results, stem, formats)
         return f"{one_line(photo.path.name)}: {_summary(result.names)} -> {files[1]}"
 
-    return for_each_photo(arguments, names_of, handle)
+    return for_each_photo(arguments, names_of, handle, FolderFiles(formats))
 
 
 def _check_dense(arguments: argparse.Namespace) -> None:

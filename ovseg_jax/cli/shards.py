@@ -25,9 +25,7 @@ from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.disk.atomic import TEMPORARY, OutputError, reason
 from ovseg_jax.disk.journal import Entry, FolderJournal, append_journal, mark_of
 from ovseg_jax.disk.json_text import JsonError, parse_json
-from ovseg_jax.disk.outputs import OutputFolder
-
-JOB = "job.json"
+from ovseg_jax.disk.outputs import JOB, OutputFolder
 
 Named = Sequence[tuple[Path, str]]
 """Photos, each with the stem of its results."""

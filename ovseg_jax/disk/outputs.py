@@ -32,6 +32,7 @@ from ovseg_jax.disk.journal import (
 )
 
 __all__ = [
+    "JOB",
     "JOURNAL",
     "Entry",
     "OutputError",
@@ -42,6 +43,9 @@ __all__ = [
     "require_ours",
     "written_names",
 ]
+
+JOB = "job.json"
+"""Says in a folder that shards fill what is done with its photos."""
 
 LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "desktop.ini"}
 """What file managers put into every folder; a folder with nothing else is empty."""

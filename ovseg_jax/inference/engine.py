@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from ovseg_jax.foundation.typing import Batch, Proposals, Text
+from ovseg_jax.foundation.typing import Batch, Proposals, Regions, Text
 from ovseg_jax.inference.answering import ScoredMasks
 from ovseg_jax.inference.encoded_image import EncodedImage, fingerprint
 from ovseg_jax.inference.mask_makers.mask_maker import BUCKETS, HardMasks, slots_for
@@ -68,6 +68,18 @@ class Engine:
         probabilities, maps = zip(*results, strict=True)
         return np.concatenate(probabilities), None if maps[0] is None else np.concatenate(maps)
 
+    def embed_masks(
+        self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"]
+    ) -> Float[np.ndarray, "q d"] | None:
+        """Embeds masks given at the photo's size; None where words have a part in that."""
+        if not self.model.method.embeds_first:
+            return None
+        size = BUCKETS[-1]
+        # No masks are embedded as an empty portion, for the number of columns.
+        portions = [masks[at : at + size] for at in range(0, max(1, len(masks)), size)]
+        found = [self._embed_some(image, portion) for portion in portions]
+        return None if found[0] is None else np.concatenate(found)
+
     def propose(self, image: EncodedImage, text: Text) -> Proposals:
         """Proposes masks over the photo's frame by the model's own generator.
 
@@ -100,6 +112,13 @@ class Engine:
         maps = None if found.maps is None else np.asarray(found.maps)[0]
         return np.asarray(found.log_probs)[0], proposals, maps
 
+    def _embed_some(
+        self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"]
+    ) -> Float[np.ndarray, "q d"] | None:
+        proposals = HardMasks(masks).over(image.frame, slots_for(len(masks)))
+        found = self._regions(image, proposals, with_maps=False, with_masks=False).embeddings
+        return None if found is None else np.asarray(found)[0, : len(masks)]
+
     def _score_some(
         self, image: EncodedImage, masks: Bool[np.ndarray, "q H W"], text: Text, with_maps: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -122,14 +141,20 @@ class Engine:
         """Answers from kept embeddings where there are some."""
         regions = None
         if self.model.method.embeds_first:
-            bare = without_names(proposals)
-            inputs = self.params, image.features, bare
-            wanted = {"with_maps": with_maps, "with_masks": with_masks}
-            key = fingerprint(np.asarray(bare.masks), *wanted.values())
-            regions = image.recall(key, lambda: self.steps.embed(*inputs, **wanted))
+            regions = self._regions(image, proposals, with_maps=with_maps, with_masks=with_masks)
         return self.steps.answer(
             self.params, image.features, proposals, text, regions, with_maps=with_maps
         )
+
+    def _regions(
+        self, image: EncodedImage, proposals: Proposals, *, with_maps: bool, with_masks: bool
+    ) -> Regions:
+        """Embeds masks, unless the photo keeps their embeddings."""
+        bare = without_names(proposals)
+        inputs = self.params, image.features, bare
+        wanted = {"with_maps": with_maps, "with_masks": with_masks}
+        key = fingerprint(np.asarray(bare.masks), *wanted.values())
+        return image.recall(key, lambda: self.steps.embed(*inputs, **wanted))
 
 
 def _batch(prepared: Prepared) -> Batch:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+from jaxtyping import Float
+
 from ovseg_jax.foundation.typing import Proposals, Text
 from ovseg_jax.inference.encoded_image import EncodedImage
 from ovseg_jax.inference.engine import Engine
@@ -124,7 +127,7 @@ class Segmenter:
         """Runs the image tower; the result may stand for the image in every other call.
 
         Args:
-            image: A file, a picture of Pillow or an array; see `ovseg_jax.inputs.photos`.
+            image: A file, its bytes, a picture of Pillow or an array (`ovseg_jax.inputs.photos`).
 
         Raises:
             ImageError: It cannot be used as a photo.
@@ -236,6 +239,32 @@ class Segmenter:
             photo_file=encoded.path,
             masks_file=file_of(masks),
         )
+
+    def embed_masks(self, image: Image, masks: Masks) -> Float[np.ndarray, "q d"]:
+        """Embeds masks as the model compares them with words; needs no vocabulary.
+
+        Args:
+            image: A photo, or what `encode` returned.
+            masks: As for `classify`.
+
+        Returns:
+            A unit vector per mask, in the space of the text embeddings, float32.
+
+        Raises:
+            ImageError, MasksError: As for `classify`.
+            SegmenterError: The model has no embeddings of masks that words have no part in.
+        """
+        photo = _load(image)
+        given = load_masks(masks, photo)
+        found = self.engine.embed_masks(self._encode(photo), given.masks)
+        if found is None:
+            kind = type(self.model.method).__name__
+            raise SegmenterError(
+                f"{kind} compares masks with words inside of its blocks and has no embeddings of "
+                "masks alone; take a model of another method, such as mask_pooling or mask_adapter"
+            )
+        lengths = np.linalg.norm(found, axis=-1, keepdims=True)
+        return (found / np.maximum(lengths, 1e-12)).astype(np.float32)
 
     def propose(self, encoded: EncodedImage) -> Proposals:
         """Proposes masks over the frame of an encoded photo.

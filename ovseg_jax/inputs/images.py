@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import struct
 import warnings
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -77,22 +77,23 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     return loaded(pixels, str(path), path=path, turned=turned, name=path.name)
 
 
-def read_upload(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
-    """Reads one photo from the bytes of its file.
+def read_bytes(content: bytes, *, name: str = "", max_pixels: int = MAX_PIXELS) -> LoadedImage:
+    """Reads a photo from what its file holds, as an upload or a request brings it.
 
     Args:
-        data: The file's content, in any format that Pillow reads.
-        name: What messages and results call it.
+        content: Of the file, in any format that Pillow reads.
+        name: Of the file, for messages and results.
         max_pixels: Larger pictures are refused.
 
     Raises:
         ImageError: As for `read_image`.
     """
-    with _explained(name, len(data)), _without_bomb_limit(), open_picture(BytesIO(data)) as file:
-        _check_size(file, name, max_pixels)
-        _check_density(file, name, len(data))
-        pixels, turned = read_picture(file, name)
-    return loaded(pixels, name, turned=turned, name=name)
+    what, file = name or "photo", io.BytesIO(content)
+    with _explained(what, len(content)), _without_bomb_limit(), open_picture(file) as picture:
+        _check_size(picture, what, max_pixels)
+        _check_density(picture, what, len(content))
+        pixels, turned = read_picture(picture, what)
+    return loaded(pixels, what, turned=turned, name=name)
 
 
 def take_picture(picture: Image.Image, *, max_pixels: int = MAX_PIXELS) -> LoadedImage:
@@ -139,7 +140,12 @@ def address_refused(name: str) -> str:
 
 @contextlib.contextmanager
 def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
-    """Turns what Pillow and the file system raise into one kind of error with a remedy."""
+    """Turns what Pillow and the file system raise into one kind of error with a remedy.
+
+    Args:
+        path: The file, or what messages call the photo.
+        size: Bytes of a photo that is no file.
+    """
     try:
         yield
     except ImageError:
@@ -151,8 +157,7 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except UnidentifiedImageError:
-        size = Path(path).stat().st_size if size is None else size
-        raise ImageError(f"{path}: {_describe(size)}; convert it to PNG or JPEG") from None
+        raise ImageError(f"{path}: {_describe(path, size)}; convert it to PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
@@ -161,7 +166,8 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
         raise ImageError(f"{path}: needs more memory than there is; make it smaller") from None
 
 
-def _describe(size: int) -> str:
+def _describe(path: Path | str, size: int | None) -> str:
+    size = Path(path).stat().st_size if size is None else size
     return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
 
 

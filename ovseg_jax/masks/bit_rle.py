@@ -1,4 +1,4 @@
-"""Label Studio's run lengths of bits (those of thi.ng's `rle-pack`), decoded within bounds.
+"""Label Studio's run lengths of bits (those of thi.ng's `rle-pack`), both ways, within bounds.
 
 A stream of bits: how many values in all (32 bits), bits per value less one (5), four sizes of
 lengths, each less one (4 bits each). Then blocks: one bit whether the block repeats one value, two
@@ -17,6 +17,8 @@ from ovseg_jax.masks.found import Size
 
 CHANNELS = 4
 """Values per pixel: red, green, blue and opacity, which is the mask."""
+LENGTHS = (3, 4, 8, 16)
+"""Bits of the four sizes of lengths that we write; Label Studio's own are the same."""
 
 
 class _Bits:
@@ -74,3 +76,28 @@ def _blocks(bits: _Bits, lengths: list[int], total: int) -> UInt8[np.ndarray, " 
         values[start : start + count] = own
         start += count
     return values
+
+
+def encode_bit_rle(mask: Bool[np.ndarray, "H W"]) -> list[int]:
+    """Encodes a mask as a brush of Label Studio: 255 in all channels inside, 0 outside."""
+    flat = mask.ravel()
+    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
+    runs = np.diff(np.r_[starts, flat.size]) * CHANNELS
+    head = f"{flat.size * CHANNELS:032b}{8 - 1:05b}" + "".join(
+        f"{bits - 1:04b}" for bits in LENGTHS
+    )
+    body = [_block(run, inside) for run, inside in zip(runs.tolist(), flat[starts], strict=True)]
+    bits = np.frombuffer("".join([head, *body]).encode(), np.uint8) - ord("0")
+    return np.packbits(bits).tolist()
+
+
+def _block(run: int, inside: bool) -> str:
+    """Blocks that repeat one value, as many as a run needs."""
+    most = 1 << LENGTHS[-1]
+    whole, rest = divmod(run, most)
+    return "".join(_one_block(each, inside) for each in [*[most] * whole, *[rest] * (rest > 0)])
+
+
+def _one_block(run: int, inside: bool) -> str:
+    size = next(i for i, bits in enumerate(LENGTHS) if run <= 1 << bits)
+    return f"1{size:02b}{run - 1:0{LENGTHS[size]}b}{255 * inside:08b}"

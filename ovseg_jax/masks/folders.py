@@ -24,7 +24,7 @@ from ovseg_jax.masks.found import Subject
 from ovseg_jax.masks.names import PICTURES, stem_key
 from ovseg_jax.masks.pictures import LOSSLESS, LOSSY
 
-READABLE = (*LOSSLESS, ".json", ".npz", ".txt")
+READABLE = (*LOSSLESS, ".json", ".geojson", ".npz", ".txt")
 """Endings of files about one photo."""
 PHOTO_ADDITIONS = ("_leftImg8bit", "_sat")
 """What data sets add to the stems of photos, and not to those of masks."""

@@ -11,6 +11,7 @@ from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks import entries
 from ovseg_jax.masks.coco import read_coco
 from ovseg_jax.masks.found import FileMasks, MaskEntry, Subject, draw_entries
+from ovseg_jax.masks.geojson import is_pixel_geojson, read_geojson
 from ovseg_jax.masks.label_studio import is_label_studio, read_label_studio
 from ovseg_jax.masks.labelme import read_labelme
 from ovseg_jax.masks.unread import ACCEPTED, name_of_json
@@ -38,8 +39,8 @@ def find_entries(path: Path, content: Any, subject: Subject) -> tuple[list[MaskE
         return _from_list(path, content, subject)
     if not isinstance(content, dict):
         raise MasksError(f"{path}: holds {type(content).__name__}, not a list or an object")
-    if isinstance(content.get("shapes"), list) and "imagePath" in content:
-        return read_labelme(path, content, subject), bool(content["imagePath"])
+    if (found := _about_one_photo(path, content, subject)) is not None:
+        return found
     if isinstance(content.get("images"), list) and isinstance(content.get("annotations"), list):
         return read_coco(path, content, subject), True
     if "images" in content and not isinstance(content["images"], list):
@@ -51,6 +52,17 @@ def find_entries(path: Path, content: Any, subject: Subject) -> tuple[list[MaskE
         return entries.of_one_photo(path, content, subject), bool(content.get("image"))
     _refuse_unread(path, content)
     return entries.by_name(path, content, subject), True
+
+
+def _about_one_photo(
+    path: Path, content: dict[str, Any], subject: Subject
+) -> tuple[list[MaskEntry], bool] | None:
+    """Reads what tools write beside each photo; None for other layouts."""
+    if isinstance(content.get("shapes"), list) and "imagePath" in content:
+        return read_labelme(path, content, subject), bool(content["imagePath"])
+    if is_pixel_geojson(content):
+        return read_geojson(path, content, subject), "image" in content
+    return None
 
 
 def _from_list(path: Path, content: list, subject: Subject) -> tuple[list[MaskEntry], bool]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.archives import read_archive
+from ovseg_jax.masks.cvat import read_cvat
 from ovseg_jax.masks.folders import LAYOUTS, describes, find_in_folder
 from ovseg_jax.masks.found import (
     FileMasks,
@@ -41,7 +42,7 @@ class MaskFiles:
         """Reads the masks of one photo.
 
         * `.json`: COCO instances, panoptic or results; proposals by image; LabelMe, Label Studio,
-          VIA; our own answers.
+          VIA; our own answers. `.geojson`: polygons in pixels. `.xml`: CVAT for images.
         * label map (`.png`, `.tif`, `.bmp`): a number or colour per mask, 0 for nothing.
         * `.npz`: `masks` [q, height, width], and optionally `scores`, `labels`, `names`.
         * `.txt`: YOLO's polygons.
@@ -95,8 +96,10 @@ def _read_file(path: Path, subject: Subject) -> FileMasks:
 def _read_any(path: Path, subject: Subject) -> tuple[FileMasks, bool]:
     """Reads a file by its ending; also says whether it names the photo itself."""
     suffix = path.suffix.lower()
-    if suffix == ".json":
+    if suffix in (".json", ".geojson"):
         return read_json(path, subject)
+    if suffix == ".xml":
+        return draw_entries(path, read_cvat(path, subject), subject), True
     if suffix in LOSSLESS or suffix in LOSSY:
         found = label_map(read_picture(path, subject.size), str(path))
         sources = tuple(f"{path.name} {place}" for place in found.places)

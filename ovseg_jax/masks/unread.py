@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ACCEPTED = (
-    "masks come as .json (COCO, LabelMe, Label Studio, VIA, our own), label maps (.png, .tif, "
-    ".bmp), .npz, .txt (YOLO polygons) or a folder"
+    "masks come as .json (COCO, LabelMe, Label Studio, VIA, our own), .geojson (pixels), .xml "
+    "(CVAT for images), label maps (.png, .tif, .bmp), .npz, .txt (YOLO polygons) or a folder"
 )
 ENDINGS = {
     ".zip": "an archive; unpack it",
@@ -29,9 +29,9 @@ ENDINGS = {
 JSON_FORMATS = (
     ({"objects", "size"}, "Supervisely's; export COCO or PNG masks from there"),
     ({"items", "categories"}, "Datumaro's; convert it to COCO (datum convert -f coco_instances)"),
-    ({"shapes", "tags", "version"}, "CVAT's own; export COCO 1.0 or Segmentation mask 1.1 there"),
+    ({"shapes", "tags", "version"}, "CVAT's own; export COCO 1.0 or CVAT for images 1.1 there"),
     ({"imgHeight", "imgWidth", "objects"}, "Cityscapes' polygons; give the _labelIds.png files"),
-    ({"type", "features"}, "GeoJSON, whose coordinates are not pixels"),
+    ({"type", "features"}, "GeoJSON of degrees; that of pixels has 'image', or is QuPath's"),
     ({"image", "masks", "vocabulary"}, "an answer of `ovseg classify`, which repeats no masks"),
     ({"images", "info"}, "a COCO file without 'annotations' (images of a test split?)"),
     ({"images", "categories"}, "a COCO file without 'annotations'"),
@@ -53,8 +53,6 @@ def name_of_file(path: Path) -> str:
     if suffix == ".xml":
         with path.open("rb") as file:
             start = file.read(4096)
-        if b"<annotations" in start:
-            return "CVAT for images' XML; export COCO 1.0 or Segmentation mask 1.1 there"
         if b"<annotation" in start:
             return "Pascal VOC's XML, which holds boxes; give SegmentationObject/ or -Class/ PNGs"
         return "XML"

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import yaml
 from jaxtyping import Bool
 
 from ovseg_jax.foundation.errors import MasksError
@@ -97,7 +98,18 @@ def _from_lines(text: str) -> dict[int, str]:
 
 
 def _from_yaml(text: str) -> dict[int, str]:
-    """Reads `names:` as YOLO writes it: `[a, b]`, `{0: a}`, or one line each, `- a` or `0: a`."""
+    """Reads `names:`, a list or numbers to names."""
+    try:
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # texts only: a class may be called "yes"
+        names = content["names"]
+        names = dict(enumerate(names)) if isinstance(names, list) else names
+        return {int(number): str(name) for number, name in names.items()}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        return _from_yaml_lines(text)
+
+
+def _from_yaml_lines(text: str) -> dict[int, str]:
+    """Reads `names:` of what is no YAML but looks like it: names that begin with "@", say."""
     found = re.search(r"^names:[ \t]*(.*(?:\n(?:[ \t]+.*|-.*|[ \t]*))*)", text, re.MULTILINE)
     if not found:
         return {}

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ovseg_jax.foundation.errors import OvsegError, printable
-from ovseg_jax.inputs.images import read_upload
+from ovseg_jax.inputs.images import read_bytes
 from ovseg_jax.serve.album import Album
 from ovseg_jax.serve.answers import describe_answer
 from ovseg_jax.serve.description import openapi
@@ -168,7 +168,7 @@ async def _add_photo(request: Request) -> Response:
 
     def read(say: Say) -> Any:
         say("reading a photo")
-        return read_upload(data, printable(name), max_pixels=limits.photo_pixels)
+        return read_bytes(data, name=printable(name), max_pixels=limits.photo_pixels)
 
     photo = await service.worker.ask(read, request.is_disconnected)
     key = service.album.add(photo, request.client.host if request.client else "")

@@ -12,15 +12,15 @@ from PIL import Image
 from ovseg_jax.cli.main import main
 from ovseg_jax.cli.scoring import check_same_records
 from ovseg_jax.disk.atomic import OutputError
-from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import category_ids, image_id
 from ovseg_jax.evaluation.predictions.keeping import Keeper
 from ovseg_jax.evaluation.predictions.rescoring import rescore
 from ovseg_jax.evaluation.predictions.stored import open_predictions
 from ovseg_jax.evaluation.report.files import ENDINGS, contents
 from ovseg_jax.foundation.errors import OperandError, OvsegError, OvsegWarning
 from ovseg_jax.inputs.labels import named_classes
+from ovseg_jax.masks import id_pictures as pictures
 from ovseg_jax.vocabulary.classes import load_preset, read_words
+from ovseg_jax.vocabulary.published_ids import category_ids, image_id
 
 METRICS = ("semantic", "panoptic", "instance")
 
@@ -138,7 +138,11 @@ def first(**fields):
 
 
 WRONG_LISTS = {
-    "category": (".instances.json", first(category_id=999), "'category_id' is 999, which is none of"),
+    "category": (
+        ".instances.json",
+        first(category_id=999),
+        "'category_id' is 999, which is none of",
+    ),
     "no score": (".instances.json", lambda c: c[0].pop("score"), "result 0: lacks 'score'"),
     "NaN": (".instances.json", first(score=float("nan")), r"instances\.json.*NaN"),
     "boxes": (".instances.json", lambda c: c[0].pop("segmentation"), "lacks 'segmentation', COCO"),

@@ -195,7 +195,6 @@ def test_via_points_are_refused(tmp_path):
 
 UNREAD = {
     "a.xml": ("<annotation><object/></annotation>", "Pascal VOC's XML"),
-    "b.xml": ("<?xml version='1.0'?><annotations/>", "CVAT for images' XML"),
     "a.zip": ("PK", "an archive; unpack it"),
     "a.npy": ("", r"np.savez\(file, masks=masks\)"),
     "a.pkl": ("", "pickled, and never loaded"),

@@ -19,11 +19,11 @@ from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.disk.configs_io import to_dict
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.evaluation.counted import Counted, PhotoPart
-from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import categories, category_ids, image_id, stem
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.foundation.errors import OperandError, first_few
+from ovseg_jax.masks import id_pictures as pictures
 from ovseg_jax.vocabulary.classes import ClassList
+from ovseg_jax.vocabulary.published_ids import categories, category_ids, image_id, stem
 
 FORMAT = 1
 PREDICTIONS, INSTANCES = ".predictions.json", ".instances.json"

@@ -22,7 +22,6 @@ from ovseg_jax.evaluation.federated import FederatedEvaluator
 from ovseg_jax.evaluation.instance import InstanceEvaluator
 from ovseg_jax.evaluation.panoptic import PanopticEvaluator
 from ovseg_jax.evaluation.pieces import Counting, Piece
-from ovseg_jax.evaluation.predictions.ids import category_ids
 from ovseg_jax.evaluation.predictions.keeping import PREDICTIONS
 from ovseg_jax.evaluation.predictions.stored import Stored
 from ovseg_jax.evaluation.protocol import ProtocolCard
@@ -34,6 +33,7 @@ from ovseg_jax.inputs.batches import View
 from ovseg_jax.inputs.datasets import records_key
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import build
+from ovseg_jax.vocabulary.published_ids import category_ids
 
 LOST = "mask_accuracy"
 """The metric that predictions do not keep."""

@@ -14,8 +14,6 @@ from jaxtyping import Int
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.disk.configs_io import from_dict
 from ovseg_jax.disk.json_text import parse_json
-from ovseg_jax.evaluation.predictions import pictures
-from ovseg_jax.evaluation.predictions.ids import image_id
 from ovseg_jax.evaluation.predictions.keeping import (
     FORMAT,
     INSTANCES,
@@ -28,6 +26,8 @@ from ovseg_jax.evaluation.predictions.keeping import (
 from ovseg_jax.evaluation.predictions.lists import read_results, read_segments_info
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.foundation.errors import OperandError, OvsegError, first_few
+from ovseg_jax.masks import id_pictures as pictures
+from ovseg_jax.vocabulary.published_ids import image_id
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ def draw_overlay(result: Answer) -> Image.Image:
     The legend lists classes by area with their segments' scores, and says what the unlabelled
     part is. It is no larger than the photo, unless the photo is tiny.
     """
-    picture = Image.fromarray(_paint(result))
+    picture = draw_segments(result)
     legend = draw_legend(result, *picture.size)
     canvas = Image.new("RGB", (picture.width + legend.width, legend.height), "white")
     canvas.paste(picture, (0, 0))
@@ -30,9 +30,10 @@ def draw_overlay(result: Answer) -> Image.Image:
     return canvas
 
 
-def _paint(result: Answer) -> UInt8[np.ndarray, "H W 3"]:
-    found = result.prediction
-    return paint(result.pixels, found.labels, found.segment_ids, result.words.classes.colors)
+def draw_segments(result: Answer) -> Image.Image:
+    """Draws the answer over the photo, at its size and without a legend."""
+    found, colors = result.prediction, result.words.classes.colors
+    return Image.fromarray(paint(result.pixels, found.labels, found.segment_ids, colors))
 
 
 def paint(

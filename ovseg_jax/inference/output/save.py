@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,8 +27,11 @@ from PIL import Image
 
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.inference.formats.folder import photo_files, photo_names
+from ovseg_jax.inference.formats.photo import AnsweredPhoto
 from ovseg_jax.inference.output.drawing import draw_maps, draw_overlay
 from ovseg_jax.inference.results import Answer, Classification
+from ovseg_jax.vocabulary.published_ids import categories
 
 
 def save_answer(
@@ -54,14 +57,26 @@ def save_answer(
     return write_answer(result, results, stem)
 
 
-def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]:
-    """Writes all files of one photo into a folder that several photos share; see `save_answer`."""
+def write_answer(
+    result: Answer, results: OutputFolder, stem: str, formats: Sequence[str] = ()
+) -> list[Path]:
+    """Writes all files of one photo into a folder that several photos share; see `save_answer`.
+
+    Args:
+        result: The answer.
+        results: The folder.
+        stem: Start of the file names.
+        formats: Names of `ovseg_jax.inference.formats.table`, of which the photo's own files are
+            written too.
+    """
     maps = result.classification.maps
-    names = names_of_answer(stem, None if maps is None else len(result.classification))
+    names = names_of_answer(stem, None if maps is None else len(result.classification), formats)
     results.claim(names, result.source)
     labels = encode_labels(result.prediction.labels, len(result.words.classes))
     overlay = draw_overlay(result)
-    record = json_bytes(describe(result), indent=1)
+    described = describe(result)
+    record = json_bytes(described, indent=1)
+    photo = AnsweredPhoto.of(described, stem, results.seen_from_here(result.source))
     writers = itertools.chain(
         [
             lambda file: _png(labels, file),
@@ -69,23 +84,28 @@ def write_answer(result: Answer, results: OutputFolder, stem: str) -> list[Path]
             lambda file: file.write(record),
         ],
         _map_writers(result, maps) if maps is not None else (),
+        (
+            lambda file, content=content: file.write(content)
+            for content in photo_files(formats, photo)
+        ),
     )
     pairs = zip(names, writers, strict=True)
     return [results.write(name, write, result.source) for name, write in pairs]
 
 
-def names_of_answer(stem: str, maps: int | None = None) -> list[str]:
+def names_of_answer(stem: str, maps: int | None = None, formats: Sequence[str] = ()) -> list[str]:
     """Returns the names of a photo's files, in the order in which they are written.
 
     Args:
         stem: How they start.
         maps: Masks whose maps are drawn; None without maps.
+        formats: Formats that are written beside.
     """
     names = [f"{stem}_labels.png", f"{stem}_overlay.png", f"{stem}.json"]
-    if maps is None:
-        return names
-    grids = [f"{stem}_maps/mask_{number:03d}.png" for number in range(maps)]
-    return [*names, f"{stem}_maps.npz", *grids]
+    if maps is not None:
+        grids = [f"{stem}_maps/mask_{number:03d}.png" for number in range(maps)]
+        names += [f"{stem}_maps.npz", *grids]
+    return names + photo_names(formats, stem)
 
 
 def encode_labels(labels: Int[np.ndarray, "H W"], num_classes: int) -> Image.Image:
@@ -114,6 +134,10 @@ def describe(result: Answer) -> dict[str, Any]:
         "model": result.model,
         "settings": dataclasses.asdict(result.settings) | {"templates": words.templates},
         "vocabulary": [list(entry.synonyms) for entry in words.classes.classes],
+        "categories": [
+            category | {"isthing": int(thing)}
+            for category, thing in zip(categories(words.classes), result.is_thing, strict=False)
+        ],
         "background": [list(entry.synonyms) for entry in words.background],
         "background_is_default": words.is_default,
         "label_png": "0 = unlabelled, i = vocabulary[i - 1]",
