@@ -164,7 +164,9 @@ def _convert(
     published: PublishedFile, sources: Mapping[str, Fetched], wish: Wish, folder: Path
 ) -> None:
     wish.report(f"converting {published.name}")
-    beside = {name: str(item.path) for name, item in sources.items() if name != "file"}
+    beside: dict[str, Any] = {
+        name: str(item.path) for name, item in sources.items() if name != "file"
+    }
     conversion = read_conversion(
         published.kind,
         sources["file"].path,

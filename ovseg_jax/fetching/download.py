@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from ovseg_jax.disk.atomic import OutputError, reason
 from ovseg_jax.fetching.part import Part
-from ovseg_jax.fetching.web import BrokenError, FetchError, NotThereError, open_address, shown
+from ovseg_jax.fetching.web import BrokenError, FetchError, open_address, shown
 
 PAUSES = (1.0, 3.0, 10.0)
 """Seconds before another attempt; they start over whenever bytes came."""
@@ -154,8 +154,8 @@ def _receive(
         headers = {"Range": f"bytes={part.size}-"} | ({"If-Range": known} if known else {})
     try:
         answer = open_address(place.address, headers, secret=place.secret)
-    except NotThereError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not headers:
+    except FetchError as error:
+        if error.status != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not headers:
             raise
         if part.size == part.head.get("total"):
             return  # a kill between the last byte and the new name

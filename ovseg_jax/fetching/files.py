@@ -56,6 +56,7 @@ def fetch(
 
     Raises:
         FetchError: It cannot be had, or is not what it was.
+        OfflineError: It is not here, and the network is switched off.
         OutputError: The disk refuses.
     """
     path = file_place(group or wanted.address, name)

@@ -105,6 +105,7 @@ def snapshot(place: str, *, offline: bool = False, progress: Progress = lambda d
 
     Raises:
         FetchError: There is no such place, it holds no weights of ours, or the hub refuses.
+        OfflineError: It is not here, and the network is switched off.
         OutputError: The disk refuses.
     """
     match = _PLACE.fullmatch(place)

@@ -24,21 +24,17 @@ TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 class FetchError(OvsegError, OSError):
     """A file could not be downloaded; the message names the address and what to do."""
 
+    def __init__(self, message: str, status: int = 0):
+        """Keeps the status that a server refused with; 0 where none did."""
+        super().__init__(message)
+        self.status = status
+
 
 class BrokenError(OvsegError, OSError):
     """The connection broke, or the server is busy: the same again may help."""
 
 
-class NotThereError(FetchError):
-    """The server answered with an error; `code` is its status."""
-
-    def __init__(self, message: str, code: int):
-        """Keeps the status beside the message."""
-        super().__init__(message)
-        self.code = code
-
-
-class OfflineError(FetchError):
+class OfflineError(OvsegError, OSError):
     """The network is needed and was switched off."""
 
 
@@ -98,9 +94,8 @@ def open_address(
         secret: The header `Authorization`, sent to the first server alone.
 
     Raises:
-        NotThereError: The server refuses.
+        FetchError: The server refuses (`status`), or leads to an address that is not opened.
         BrokenError: It cannot be reached, or is busy.
-        FetchError: It leads to an address that is not opened.
     """
     check_address(address)
     agent = {"User-Agent": f"ovseg_jax/{ovseg_jax.__version__}", "Accept-Encoding": "identity"}
@@ -144,4 +139,4 @@ def _refused(address: str, code: int, reason: str) -> OvsegError:
         404: "the publisher has moved or removed it; `ovseg get NAME --file FILE` takes a copy "
         "of yours",
     }
-    return NotThereError(f"{text}: {meaning.get(code, 'open it in a browser')}", code)
+    return FetchError(f"{text}: {meaning.get(code, 'open it in a browser')}", code)

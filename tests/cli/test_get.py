@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from ovseg_jax.cli import get
 from ovseg_jax.cli.main import main
@@ -12,8 +13,12 @@ from ovseg_jax.fetching.web import FetchError
 from ovseg_jax.foundation import trees
 from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import parameter_shapes
-from ovseg_jax.loading.weights import save_weights
+from ovseg_jax.loading.opening import resolve
+from ovseg_jax.loading.weights import load_weights, save_weights
+from tests.convert import open_clip_files
 from tests.convert.test_getting import NAME, server  # noqa: F401 - a fixture
+from tests.fetching.server import serving
+from tests.fetching.test_hub import publish
 from tests.writers import MODEL
 
 
@@ -51,6 +56,22 @@ def test_get_says_what_it_takes_and_how_to_use_it(server, capsys):  # noqa: F811
     assert server.address in out
     assert main(["get", NAME]) == 0 and "licence" not in capsys.readouterr().out
     assert len(server.requests) == 1
+
+
+def test_a_file_of_the_real_table_comes_from_a_mirror_of_the_hub(monkeypatch, tmp_path, capsys):
+    """Of toy size: what the file holds decides what it becomes."""
+    monkeypatch.setenv("OVSEG_CACHE", str(tmp_path / "cache"))
+    content = save(open_clip_files.random(open_clip_files.toy_adapter()))
+    name = "fcclip_convnext_large_maskadapter.pth"
+    with serving() as mirror:
+        monkeypatch.setenv("HF_ENDPOINT", mirror.address)
+        publish(mirror, "1" * 40, {name: content}, repository="owl10/Mask-Adapter")
+        assert main(["get", "mask_adapter_large"]) == 0
+    assert "use it by --model mask_adapter_large" in capsys.readouterr().out
+    folder = resolve("mask_adapter_large")
+    assert load_weights(folder)[0].method.kind == "mask_adapter"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["published"]["revision"] == "1" * 40 and report["source"] == name
 
 
 def test_nobody_at_a_terminal_means_no_licence(server, capsys):  # noqa: F811

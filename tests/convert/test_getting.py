@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 
-import open_clip_files as files
 import pytest
 from safetensors.numpy import save
 
@@ -17,6 +16,7 @@ from ovseg_jax.fetching.web import FetchError
 from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.loading.opening import resolve
 from ovseg_jax.loading.weights import load_weights
+from tests.convert import open_clip_files as files
 from tests.fetching.server import Served, serving
 
 CONTENT = save(files.random(files.toy_clip()))

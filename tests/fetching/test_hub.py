@@ -26,17 +26,17 @@ def at(server, monkeypatch):
     return server
 
 
-def publish(server, commit, files=FILES, branch="main"):
+def publish(server, commit, files=FILES, branch="main", repository="me/mine"):
     """Lets the server answer as the hub does for a repository of one commit."""
     siblings = []
     for name, content in files.items():
-        large = name.endswith(".safetensors")
+        large = len(content) > 10_000
         digest = hashlib.sha256(content).hexdigest()
         lfs = {"lfs": {"sha256": digest, "size": len(content), "pointerSize": 130}} if large else {}
         siblings.append({"rfilename": name, "size": len(content), "blobId": "0" * 40, **lfs})
         for revision in (commit, branch):
             head = {"X-Repo-Commit": commit}
-            path, blob = f"/me/mine/resolve/{revision}/{name}", f"/blobs/{digest}"
+            path, blob = f"/{repository}/resolve/{revision}/{name}", f"/blobs/{digest}"
             if large:
                 head |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(content))}
                 elsewhere = server.url(blob).replace("127.0.0.1", "localhost")
@@ -45,10 +45,10 @@ def publish(server, commit, files=FILES, branch="main"):
                 server.files[blob] = Served(content, etag=f'"{digest}"')
             else:
                 server.files[path] = Served(content, etag=f'"{"b" * 40}"', headers=head)
-    answer = {"id": "me/mine", "sha": commit, "siblings": siblings, "tags": []}
+    answer = {"id": repository, "sha": commit, "siblings": siblings, "tags": []}
     body = Served(json.dumps(answer).encode(), kind="application/json")
     for revision in (commit, branch):
-        server.files[f"/api/models/me/mine/revision/{revision}"] = body
+        server.files[f"/api/models/{repository}/revision/{revision}"] = body
 
 
 def test_a_repository_becomes_a_weights_directory_under_its_commit(at):
