@@ -12,8 +12,8 @@ from ovseg_jax.fetching import hub
 from ovseg_jax.fetching.web import FetchError
 from ovseg_jax.foundation import trees
 from ovseg_jax.loading import build
-from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.loading.opening import resolve
+from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.loading.weights import load_weights, save_weights
 from tests.convert import open_clip_files
 from tests.convert.test_getting import NAME, server  # noqa: F401 - a fixture
