@@ -40,8 +40,10 @@ def load_segmenter(
     """Loads a model with all that is needed to use it.
 
     Args:
-        model: A weights directory, a run, or "toy" for the tiny model inside the package (which
-            knows the 48 things of its own drawn world, not photos).
+        model: A weights directory, a run, the name of a published file that `ovseg get` has
+            fetched, "hf:OWNER/REPO@REVISION" for weights on Hugging Face's hub, or "toy" for the
+            tiny model inside the package (which knows the 48 things of its own drawn world, not
+            photos).
         generator: Another model whose masks this one names; None for its own generator, if any.
         dense: Use the model's towers alone and name pixels without masks, with the last block
             read in this way; None for the model as it is.

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1] / "ovseg_jax"
 ROWS = (
     ("foundation", "config"),
     ("disk",),
+    ("fetching",),
     ("ops",),
     ("models", "vocabulary", "losses"),
     ("methods",),

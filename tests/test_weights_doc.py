@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from ovseg_jax.convert.published import KINDS
+from ovseg_jax.fetching.table import published_files
+from tools import weights_page
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "weights.md").read_text()
@@ -35,6 +37,16 @@ def test_the_table_has_a_line_for_every_model():
 )
 def test_the_numbers_are_those_of_the_model(name):
     assert PROGRAM.row(name, PROGRAM.parameters(MODELS[name])) in TEXT.splitlines()
+
+
+def test_the_tables_of_files_are_those_of_the_package():
+    assert weights_page.page(TEXT) == TEXT, "stale: python -m tools.weights_page"
+
+
+def test_every_name_that_is_typed_is_one():
+    names = re.findall(r"^ovseg get (\w+)", TEXT, re.MULTILINE)
+    names += re.findall(r"--(?:model|generator) ([a-z]\w+)(?![\w/:])", TEXT)
+    assert set(names) <= {*published_files(), "weights"} and len(set(names)) > 10
 
 
 def test_every_command_names_a_kind_that_exists():

@@ -45,6 +45,7 @@ def prepare(folder: Path) -> Path:
     entry = {"segmentation": encode_rle(MASK), "name": "circle"}
     (folder / "masks.json").write_text(json.dumps({"a.png": {"proposals": [entry]}}))
     save_file(random(toy_clip()), folder / "clip.safetensors")
+    save_weights(folder, folder / "weights", overwrite=False)
     return folder
 
 
@@ -162,6 +163,8 @@ SEGMENT = ("{inputs}/photos", "--masks", "{inputs}/masks.json", "--vocab", "circ
 WHERE = ("--out", "{out}")
 MINE = ("mine", "{inputs}/photos", "--words", "classes", "--masks", "{inputs}/masks.json")
 CONVERT = ("convert", "open_clip", "{inputs}/clip.safetensors", "{out}")
+GET = ("get", "clip_convnext_base_w_320", "--file", "{inputs}/clip.safetensors")
+PUSH = ("push", "{inputs}/weights", "{out}", "--repo", "me/mine", "--licence", "MIT")
 WRITERS = {
     "segment": Writer(command("segment", *SEGMENT, *WHERE), ANSWER),
     "segment --save-maps": Writer(
@@ -179,6 +182,8 @@ WRITERS = {
         tuple(f"test{ending}" for ending in ENDINGS),
     ),
     "convert": Writer(command(*CONVERT, "--layout", "safetensors"), WEIGHTS, whole=True),
+    "get --to": Writer(command(*GET, "--to", "{out}"), WEIGHTS, whole=True),
+    "push": Writer(command(*PUSH), (*WEIGHTS, "README.md"), whole=True),
     "Segmentation.save": Writer(save_answer, ANSWER),
     "save_weights": Writer(save_weights, WEIGHTS, whole=True),
     "convert_file": Writer(convert, WEIGHTS, whole=True),

@@ -17,6 +17,8 @@ COMMANDS = {
     "classify": "name masks, as a table",
     "classify-image": "name whole photos, as a table",
     "embed": "embed a vocabulary and fill the cache",
+    "models": "list towers, generators, methods, published files and what is here",
+    "get": "download a published file by name and convert it",
     "convert": "turn a published checkpoint into a weights directory",
     "train": "run an experiment from a config file",
     "evaluate": "score a run or weights",
@@ -27,6 +29,7 @@ COMMANDS = {
     "plan": "say what a training takes of chips that are not here",
     "weights": "write the weights of a run's checkpoint",
     "export": "write a model for other programs",
+    "push": "make a folder for Hugging Face's hub, with a model card",
     "mine": "mine pairs of a mask and a noun from captions",
 }
 

@@ -34,8 +34,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         default="toy",
         metavar="RUN_OR_WEIGHTS",
-        help="weights directory or run; 'toy' is the tiny model inside the package, which knows "
-        "a drawn world of 48 things, not photos (default: toy)",
+        help="weights directory, run, name of a published file (`ovseg get NAME`), or "
+        "hf:OWNER/REPO@REVISION; 'toy' is the tiny model inside the package, which knows a drawn "
+        "world of 48 things, not photos (default: toy)",
     )
     group.add_argument(
         "--templates", choices=TEMPLATES, help="prompt set (default: the model's own)"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from pathlib import Path
 
 from ovseg_jax.config import DensePixelsConfig, ModelConfig, NoGeneratorConfig, SamConfig
+from ovseg_jax.fetching import cache, hub
+from ovseg_jax.fetching.table import published_files
 from ovseg_jax.foundation import devices
 from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inference.engine import Engine
@@ -30,7 +33,7 @@ def open_model(place: str | Path) -> Model:
     """Opens a model that names masks.
 
     Args:
-        place: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or a name (see `resolve`).
 
     Raises:
         SegmenterError: It makes masks but names nothing.
@@ -48,7 +51,7 @@ def open_towers(place: str | Path, readout: Readout) -> Model:
     """Opens a model's towers without its method and generator: what names pixels.
 
     Args:
-        place: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or a name (see `resolve`).
         readout: How the last block of the image tower is read.
 
     Raises:
@@ -77,7 +80,7 @@ def open_mask_maker(
     """Opens a model whose masks another one names.
 
     Args:
-        place: A weights directory, a run, or "toy".
+        place: A weights directory, a run, or a name (see `resolve`).
         cache_directory: Where embeddings of words are kept; None for the user's cache.
         most: Masks of SAM per photo, those with the highest expected IoU; 0 for all.
 
@@ -96,9 +99,41 @@ def open_mask_maker(
 
 
 def resolve(place: str | Path) -> Path:
-    """Returns the directory that a model's name stands for: "toy" lies inside the package."""
-    if str(place) != TOY:
+    """Returns the directory that a model's name stands for.
+
+    Args:
+        place: "toy", which lies inside the package; "hf:OWNER/REPO@REVISION", a weights directory
+            of Hugging Face's hub; the name of a published file that `ovseg get` has fetched; or a
+            path, which goes before such a name.
+
+    Raises:
+        SegmenterError: It is the name of a published file that is not here.
+        ovseg_jax.fetching.web.FetchError: The hub does not give it.
+    """
+    name = str(place)
+    if name == TOY:
+        return _toy()
+    if name.startswith(hub.PREFIX):
+        return hub.snapshot(name)
+    if Path(place).exists() or not (near := _published(name)):
         return Path(place)
+    found = cache.converted(name) if near == name else None
+    if found is None:
+        said = (
+            "is a published file" if near == name else f"is not here. {near!r} is a published file"
+        )
+        raise SegmenterError(f"{name} {said}; `ovseg get {near}` downloads and converts it")
+    return found
+
+
+def _published(name: str) -> str:
+    """Returns the published file that a name means, or nearly means; empty for none."""
+    table = published_files()
+    near = difflib.get_close_matches(name, table, n=1, cutoff=0.85)
+    return name if name in table else (near or [""])[0]
+
+
+def _toy() -> Path:
     found = sorted(path.parent for path in (ASSETS / TOY).glob("*/config.json"))
     if not found:
         raise SegmenterError("this installation holds no toy weights; give --model a directory")

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ovseg_jax.disk.user_cache import user_cache
 from ovseg_jax.foundation.errors import OperandError
 
 SUFFIX = ".safetensors"
@@ -92,8 +93,7 @@ class TextCache:
 
 def default_directory() -> Path:
     """Returns the user's cache folder for texts; `OVSEG_CACHE` overrides it."""
-    base = os.environ.get("OVSEG_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(base or Path.home() / ".cache") / "ovseg_jax" / "text"
+    return user_cache() / "text"
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Files of others, by name: downloaded whole or not at all, held to their hashes, kept."""
