@@ -138,7 +138,11 @@ def first(**fields):
 
 
 WRONG_LISTS = {
-    "category": (".instances.json", first(category_id=999), "'category_id' is 999, which is none of"),
+    "category": (
+        ".instances.json",
+        first(category_id=999),
+        "'category_id' is 999, which is none of",
+    ),
     "no score": (".instances.json", lambda c: c[0].pop("score"), "result 0: lacks 'score'"),
     "NaN": (".instances.json", first(score=float("nan")), r"instances\.json.*NaN"),
     "boxes": (".instances.json", lambda c: c[0].pop("segmentation"), "lacks 'segmentation', COCO"),
