@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 
+from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import given_path
 from ovseg_jax.foundation.errors import counted, printable
 
@@ -42,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.foundation import devices
 
+    if arguments.devices is not None and arguments.devices < 1:
+        raise UsageError(f"--devices {arguments.devices}: give 1 or more")
     config = config_of(arguments, "check")
     from ovseg_jax.training.readiness import readiness
 

@@ -34,6 +34,11 @@ def load_config(path: Path) -> Any:
     file, mark, variant = str(path).partition(".py:")
     given = Path(f"{file}.py") if mark else path
     path = shipped.find_config(given)
+    if path.exists() and (path.is_dir() or path.suffix != ".py"):
+        raise UsageError(
+            f"{given} is no config file; give a .py file such as those in configs/. (A run goes on "
+            "by the command that began it.)"
+        )
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(
             f"{given}: no such config file; give a .py file such as those in configs/{_near(given)}"

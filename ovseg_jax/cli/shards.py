@@ -2,10 +2,10 @@
 
 Which shard a photo belongs to follows from the name of its results alone, by a hash: so machines
 need not agree on anything, nor list the photos at one time, and photos that come later move no
-others. A photo is done when the journal of the output folder says that all its results were made
-from it, and they are there. The first shard notes in `job.json` what is done with the photos;
-another model, vocabulary or task in the same folder is refused, since its photos would count as
-done.
+others (but those of the same file name, which are then named by their folders). A photo is done
+when the journal of the output folder says that all its results were made from it, and they are
+there. The first shard notes in `job.json` what is done with the photos; another model, vocabulary
+or task in the same folder is refused, since its photos would count as done.
 """
 
 from __future__ import annotations

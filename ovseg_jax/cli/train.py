@@ -111,7 +111,7 @@ def _train(config: Any, arguments: argparse.Namespace) -> int:
         from ovseg_jax.training.loop import train
         from ovseg_jax.training.profiling import steps_of
 
-        traced = steps_of(arguments.profile) if arguments.profile else range(0)
+        traced = steps_of(arguments.profile, config.num_steps) if arguments.profile else range(0)
         hosts.connect(arguments.hosts)
         try:
             train(config, workdir, stop=stop, resume_anyway=resume_anyway, profile=traced)

@@ -14,6 +14,9 @@ WEIGHTS = "weights"
 EVALUATIONS = "evaluations"
 GOODPUT = "goodput.json"
 PROFILE = "profile"
+NUMBERS = "numbers.jsonl"
+SAMPLES = "samples"
+PAGE = "report.html"
 
 
 def result_file(workdir: Path, evaluation: str, step: int) -> Path:

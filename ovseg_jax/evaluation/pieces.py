@@ -100,7 +100,12 @@ class Counting:
     """Counts batches; threads may share it."""
 
     def __init__(
-        self, evaluators: Mapping[str, Evaluator], *, by_photo: bool, keeper: Keeper | None = None
+        self,
+        evaluators: Mapping[str, Evaluator],
+        *,
+        by_photo: bool,
+        keeper: Keeper | None = None,
+        shown: Worst | None = None,
     ):
         """Says what is counted.
 
@@ -108,9 +113,10 @@ class Counting:
             evaluators: By the prefix of their scores.
             by_photo: Also keep the sums of each photo, and the worst photos.
             keeper: Keeps answers; they are known where photos are kept apart.
+            shown: Keeps photos to look at; None for the worst.
         """
         self._evaluators, self._by_photo, self._keeper = evaluators, by_photo, keeper
-        self._worst = Worst()
+        self._worst = Worst() if shown is None else shown
 
     def count(self, view: View, outcome: Outcome, rule: str) -> Piece:
         """Counts what was made of one batch."""

@@ -21,6 +21,7 @@ from ovseg_jax.evaluation.predictions.keeping import Keeper, Write, lists
 from ovseg_jax.evaluation.protocol import ProtocolCard
 from ovseg_jax.evaluation.result import Result, put_together
 from ovseg_jax.evaluation.totals import Totals
+from ovseg_jax.evaluation.worst import Worst
 from ovseg_jax.foundation.typing import Params
 from ovseg_jax.inputs.batches import View
 from ovseg_jax.inputs.labels import class_list
@@ -37,15 +38,24 @@ class Suite:
     whole result.
     """
 
-    def __init__(self, config: EvaluationConfig, model: ModelConfig, method: Any):
+    def __init__(
+        self,
+        config: EvaluationConfig,
+        model: ModelConfig,
+        method: Any,
+        shown: type[Worst] = Worst,
+    ):
         """Prepares an evaluation.
 
         Args:
             config: Data, masks and metrics.
             model: The model section, for templates, inference settings and the card.
             method: The method's module.
+            shown: Which photos results have to look at: `Worst`, or `First` for the same ones
+                every time.
         """
         self._config, self._model, self._method = config, model, method
+        self._shown = shown
         check_source(config.masks, method, f"masks of evaluation {config.name!r}: masks")
         self.classes = class_list(config.data)
         check_classes(model, self.classes)
@@ -79,7 +89,7 @@ class Suite:
             params: All parameters of the method.
             weights: What the card calls them.
             on_batch: Called with the number of images so far, those of other hosts left out.
-            by_photo: Also keep the sums of each photo, and the worst photos.
+            by_photo: Also keep the sums of each photo, and some photos to look at.
             journal: Where counts are kept, so that a killed evaluation goes on; it stays behind.
             predictions: Writes answers; see `evaluation.predictions.keeping`. Needs `by_photo`.
 
@@ -92,7 +102,7 @@ class Suite:
         answers = {"keeps_found": predictions is not None}
         evaluators = make_evaluators(self._config, self._model, self.classes, **answers)
         keeper = Keeper(self._config.name, self.classes, predictions) if predictions else None
-        counting = Counting(evaluators, by_photo=by_photo, keeper=keeper)
+        counting = Counting(evaluators, by_photo=by_photo, keeper=keeper, shown=self._shown())
         own = {"called": weights, "by_photo": by_photo, "predictions": keeper is not None}
         with self._kept(params, journal, own) as kept:
             seen = kept.images
@@ -102,7 +112,8 @@ class Suite:
                 if on_batch is not None:
                     on_batch(seen)
             lines = gathered.from_all_hosts(kept.lines.values())
-        totals = Totals(evaluators, map(Piece.of_line, sorted(lines, key=Piece.number_in)))
+        pieces = map(Piece.of_line, sorted(lines, key=Piece.number_in))
+        totals = Totals(evaluators, pieces, self._shown())
         stride = self._method.stride
         card = fill_card(self._config, self._model, self.classes, stride, totals, weights)
         result = put_together(totals, card, self.classes)

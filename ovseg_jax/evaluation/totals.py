@@ -21,18 +21,24 @@ class Totals:
         notes: Of the photos whose answers were kept.
     """
 
-    def __init__(self, evaluators: Mapping[str, Evaluator], pieces: Iterable[Piece]):
+    def __init__(
+        self,
+        evaluators: Mapping[str, Evaluator],
+        pieces: Iterable[Piece],
+        shown: Worst | None = None,
+    ):
         """Adds up.
 
         Args:
             evaluators: By the prefix of their scores.
             pieces: In the order of their batches, each once.
+            shown: Keeps photos to look at; None for the worst.
         """
         self._evaluators = evaluators
         self._states: dict[str, State] = {name: one.init() for name, one in evaluators.items()}
         self._names: list[str] = []
         self._parts: dict[str, list[PhotoPart]] = {}
-        self._worst = Worst()
+        self._worst = Worst() if shown is None else shown
         self.images, self.rules, self.notes = 0, set[str](), list[Note]()
         for piece in pieces:
             self._add(piece)
@@ -54,7 +60,7 @@ class Totals:
         return PhotoSums(tuple(self._names), num_classes, sums)
 
     def worst(self) -> tuple[WorstPhoto, ...]:
-        """The worst photos, the worst first."""
+        """The photos to look at; usually the worst, the worst first."""
         return self._worst.photos()
 
     @property

@@ -104,6 +104,28 @@ class Worst:
         )
 
 
+class First(Worst):
+    """Keeps the first photos of a split, however well they went: the same ones every time."""
+
+    def see(self, place: int, name: str, batch: Batch, part: PhotoPart) -> WorstPhoto | None:
+        """Keeps a photo if it is among the first; see `Worst.see`."""
+        if place >= self._most:
+            return None
+        photo = self._small(name, batch, part)
+        self.put(place, photo)
+        return photo
+
+    def put(self, place: int, photo: WorstPhoto) -> None:
+        """Keeps a photo that is drawn already, if it is among the first."""
+        with self._lock:
+            if place < self._most:
+                self._kept.append((0.0, -place, photo))
+
+    def photos(self) -> tuple[WorstPhoto, ...]:
+        """What was kept, in the order of the split."""
+        return tuple(entry[2] for entry in sorted(self._kept, key=lambda entry: -entry[1]))
+
+
 def _true_classes(batch: Batch, row: int) -> Int[np.ndarray, "H W"]:
     """Class of every pixel of one photo, as `evaluator.truth_map` has them."""
     labels = np.asarray(batch.labels)[row]

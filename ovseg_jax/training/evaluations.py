@@ -15,8 +15,11 @@ from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.disk.run_layout import EVALUATIONS, result_file
 from ovseg_jax.evaluation import protocol
 from ovseg_jax.evaluation.suite import Suite
+from ovseg_jax.evaluation.worst import First
 from ovseg_jax.foundation.typing import Params
+from ovseg_jax.training.page import write_page
 from ovseg_jax.training.report import TrainingReport
+from ovseg_jax.training.samples import keep_samples
 from ovseg_jax.training.stopping import StopRequest
 
 
@@ -31,7 +34,7 @@ class Evaluations:
         """Prepares them; results go to `workdir/evaluations/<name>_<step>.json`."""
         self._config, self._workdir, self._stop = config, workdir, stop
         self._suites = [
-            (item, Suite(item, config.model, method)) for item in located_evaluations(config)
+            (item, Suite(item, config.model, method, First)) for item in located_evaluations(config)
         ]
 
     def are_due(self, number: int) -> bool:
@@ -48,7 +51,8 @@ class Evaluations:
         for item, suite in self._due(number):
             try:
                 name = f"{self._workdir.name}, step {number}"
-                result = suite.score(params, name, on_batch=self._leave_if_asked)
+                on_batch = self._leave_if_asked
+                result = suite.score(params, name, on_batch, by_photo=True)
             except _Stopped:
                 return False
             text = protocol.to_json(result.card, result.table, result.classes()).encode()
@@ -56,8 +60,11 @@ class Evaluations:
             file_name = result_file(self._workdir, item.name, number).name
             if jax.process_index() == 0:
                 results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
+                keep_samples(self._workdir, item.name, number, result)
             scores = {f"{item.name}/{key}": v for key, v in result.table.items()}
             report.evaluation(number, scores)
+            if jax.process_index() == 0:
+                write_page(self._workdir, self._config, number)
         return True
 
     def _due(self, number: int) -> Iterator[tuple[EvaluationConfig, Suite]]:

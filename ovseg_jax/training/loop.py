@@ -20,6 +20,7 @@ from ovseg_jax.training import (
     finished,
     hosts,
     layout,
+    numbers,
     record,
     run_folder,
     sharding,
@@ -29,6 +30,7 @@ from ovseg_jax.training.alone import leaving_alone
 from ovseg_jax.training.evaluations import Evaluations
 from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.keeper import Keeper
+from ovseg_jax.training.page import write_page
 from ovseg_jax.training.profiling import Profile
 from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.steps import Recipe, take_steps
@@ -90,7 +92,8 @@ def train(
         agreement.check_equal(config=description, data=accepted.content, state=current, words=text)
         beginning.keep_record(workdir, config, accepted, first)
         goodput.goes_on(workdir, first)
-        report = TrainingReport(workdir, config.num_steps, first, config.log_every, goodput)
+        noted = cleanup.enter_context(numbers.noted_in(workdir))
+        report = TrainingReport(workdir, config.num_steps, first, config.log_every, goodput, noted)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
         cleanup.enter_context(leaving_alone())  # before that waits for hosts that are lost
@@ -105,11 +108,20 @@ def train(
             tracing = cleanup.enter_context(closing(Profile(profile, workdir)))
             recipe = Recipe(config, method, build.mask_source(config.masks), tx)
             current = take_steps(recipe, stream, current, text, keeper, tracing)
-        keeper.settle()
-        # After the last step is on disk: a run that was killed here finds its way back here.
-        _save_weights(workdir, config, current)
-        keeper.score_final(current)
+        _end(workdir, config, current, keeper, report)
         return current
+
+
+def _end(
+    workdir: Path, config: Config, current: state.TrainState, keeper: Keeper, report: TrainingReport
+) -> None:
+    """Writes what a run leaves; after a kill in here, the next one finds its way back here."""
+    keeper.settle()
+    _save_weights(workdir, config, current)
+    keeper.score_final(current)
+    report.close()  # its last numbers belong on the page
+    if jax.process_index() == 0:
+        write_page(workdir, config, config.num_steps)
 
 
 def _save_weights(workdir: Path, config: Config, current: state.TrainState) -> None:

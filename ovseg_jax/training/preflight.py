@@ -17,7 +17,7 @@ from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.foundation import devices, trees
-from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.foundation.errors import OvsegError, warn
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import check_known_split, open_split
 from ovseg_jax.inputs.found_files import check_files
@@ -95,6 +95,7 @@ def note_settings(config: Config, problems: Problems, count: int, described: str
         described: What messages call them.
     """
     _check_numbers(config, problems)
+    _warn_of_warmup(config)
     with problems.noted():
         _check_devices(config, count, described)
     with problems.noted():
@@ -153,6 +154,16 @@ def _check_numbers(section: Config | EvaluationConfig, problems: Problems, where
     for refusal in ranges.refusals(section):
         with problems.noted(where):
             raise ConfigError(refusal)
+
+
+def _warn_of_warmup(config: Config) -> None:
+    """Tells of a rate that never comes to its peak; a run cut short to try it is no mistake."""
+    warmup = config.optimizer.warmup_steps
+    if 0 < config.num_steps < warmup:
+        warn(
+            f"optimizer.warmup_steps is {warmup} of {config.num_steps} steps: the learning rate "
+            "never reaches optimizer.peak_lr"
+        )
 
 
 def _check_devices(config: Config, count: int, described: str) -> None:

@@ -16,15 +16,21 @@ class ProfileError(OvsegError, ValueError):
     """What was asked for is no range of steps."""
 
 
-def steps_of(text: str) -> range:
+def steps_of(text: str, num_steps: int) -> range:
     """Reads "20:25", both ends included.
 
+    Args:
+        text: What was given.
+        num_steps: Of the run.
+
     Raises:
-        ProfileError: It is something else.
+        ProfileError: It is something else, or begins behind the last step.
     """
     first, colon, last = text.partition(":")
     if not colon or not (first.isdigit() and last.isdigit()) or not 0 < int(first) <= int(last):
         raise ProfileError(f"--profile {text}: give first and last step, such as 20:25")
+    if int(first) > num_steps:
+        raise ProfileError(f"--profile {text}: the run has {num_steps} steps")
     return range(int(first), int(last) + 1)
 
 
@@ -53,3 +59,7 @@ class Profile:
             jax.profiler.stop_trace()
             self._runs, self._steps = False, range(0)
             say(f"profile written to {self._folder}; open it with TensorBoard or ui.perfetto.dev")
+        elif self._steps:
+            first, last = self._steps[0], self._steps[-1]
+            say(f"--profile {first}:{last}: none of these steps was done here, nothing is traced")
+            self._steps = range(0)

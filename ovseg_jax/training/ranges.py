@@ -14,8 +14,11 @@ ABOVE_ZERO: Range = (lambda number: number > 0, "a number above 0")
 FROM_ZERO: Range = (lambda number: number >= 0, "0 or more")
 BELOW_ONE: Range = (lambda number: 0 <= number < 1, "0 or more, below 1")
 
+SEED: Range = (lambda number: 0 <= number < 2**32, "a number from 0 to 4294967295")
+
 TRAINING = {
     "num_steps": FROM_ZERO,
+    "seed": SEED,
     "log_every": ABOVE_ZERO,
     "checkpoint.every_steps": ABOVE_ZERO,
     "checkpoint.every_minutes": FROM_ZERO,
@@ -27,6 +30,8 @@ TRAINING = {
     "optimizer.peak_lr": FROM_ZERO,
     "optimizer.end_lr": FROM_ZERO,
     "optimizer.warmup_steps": FROM_ZERO,
+    "optimizer.clip_norm": ABOVE_ZERO,
+    "optimizer.eps": FROM_ZERO,
     "optimizer.weight_decay": FROM_ZERO,
     "optimizer.beta1": BELOW_ONE,
     "optimizer.beta2": BELOW_ONE,

@@ -41,7 +41,10 @@ def readiness(config: Config, count: int) -> Readiness:
     problems, facts = preflight.Problems(), []
     preflight.note_settings(config, problems, count, counted(count, "device"))
     preflight.note_data(config, problems)
-    for subject in (_model, _words, _batch, _rate, _places, _step):
+    subjects = (_model, _words, _batch, _rate, _places, _step)
+    if problems.lines():  # numbers out of range would fail in there without saying why
+        subjects = subjects[:-1]
+    for subject in subjects:
         with problems.noted():
             facts += subject(config, count)
     return Readiness(facts, problems.lines())

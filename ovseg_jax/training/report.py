@@ -11,6 +11,7 @@ import rich.progress
 
 from ovseg_jax.foundation.errors import printable
 from ovseg_jax.training.goodput import Goodput
+from ovseg_jax.training.numbers import Numbers
 from ovseg_jax.training.speed import Speed
 
 
@@ -27,14 +28,22 @@ class TrainingReport:
         speed: Measures the steps between two reports.
     """
 
-    def __init__(self, workdir: Path, num_steps: int, first: int, every: int, goodput: Goodput):
+    def __init__(
+        self,
+        workdir: Path,
+        num_steps: int,
+        first: int,
+        every: int,
+        goodput: Goodput,
+        numbers: Numbers,
+    ):
         """Opens the writers of a run that starts after step `first`."""
         from clu import metric_writers
 
         self._writer = metric_writers.create_default_writer(
             str(workdir), just_logging=jax.process_index() > 0, asynchronous=False
         )
-        self._every, self._num_steps = every, num_steps
+        self._every, self._num_steps, self._numbers = every, num_steps, numbers
         self.speed, self._goodput = Speed(goodput), goodput
         self._waiting: tuple[int, dict[str, Any]] | None = None
         columns = (
@@ -71,6 +80,7 @@ class TrainingReport:
         self._say(number, results)
         self._writer.write_scalars(number, results)
         self._writer.flush()
+        self._numbers.note(number, results)
 
     def close(self) -> None:
         """Writes what is left and ends the progress line."""
@@ -88,6 +98,7 @@ class TrainingReport:
         if seconds := values.get("train/seconds_per_step"):
             self._bar.update(self._task, speed=f"{seconds:.3g} s/step")
         self._writer.write_scalars(number, values)
+        self._numbers.note(number, values)
         self._say(number, values)
 
     def _say(self, number: int, values: dict[str, float]) -> None:

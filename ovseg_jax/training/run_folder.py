@@ -14,9 +14,13 @@ from typing import TextIO
 
 import jax
 
-from ovseg_jax.disk.outputs import Entry, append_journal, is_ours, require_ours
+from ovseg_jax.disk.journal import read_journal
+from ovseg_jax.disk.outputs import Entry, OutputError, append_journal, is_ours, require_ours
 from ovseg_jax.disk.run_layout import CHECKPOINTS, LOCK, RECORD
-from ovseg_jax.foundation.errors import OvsegError, warn
+from ovseg_jax.foundation.errors import OvsegError, first_few, warn
+
+TRAINING = "ovseg train"
+"""What a run's journal says of its config, as that of no other folder does."""
 
 
 class BusyError(OvsegError, RuntimeError):
@@ -36,11 +40,31 @@ def taken(workdir: Path) -> Iterator[None]:
         return
     if not _made_before_journals(workdir):
         require_ours(workdir, "a training run")
-    workdir.mkdir(parents=True, exist_ok=True)
+        _require_run(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"--workdir {workdir} cannot be made: {reason}") from error
     with _locked(workdir / LOCK):
         if not is_ours(workdir):
-            append_journal(workdir, [Entry(RECORD, source="ovseg train")])
+            append_journal(workdir, [Entry(RECORD, source=TRAINING)])
         yield
+
+
+def _require_run(workdir: Path) -> None:
+    """Refuses a folder of ours that is no run: its `config.json` would be replaced.
+
+    Raises:
+        OutputError: It holds weights, results, or whatever else.
+    """
+    entries = read_journal(workdir) if workdir.is_dir() else []
+    if entries and not any(e.file == RECORD and e.source == TRAINING for e in entries):
+        written = first_few(sorted({entry.file for entry in entries}), 3)
+        raise OutputError(
+            f"{workdir} holds what another command of ovseg wrote ({written}), and is no training "
+            "run; choose another --workdir"
+        )
 
 
 def _made_before_journals(workdir: Path) -> bool:

@@ -73,7 +73,7 @@ def test_a_value_of_the_wrong_type_is_refused(experiment, capsys):
     ("name", "content", "message"),
     [
         ("missing.py", None, "no such config file"),
-        ("a.txt", "", "no such config file"),
+        ("a.txt", "", "is no config file"),
         ("a.py", "x = 1", "defines no get_config"),
         ("a.py", "def get_config(): return {}", "returned a dict, not a Config"),
     ],

@@ -8,13 +8,20 @@ from ovseg_jax.training.profiling import Profile, ProfileError, steps_of
 
 
 def test_both_ends_are_traced():
-    assert steps_of("20:25") == range(20, 26) and steps_of("3:3") == range(3, 4)
+    assert steps_of("20:25", 30) == range(20, 26) and steps_of("3:3", 3) == range(3, 4)
 
 
 @pytest.mark.parametrize("text", ["20", "20:", ":5", "7:3", "0:4", "a:b", "-1:2", "1:2:3"])
 def test_what_is_no_range_is_refused(text):
     with pytest.raises(ProfileError, match="such as 20:25"):
-        steps_of(text)
+        steps_of(text, 12)
+    with pytest.raises(ProfileError, match="the run has 12 steps"):
+        steps_of("20:25", 12)
+
+
+def test_steps_that_never_came_are_told_of(tmp_path, capsys):
+    Profile(range(2, 4), tmp_path).close()
+    assert "--profile 2:3: none of these steps was done here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("steps", [range(1, 6), range(3, 6)])  # a run that goes on behind 20:25

@@ -51,6 +51,9 @@ def test_all_problems_are_told_at_once(capsys):
         "--data.name": "toy_worl",
         "--init-from": "nowhere",
         "--optimizer.peak-lr": "-1",
+        "--optimizer.clip-norm": "-1",
+        "--step.accumulate": "0",
+        "--seed": "99999999999999999999",
         "--evaluations.0.data.root": "nowhere_either",
         "--model.templates": "vild15",
     }
@@ -63,6 +66,9 @@ def test_all_problems_are_told_at_once(capsys):
         "perhaps you meant 'toy_world'",
         "nowhere does not exist",
         "optimizer.peak_lr",
+        "optimizer.clip_norm is -1.0; give a number above 0",
+        "step.accumulate is 0",
+        "seed is 99999999999999999999; give a number from 0 to 4294967295",
         "nowhere_either; give that of toy_world",
         "vild15",
     ):

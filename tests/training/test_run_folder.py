@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ovseg_jax.disk.atomic import OutputError
+from ovseg_jax.disk.journal import Entry, append_journal
 from ovseg_jax.disk.outputs import is_ours
 from ovseg_jax.training.run_folder import BusyError, taken
 
@@ -46,6 +47,24 @@ def test_a_folder_with_other_files_is_refused_untouched(tmp_path):
     with pytest.raises(OutputError, match=r"did not write \(thesis.md\)"), taken(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
+
+
+def test_a_folder_of_ours_that_is_no_run_is_refused_untouched(tmp_path):
+    """Training in a folder of weights replaced their description, and no command opened them."""
+    (tmp_path / "config.json").write_text('{"clip": {}}')
+    append_journal(tmp_path, [Entry("config.json", "0123", "clip.pt"), Entry("params")])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    message = r"\(config.json, params\), and is no training run"
+    with pytest.raises(OutputError, match=message), taken(tmp_path):
+        pass
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    message, place = "notes.txt/run cannot be made: Not a directory", tmp_path / "notes.txt/run"
+    with pytest.raises(OutputError, match=message), taken(place):
+        pass
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):
