@@ -58,7 +58,7 @@ class Coding:
     def told(self) -> str:
         """Says which labels are known."""
         if self.remap is not None:
-            known = f"those in 'remap': {first_few(sorted(self.remap), SHOWN)}"
+            known = f"those that are listed: {first_few(sorted(self.remap), SHOWN)}"
         else:
             known = f"{self.first} to {self.last}"
         return f"{known}; ignored: {', '.join(map(str, self.ignore)) or 'none'}"
@@ -107,7 +107,7 @@ def likely_cause(found: np.ndarray, wrong: np.ndarray, coding: Coding, mode: str
         mode: Of the picture.
     """
     if coding.remap is not None:
-        return "list it under 'remap', with null where it is no class, or under 'ignore'"
+        return "give it a name where names are numbered; else list it under 'remap', with null where it is no class, or under 'ignore'"
     if wrong.tolist() == [coding.last + 1]:
         return (
             f"labels seem to be one level off: where they count from {coding.first + 1}, set "

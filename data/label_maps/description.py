@@ -78,11 +78,11 @@ def describe(file: Path, root: Path, name: str, *, is_ours: bool = False) -> Des
     choices = [place for start in starts for place in (start / own, start)]
     photos = [section["photos"] for section in sections.values()]
     base = _base(list(dict.fromkeys(choices)), photos, where)
-    classes = read_classes(content, [file.parent, base], where)
+    classes, labels = read_classes(content, [file.parent, base], where)
     return Description(
         re.sub(r"[^\w.]+", "_", name),
         classes,
-        coding_of(content, classes, where),
+        coding_of(content, classes, where, labels),
         {split: _folders(section, content, base, where) for split, section in sections.items()},
         {split: n for split, x in sections.items() if (n := fields.count_of(x, where))},
         interesting(content, classes, where),
