@@ -84,9 +84,7 @@ def with_things(classes: ClassList, things: Sequence[str]) -> ClassList:
     return dataclasses.replace(classes, classes=tuple(entries))
 
 
-def _listed(
-    name: str, places: Sequence[Path], where: str
-) -> tuple[ClassList, tuple[int, ...]]:
+def _listed(name: str, places: Sequence[Path], where: str) -> tuple[ClassList, tuple[int, ...]]:
     """Loads the preset or the file of a name; the ids in a preset are the publisher's."""
     file = next((place / name for place in places if (place / name).is_file()), None)
     if file is not None:
