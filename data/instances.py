@@ -34,7 +34,7 @@ class InstancesFile:
             ManualFileError: It is missing or is no COCO instances file.
         """
         self.path = path
-        text = require_file(path, "the instance annotations").read_text(encoding="utf-8-sig")
+        text = require_file(path, "the instance annotations").read_bytes()  # with a mark or not
         try:
             self.content = json.loads(text)
             listed = [(self.name_of(x), x) for x in self.content["images"]]

@@ -7,13 +7,15 @@ stands between names may be left out.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from data.manual_files import ManualFileError
-from ovseg_jax.foundation.errors import first_few
+from ovseg_jax.foundation.errors import OvsegWarning, first_few
 from ovseg_jax.vocabulary.class_files import read_rows
 from ovseg_jax.vocabulary.class_list import ClassList, VocabularyError
 from ovseg_jax.vocabulary.class_rows import Reading, Row, make_list
@@ -47,10 +49,17 @@ def label_names(text: str, file: Path) -> ClassList:
         ManualFileError: See `read_label_names`.
         VocabularyError: The text holds no class list.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of gaps, which labels may have
+    with gaps_allowed():
         reading = read_rows(text, file)
     return numbered(reading, file.stem, str(file), text)
+
+
+@contextlib.contextmanager
+def gaps_allowed() -> Iterator[None]:
+    """Keeps the reader of class lists from warning of numbers that are left out: labels may be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OvsegWarning)
+        yield
 
 
 def numbered(reading: Reading, name: str, source: str, text: str = "") -> ClassList:

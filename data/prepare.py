@@ -31,7 +31,7 @@ from data.photo_set.manifest import MANIFEST
 from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.foundation.errors import OvsegError, first_few, printable
 from ovseg_jax.vocabulary.classes import ClassList, load_class_file
-from ovseg_jax.vocabulary.matching import SHOWN, finder
+from ovseg_jax.vocabulary.matching import SHOWN, finder, folded
 
 
 def main(argv: Sequence[str] | None = None, program: str | None = None) -> None:
@@ -109,9 +109,15 @@ def _contradiction(file: Path, found: Found, classes: ClassList) -> str:
     try:
         if not found.by_word:
             return difference(read_label_names(file), classes)
-        find = finder(load_class_file(file))
+        listed = load_class_file(file)
     except OvsegError as error:
         return f"it cannot be read: {error}"
+    alike = [
+        name for name, count in collections.Counter(map(folded, listed.names)).items() if count > 1
+    ]
+    if alike:
+        return f"it lists {alike[0]!r} twice, written in two ways"
+    find = finder(listed)
     lost = [name for name in classes.names if find(name) is None]
     return f"it lacks {lost[0]!r}" if lost else ""
 

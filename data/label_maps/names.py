@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.label_maps import fields
-from data.label_names import labels_of, numbered, read_label_names
+from data.label_names import gaps_allowed, labels_of, numbered, read_label_names
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import (
     ClassList,
@@ -40,7 +40,8 @@ def read_classes(
         if isinstance(names, str):
             classes, labels = _listed(names, places, where)
         else:
-            listed = read_document(fields.check_names(names, where), where)
+            with gaps_allowed():
+                listed = read_document(fields.check_names(names, where), where)
             classes = numbered(listed, Path(where).stem, where)
             labels = given_labels(classes)
     except VocabularyError as error:

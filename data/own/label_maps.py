@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from etils import epath
 
+from data.label_maps.pairs import LABEL_SUFFIXES
 from data.label_names import labels_of
 from data.label_pictures import stored_labels
 from data.manual_files import ManualFileError
@@ -23,15 +24,17 @@ PHOTO_FOLDERS = ("images", "image", "photos", "photo", "img", "imgs", "jpegimage
 """Folders, in any case, that say of photos no more than that they are photos."""
 LOOKED_AT = 200
 """So many maps are looked into, evenly spread; `ovseg data check` reads all."""
+LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
 Key = tuple[str, ...]
 
 
 def label_maps(folder: Folder) -> Found | None:
     """Label maps, of the same names as their photos."""
     root = folder.root
-    maps = [path for path in folder.paths if path.suffix.lower() == ".png" and is_label(path)]
+    maps = [x for x in folder.paths if x.suffix.lower() in LABEL_SUFFIXES and is_label(x)]
     photos = Photos(folder).paths
     if not maps or not photos:
+        _refuse_lossy(folder)
         return None
     pairs = _paired(root, photos, maps)
     classes, source = numbered_names(root)
@@ -52,6 +55,15 @@ def label_maps(folder: Folder) -> Found | None:
         notes += (f"{below} no class, since {source} counts from {lowest}",)
     held_out = list(map(is_held_out, pairs))
     return Found("label maps", "labels", entries, held_out, classes, source, notes=notes)
+
+
+def _refuse_lossy(folder: Folder) -> None:
+    for path in folder.paths:
+        if is_label(path) and path.suffix.lower() in LOSSY:
+            raise ManualFileError(
+                f"{folder.root / path}: lies among the labels and is a picture with losses, which "
+                "changes labels; give PNG or TIFF files as they were drawn"
+            )
 
 
 def _paired(root: Path, photos: Sequence[Path], maps: Sequence[Path]) -> dict[Path, Path]:

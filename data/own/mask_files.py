@@ -15,6 +15,7 @@ from data.own.files import Folder, left_out
 from data.own.found import Found, entry_of
 from data.own.names import listed_words, numbered_names
 from data.own.photos import Photos, is_held_out
+from ovseg_jax.foundation.errors import counted
 from ovseg_jax.masks.found import FileMasks
 from ovseg_jax.masks.read import MaskFiles
 from ovseg_jax.masks.yolo import class_names
@@ -118,7 +119,7 @@ def _checked_names(
     for number, count in sorted(used.items()):
         if number not in known:
             raise ManualFileError(
-                f"{root / file}: {count} of its masks have the class number {number}; "
+                f"{root / file}: has {counted(count, 'mask')} of the class number {number}; "
                 f"{source or where} names {len(known)} classes, numbers {min(known)} to "
                 f"{max(known)}{_one_based(number, known)}"
             )

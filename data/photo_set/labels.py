@@ -9,7 +9,7 @@ import numpy as np
 from etils import epath
 
 from data.label_map_files import UNKNOWN
-from data.label_maps.coding import LABELS, MODES
+from data.label_maps.coding import LABELS, MODES, STRETCHED, is_stretched
 from data.label_maps.coding_fields import coding_of
 from data.label_maps.names import given_labels
 from data.label_pictures import stored_labels
@@ -71,9 +71,10 @@ class LabelDecoder:
         legal = (found >= 0) & (found < LABELS)
         known = legal & (self._table[np.where(legal, found, 0)] != UNKNOWN)
         if not known.all():
+            wrong = found[~known]
             raise ManualFileError(
-                f"{path}: label {first_few(found[~known].tolist(), SHOWN)} is none of the "
-                f"{len(self._classes)} classes of {entry['set']!r}; {likely_cause(mode)}"
+                f"{path}: label {first_few(wrong.tolist(), SHOWN)} is none of the "
+                f"{len(self._classes)} classes of {entry['set']!r}; {likely_cause(wrong, mode)}"
             )
         self.seen.update(found.tolist())  # photos are decoded by several threads
         return decode_regions(labels, self._table)
@@ -89,12 +90,15 @@ def is_binary_mistake(classes: ClassList) -> bool:
     return len(classes) > 1 and IGNORED not in given_labels(classes)
 
 
-def likely_cause(mode: str) -> str:
-    """Says why a label may have no name, and what to do.
+def likely_cause(wrong: np.ndarray, mode: str) -> str:
+    """Says why labels may have no name, and what to do.
 
     Args:
+        wrong: The labels.
         mode: Pillow's word for the picture's colours.
     """
+    if is_stretched(wrong):
+        return STRETCHED
     if mode == "P":
         return (
             "these are places in the picture's palette, which programs number as they like where "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from data.checks.describe import listed_objects, read_json, read_objects, size_of, told_twice
@@ -19,6 +20,7 @@ from data.instances import InstancesFile
 from data.label_names import labels_of
 from data.manual_files import ManualFileError
 from data.photo_set.annotations import classes_of_set
+from data.photo_set.class_file import CLASSES
 from data.photo_set.folder import IMAGES, find_annotations
 from data.photo_set.labels import BINARY, IGNORED, is_binary_mistake, likely_cause, table_of
 from data.photo_set.manifest import MANIFEST, SPLITS, check_entry, only_set, split_of
@@ -26,6 +28,7 @@ from data.photo_set.mask_objects import with_masks
 from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassList
 
+BELOW = "labels below the first name"
 ENTRIES = "entries of the manifest"
 UNREADABLE = "damaged lists"
 ADVICE = "see data/photo_set/README.md for what the folder should hold"
@@ -89,6 +92,8 @@ def _of_manifest(folder: Path, set_name: str) -> Layout:
         elif set_name == "masks":
             part, wrong = with_masks(folder, entries, part, classes)
             problems += wrong
+        elif set_name == "labels":
+            problems += _below(folder, classes)
         maps = _maps(set_name, classes)
     except ManualFileError as error:
         problems.append(Problem(UNREADABLE, str(folder), str(error), advice=ADVICE))
@@ -212,6 +217,14 @@ def _objects_of(
     )
 
 
+def _below(folder: Path, classes: ClassList) -> Iterator[Problem]:
+    """Yields a note where names are numbered from a label above 0."""
+    if lowest := labels_of(classes)[0]:
+        text = f"names count from {lowest}; labels below are taken for void"
+        advice = "where label 0 is a class, name it: '0: background'"
+        yield Problem(BELOW, str(folder / CLASSES), text, False, advice)
+
+
 def _maps(set_name: str, classes: ClassList) -> LabelMaps | None:
     """Returns what the label files of a set may hold; None where objects are outlines."""
     if "instances" in set_name or set_name == "masks":
@@ -228,5 +241,5 @@ def _maps(set_name: str, classes: ClassList) -> LabelMaps | None:
 
 
 def _advise(found: Sequence[int], wrong: Sequence[int], mode: str) -> str:
-    del found, wrong
-    return likely_cause(mode)
+    del found
+    return likely_cause(np.array(wrong), mode)

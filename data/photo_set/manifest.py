@@ -83,7 +83,7 @@ def fingerprint(root: epath.Path, set_name: str) -> str:
 def _entries(path: epath.Path) -> list[dict[str, Any]]:
     require_file(path, "the manifest of the photos")
     try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+        entries = json.loads(path.read_bytes())
     except ValueError as error:
         raise ManualFileError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(entries, list):

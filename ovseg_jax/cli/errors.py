@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -32,12 +33,17 @@ def is_users(error: BaseException) -> bool:
 def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
     """Calls a command; errors of the user become a line on stderr and status 2.
 
-    A defect of the program keeps its traceback, which is what a bug report needs. Devices that are
+    A reader that has seen enough, such as `head`, is no error: the command ends quietly with 141,
+    as the shell says of programs that a broken pipe ends. A defect of the program keeps its traceback, which is what a bug report needs. Devices that are
     not there are no defect, wherever JAX was first asked for them.
     """
     try:
         with _plain_warnings():
-            return function(*arguments) or 0
+            status = function(*arguments) or 0
+            sys.stdout.flush()  # else a reader that is gone shows at exit only
+            return status
+    except BrokenPipeError:
+        return _without_reader()
     except KeyboardInterrupt:
         print("ovseg: interrupted", file=sys.stderr)
         return 130
@@ -47,6 +53,13 @@ def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
             raise
         report(problem)
         return 2
+
+
+def _without_reader() -> int:
+    """Lets what is still to be written go nowhere, so that Python's end is quiet too."""
+    with contextlib.suppress(OSError, ValueError):  # a stream of tests has no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def run_program(
