@@ -112,10 +112,8 @@ def _contradiction(file: Path, found: Found, classes: ClassList) -> str:
         listed = load_class_file(file)
     except OvsegError as error:
         return f"it cannot be read: {error}"
-    alike = [
-        name for name, count in collections.Counter(map(folded, listed.names)).items() if count > 1
-    ]
-    if alike:
+    often = collections.Counter(map(folded, listed.names))
+    if alike := [name for name, count in often.items() if count > 1]:
         return f"it lists {alike[0]!r} twice, written in two ways"
     find = finder(listed)
     lost = [name for name in classes.names if find(name) is None]

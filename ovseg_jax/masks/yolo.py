@@ -90,10 +90,14 @@ def class_names(path: Path) -> tuple[Path, dict[int, str]]:
     for folder in path.absolute().parents[:NEAR]:
         for name, read in (("classes.txt", _from_lines), ("data.yaml", _from_yaml)):
             file = folder / name
-            if file.is_file() and file != path:
-                if found := read(file.read_text(encoding="utf-8-sig", errors="replace")):
-                    return file, found
+            text = "" if file == path or not file.is_file() else _text_of(file)
+            if found := read(text):
+                return file, found
     return Path(), {}
+
+
+def _text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _from_lines(text: str) -> dict[int, str]:
