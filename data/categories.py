@@ -16,6 +16,8 @@ from ovseg_jax.vocabulary.palette import palette_color
 
 ENDINGS = ("stuff", "merged", "other")
 """Words behind the names of COCO's stuff, such as "wall-other-merged", that our lists leave out."""
+HEAD = "-roboflow"
+"""How Roboflow ends the name of a category that stands for all others and has no object."""
 SPELLINGS = {
     "orange": "orange fruit",
     "remote": "tv remote",
@@ -50,6 +52,27 @@ def read_categories(content: Mapping[str, Any], source: str) -> dict[int, str]:
                 f"{source}: category {number} is {names[number]!r} and {name!r}; an id has one name"
             )
     return dict(sorted(names.items()))
+
+
+def without_heads(content: Mapping[str, Any], names: Mapping[int, str]) -> dict[int, str]:
+    """Leaves out categories that no annotation has and that only head others, as Roboflow's do.
+
+    Args:
+        content: A COCO file, parsed.
+        names: Its categories, see `read_categories`.
+    """
+    used = {item.get("category_id") for item in content["annotations"]}
+    above = {x["id"]: x.get("supercategory") for x in content["categories"]}
+    heads = {
+        number: name
+        for number, name in names.items()
+        if number not in used
+        and (
+            any(above[other] == name for other in above if other != number)
+            or (above[number] == "none" and name.endswith(HEAD))
+        )
+    }
+    return {number: name for number, name in names.items() if number not in heads}
 
 
 def classes_of(names: Collection[str], source: str) -> ClassList:

@@ -11,10 +11,10 @@ from typing import Any
 
 from etils import epath
 
-from data.categories import class_indices, classes_of, read_categories
+from data.categories import class_indices, classes_of, read_categories, without_heads
 from data.manual_files import ManualFileError, require_file
 from data.segments import Segments, draw_object, stack_masks
-from ovseg_jax.foundation.errors import warn
+from ovseg_jax.foundation.errors import first_few, warn
 from ovseg_jax.masks.coco import tell_strays
 from ovseg_jax.vocabulary.classes import ClassList
 
@@ -34,13 +34,15 @@ class InstancesFile:
             ManualFileError: It is missing or is no COCO instances file.
         """
         self.path = path
-        text = require_file(path, "the instance annotations").read_text(encoding="utf-8-sig")
+        text = require_file(path, "the instance annotations").read_bytes()  # with a mark or not
         try:
             self.content = json.loads(text)
             listed = [(self.name_of(x), x) for x in self.content["images"]]
             self._images, self._objects = dict(listed), {x["id"]: [] for _, x in listed}
             _check_once(path, "'file_name'", [name for name, _ in listed])
             _check_once(path, "'id' of an image", [x["id"] for _, x in listed])
+            ids = [item.get("id") for item in self.content["annotations"]]
+            _check_once(path, "annotation", [x for x in ids if x is not None], "annotations")
             for item in self.content["annotations"]:
                 item = {"id": None, "segmentation": None, "iscrowd": 0} | item
                 self._objects.setdefault(item["image_id"], []).append(item)
@@ -181,16 +183,20 @@ def own_classes(root: epath.Path, entries: Sequence[Mapping[str, Any]]) -> Class
     names: list[str] = []
     for name in sorted({entry["gt"] for entry in entries}):
         file = InstancesFile(root / name)
-        names += read_categories(file.content, str(file.path)).values()
+        listed = read_categories(file.content, str(file.path))
+        kept = without_heads(file.content, listed)
+        if gone := [listed[number] for number in listed if number not in kept]:
+            warn(f"{file.path}: {first_few(gone)} only heads other categories and is no class")
+        names += kept.values()
     return classes_of(names, " ".join(sorted({epath.Path(entry["gt"]).stem for entry in entries})))
 
 
-def _check_once(path: epath.Path, what: str, values: Sequence[Any]) -> None:
+def _check_once(path: epath.Path, what: str, values: Sequence[Any], where: str = "images") -> None:
     """Refuses what stands twice: annotations of one of the two would be lost."""
     twice = [value for value, count in collections.Counter(values).items() if count > 1]
     if twice:
         raise ManualFileError(
-            f"{path}: {what} {twice[0]!r} stands in 'images' more than once"
+            f"{path}: {what} {twice[0]!r} stands in {where!r} more than once"
             + (f", and so do {len(twice) - 1} more" if len(twice) > 1 else "")
         )
 

@@ -63,7 +63,7 @@ def read_panoptic_file(
         ManualFileError: It is missing or no such file, a PNG is listed twice, or a category in use
             has no name or one that is no class.
     """
-    content = require_file(path, "the panoptic annotations").read_text(encoding="utf-8-sig")
+    content = require_file(path, "the panoptic annotations").read_bytes()  # with a mark or not
     try:
         read = json.loads(content)
         entries = read["annotations"]

@@ -77,6 +77,8 @@ class LabelMaps:
         reader: Reads label files that are no pictures, as integers [H, W].
         advise: Says why labels of a file may mean nothing, from all its labels, those, and
             Pillow's word for its colours.
+        binary: What to do where all files hold 0 and 255 only, which is void; empty where that is
+            in order.
     """
 
     bits: int
@@ -92,6 +94,7 @@ class LabelMaps:
     index: Callable[[int], int | None] | None = None
     reader: Callable[[Path], np.ndarray] | None = None
     advise: Callable[[Sequence[int], Sequence[int], str], str] | None = None
+    binary: str = ""
 
     @property
     def has_segments(self) -> bool:
@@ -119,11 +122,13 @@ class Listed:
         size: Height and width; None where it does not say.
         segments: The `segments_info` of a panoptic map.
         objects: The annotations of an instances file.
+        source: The file that has the objects, where photos have files of their own.
     """
 
     size: tuple[int, int] | None = None
     segments: Sequence[Mapping[str, Any]] = ()
     objects: Sequence[Mapping[str, Any]] = ()
+    source: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)

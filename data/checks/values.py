@@ -12,6 +12,7 @@ from ovseg_jax.foundation.errors import first_few
 RANGE = "labels out of range"
 UNUSED = "labels that no class has"
 NO_VOID = "no void anywhere"
+BINARY = "masks whose foreground is void"
 ALL_VOID = "labels that are all void"
 OTHER_SET = "they are of another set, or an image program changed them; check which files these are"
 MANY = 20
@@ -43,6 +44,9 @@ def _of_maps(layout: Layout, maps: LabelMaps, facts: Sequence[Facts]) -> Iterato
     if form and not told:
         text = f"values {_ranges(values)} in {len(read)} files are those of the other form"
         yield Problem(kind, str(layout.root), text, advice=advice)
+    if maps.binary and values == {0, 255}:
+        text = f"{len(read)} maps hold 0 and 255 only, and 255 is void"
+        yield Problem(BINARY, str(layout.root), text, advice=maps.binary)
     if maps.ignore and not form and len(read) >= MANY and not values & maps.ignore:
         text = f"none of {len(read)} maps has the value {min(maps.ignore)}, which is void"
         advice = "prepared maps nearly always have some; make sure that these are not raw ones"

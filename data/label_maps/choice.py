@@ -7,8 +7,9 @@ from pathlib import Path
 
 from data.label_maps.coding_fields import coding_of
 from data.label_maps.description import Description, describe
-from data.label_maps.names import numbered_classes, with_things
+from data.label_maps.names import given_labels, with_things
 from data.label_maps.pairs import Folders
+from data.label_names import read_label_names
 from data.manual_files import ManualFileError
 from ovseg_jax.disk import shipped
 from ovseg_jax.foundation.errors import first_few
@@ -99,9 +100,10 @@ def _by_tree(folder: Path) -> Description:
             f"{' or '.join(LABELS)} and {NAMES} (line n names label n - 1){hint}; see "
             "data/label_maps/README.md"
         )
-    classes = with_things(numbered_classes(folder / NAMES), ())
+    classes = with_things(read_label_names(folder / NAMES), ())
+    coding = coding_of({}, classes, str(folder), given_labels(classes))
     splits = {split: Folders(photos / part, labels / part) for split, part in _parts(photos)}
-    return Description(FOLDER, classes, coding_of({}, classes, str(folder)), splits)
+    return Description(FOLDER, classes, coding, splits)
 
 
 def _parts(photos: Path) -> list[tuple[str, str]]:

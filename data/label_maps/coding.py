@@ -19,6 +19,7 @@ LABELS = 2**16
 MODES = ("1", "L", "P", *SIXTEEN_BITS)
 """Kinds of pictures that hold labels; those of one bit hold 0 and 1."""
 SHOWN = 8
+STRETCHED = "8 bits seem to be stretched to 16; divide the labels by 257, or by 256"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Coding:
     def told(self) -> str:
         """Says which labels are known."""
         if self.remap is not None:
-            known = f"those in 'remap': {first_few(sorted(self.remap), SHOWN)}"
+            known = f"those that are listed: {first_few(sorted(self.remap), SHOWN)}"
         else:
             known = f"{self.first} to {self.last}"
         return f"{known}; ignored: {', '.join(map(str, self.ignore)) or 'none'}"
@@ -107,7 +108,10 @@ def likely_cause(found: np.ndarray, wrong: np.ndarray, coding: Coding, mode: str
         mode: Of the picture.
     """
     if coding.remap is not None:
-        return "list it under 'remap', with null where it is no class, or under 'ignore'"
+        return (
+            "give it a name where names are numbered; else list it under 'remap', with null where "
+            "it is no class, or under 'ignore'"
+        )
     if wrong.tolist() == [coding.last + 1]:
         return (
             f"labels seem to be one level off: where they count from {coding.first + 1}, set "
@@ -118,14 +122,14 @@ def likely_cause(found: np.ndarray, wrong: np.ndarray, coding: Coding, mode: str
             "these are places in the picture's palette, which programs number as they like where "
             "they turn colours into one; write the number of each class instead"
         )
-    if _stretched(wrong):
-        return "8 bits seem to be stretched to 16; divide the labels by 257, or by 256"
+    if is_stretched(wrong):
+        return STRETCHED
     if len(found) <= max(coding.count + len(coding.ignore), 2):
         shown = first_few(found.tolist(), SHOWN)
         return f"where the labels {shown} are the classes, 'remap' can say which is which"
     return "is this map of another set, or does 'names' lack classes?"
 
 
-def _stretched(wrong: np.ndarray) -> bool:
+def is_stretched(wrong: np.ndarray) -> bool:
     """Whether all labels look like those of 8 bits, spread over 16."""
     return bool(wrong.min() > 255 and ((wrong % 257 == 0).all() or (wrong % 256 == 0).all()))

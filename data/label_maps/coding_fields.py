@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.label_maps.coding import LABELS, Coding
@@ -16,8 +16,16 @@ IGNORED = (255, LABELS - 1)
 """The label of pixels that no class is asked of, in 8 bits and where classes need 16."""
 
 
-def coding_of(content: Mapping[str, Any], classes: ClassList, where: str) -> Coding:
+def coding_of(
+    content: Mapping[str, Any], classes: ClassList, where: str, labels: Sequence[int] = ()
+) -> Coding:
     """Returns what the labels mean.
+
+    Args:
+        content: The description's fields.
+        classes: Its classes.
+        where: Named in errors.
+        labels: The label of each class, rising, where the names are numbered.
 
     Raises:
         ManualFileError: A label or class does not exist, or a label is a class and ignored.
@@ -25,7 +33,10 @@ def coding_of(content: Mapping[str, Any], classes: ClassList, where: str) -> Cod
     remap = _remap(content, classes, where)
     if remap is not None and "first" in content:
         raise ManualFileError(f"{where}: 'remap' lists every label; take 'first' out")
-    first = _label(content.get("first", 0), "first", where)
+    first = _label(content.get("first", labels[0] if labels else 0), "first", where)
+    if labels and remap is None:
+        _check_first(content, labels, where)
+        remap = _numbered(labels)
     last = first + len(classes) - 1 if remap is None else max(remap)
     if last >= LABELS:
         raise ManualFileError(
@@ -34,6 +45,23 @@ def coding_of(content: Mapping[str, Any], classes: ClassList, where: str) -> Cod
     used = set(remap) if remap is not None else set(range(first, last + 1))
     ignore = _ignore(content, last, used, where)
     return Coding(len(classes), first, ignore, remap)
+
+
+def _check_first(content: Mapping[str, Any], labels: Sequence[int], where: str) -> None:
+    if content.get("first", labels[0]) != labels[0]:
+        raise ManualFileError(
+            f"{where}: 'first' is {content['first']}, and the names are numbered from {labels[0]}; "
+            "take 'first' or the numbers out"
+        )
+
+
+def _numbered(labels: Sequence[int]) -> dict[int, int] | None:
+    """Returns the class of each label; None where they follow each other, which `first` says."""
+    _label(labels[-1], "names", "numbers of names")
+    if list(labels) == list(range(labels[0], labels[0] + len(labels))):
+        return None
+    below = dict.fromkeys(range(labels[0]), VOID)
+    return below | {label: index for index, label in enumerate(labels)}
 
 
 def _remap(content: Mapping[str, Any], classes: ClassList, where: str) -> dict[int, int] | None:

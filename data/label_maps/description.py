@@ -19,6 +19,10 @@ from data.label_maps.pairs import LABEL_SUFFIXES, PHOTO_SUFFIXES, Folders, find_
 from data.manual_files import ManualFileError
 from ovseg_jax.vocabulary.classes import ClassList
 
+APART = (
+    "what is trained on is scored too, so scores say little; give each split a folder of its own"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Description:
@@ -78,15 +82,26 @@ def describe(file: Path, root: Path, name: str, *, is_ours: bool = False) -> Des
     choices = [place for start in starts for place in (start / own, start)]
     photos = [section["photos"] for section in sections.values()]
     base = _base(list(dict.fromkeys(choices)), photos, where)
-    classes = read_classes(content, [file.parent, base], where)
+    classes, labels = read_classes(content, [file.parent, base], where)
     return Description(
         re.sub(r"[^\w.]+", "_", name),
         classes,
-        coding_of(content, classes, where),
+        coding_of(content, classes, where, labels),
         {split: _folders(section, content, base, where) for split, section in sections.items()},
         {split: n for split, x in sections.items() if (n := fields.count_of(x, where))},
         interesting(content, classes, where),
     )
+
+
+def shared_folders(found: Description) -> list[str]:
+    """Says of each two splits whether one's photos are among the other's."""
+    places = [(split, x.photos.resolve()) for split, x in found.splits.items()]
+    return [
+        f"the photos of {one!r} and of {other!r} are those of {first}"
+        for number, (one, first) in enumerate(places)
+        for other, second in places[number + 1 :]
+        if first.is_relative_to(second) or second.is_relative_to(first)
+    ]
 
 
 def _sections(content: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:

@@ -91,20 +91,26 @@ def texts_of(content: Mapping[str, Any], key: str, where: str) -> tuple[str, ...
     return tuple(values)
 
 
-def check_names(names: Any, where: str) -> list[Any]:
-    """Returns names if they are a list of texts and lists of texts.
+def check_names(names: Any, where: str) -> list[Any] | dict[Any, Any]:
+    """Returns names if they are a list of texts and lists of texts, or such under their labels.
 
     Raises:
         ManualFileError: They are missing, or one is of another type.
     """
-    if not isinstance(names, list) or not names:
+    if not isinstance(names, list | dict) or not names:
         raise ManualFileError(
             f"{where}: 'names' should list the classes in the order of their labels, or name a "
             f"file of them; found {shown(names)}"
         )
-    for number, item in enumerate(names):
+    items = names.items() if isinstance(names, dict) else enumerate(names)
+    for number, item in items:
+        if type(number) is not int and not (isinstance(number, str) and number.isdecimal()):
+            raise ManualFileError(
+                f"{where}: 'names' should give names of labels, such as '0: road', found "
+                f"{shown(number)}"
+            )
         texts = item if isinstance(item, list) else [item]
-        if not texts or not all(isinstance(text, str) for text in texts):
+        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             raise ManualFileError(
                 f"{where}: 'names': class {number} should be a name or a list of names, found "
                 f"{shown(item)}; quotes make a name of a word such as no"

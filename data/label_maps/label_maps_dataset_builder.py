@@ -19,7 +19,7 @@ from data.features import segmentation_example, segmentation_features
 from data.label_map_files import tell_count
 from data.label_maps.choice import FOLDER, choose
 from data.label_maps.coding import Coding, read_regions
-from data.label_maps.description import Description
+from data.label_maps.description import APART, Description, shared_folders
 from data.label_maps.layout import describe
 from data.label_maps.pairs import Folders, Pair, find_pairs
 from data.label_maps.photos import photo_content
@@ -97,6 +97,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         chosen = getattr(self.builder_config, "chosen", "")
         found = choose(str(dl_manager.manual_dir), chosen)
+        for text in shared_folders(found):
+            warn(f"{dl_manager.manual_dir}: {text}; {APART}")
         return {
             split: self._generate_examples(found, split, folders)
             for split, folders in found.splits.items()

@@ -12,11 +12,15 @@ from data.checks.of_trees import maps_of_table
 from data.checks.problem import Problem
 from data.label_maps.choice import choose
 from data.label_maps.coding import Coding, likely_cause
+from data.label_maps.description import APART, Description, shared_folders
 from data.label_maps.pairs import files_by_stem
 from data.manual_files import ManualFileError
+from data.segments import VOID
 
 DESCRIPTION = "descriptions that do not fit"
 SUFFIXES = "files with none of the suffixes"
+BINARY = "where 255 is a class, say so with 'remap: {0: 0, 255: 1}' in the description"
+SHARED = "splits that share photos"
 README = "see data/label_maps/README.md"
 
 
@@ -32,7 +36,7 @@ def describe(root: str, config: str) -> Layout:
     except ManualFileError as error:
         problem = Problem(DESCRIPTION, root, str(error), advice=README)
         return Layout(Path(root), {}, 0, problems=[problem])
-    parts, problems, needed = {}, [], []
+    parts, problems, needed = {}, _shared(found), []
     for split, folders in found.splits.items():
         labels, wrong = _files(folders.labels, folders.label_suffixes)
         photos, also = _files(folders.photos, folders.photo_suffixes, set(labels.values()))
@@ -44,6 +48,10 @@ def describe(root: str, config: str) -> Layout:
     return Layout(
         Path(root), parts, len(found.classes), needed=needed, upright=True, problems=problems
     )
+
+
+def _shared(found: Description) -> list[Problem]:
+    return [Problem(SHARED, found.name, text, False, APART) for text in shared_folders(found)]
 
 
 def legal_labels(coding: Coding, partial: bool) -> LabelMaps:
@@ -58,7 +66,10 @@ def legal_labels(coding: Coding, partial: bool) -> LabelMaps:
     def advise(found: Sequence[int], wrong: Sequence[int], mode: str) -> str:
         return likely_cause(np.array(found), np.array(wrong), coding, mode)
 
-    return maps_of_table(coding.table(), bits, may_lack=partial, advise=advise)
+    lost = coding.count > 1 and 255 in coding.ignore and coding.table()[0] != VOID
+    return maps_of_table(
+        coding.table(), bits, may_lack=partial, advise=advise, binary=BINARY if lost else ""
+    )
 
 
 def _files(

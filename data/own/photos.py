@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from data.instances import with_slashes
 from data.manual_files import ManualFileError
+from data.own.files import Folder
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LABEL_FOLDERS = ("labels", "label", "annotations", "masks", "mask", "gt", "segmentationclass")
@@ -25,20 +26,16 @@ class Photos:
         paths: Paths from there, sorted.
     """
 
-    def __init__(self, root: Path, labels: Iterable[Path] = ()):
+    def __init__(self, folder: Folder, labels: Iterable[Path] = ()):
         """Lists them.
 
         Args:
-            root: The folder.
+            folder: All files.
             labels: Pictures that are labels, wherever they lie.
         """
-        self.root, known = root, set(labels)
-        files = (path for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
-        self.paths = sorted(
-            path.relative_to(root)
-            for path in files
-            if path not in known and not is_label(path.relative_to(root)) and path.is_file()
-        )
+        self.root, known = folder.root, set(labels)
+        files = (path for path in folder.paths if path.suffix.lower() in ENDINGS)
+        self.paths = [x for x in files if self.root / x not in known and not is_label(x)]
 
     def find(self, name: str, near: Path, source: Path) -> Path:
         """Returns the photo that a file calls by this name.

@@ -12,17 +12,16 @@ from etils import epath
 
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index
 from data.instances import InstanceDecoder, own_classes
-from data.manual_files import ManualFileError, read_png, require_file
+from data.label_names import labels_of
+from data.manual_files import ManualFileError, read_png
 from data.panoptic import decode_segments
+from data.photo_set.class_file import CLASSES, read_class_list
+from data.photo_set.labels import IGNORED, LabelDecoder
 from data.segments import VOID, Segments, decode_regions, stack_masks
 from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.read import MaskFiles
-from ovseg_jax.vocabulary.classes import (
-    ClassList,
-    VocabularyError,
-    load_class_file,
-    load_preset,
-)
+from ovseg_jax.vocabulary.class_rows import split_names
+from ovseg_jax.vocabulary.classes import ClassList, load_preset
 from ovseg_jax.vocabulary.matching import finder
 
 VOCABULARIES = {
@@ -37,10 +36,6 @@ VOCABULARIES = {
 }
 """The sets that can be decoded, and the preset whose positions are the categories of each; empty
 where the annotations bring classes of their own."""
-CLASSES = "classes.txt"
-"""Where classes are numbered, beside the manifest: line n names class n - 1."""
-IGNORED = 255
-"""The label of pixels that no class is asked of."""
 
 
 def classes_of_set(
@@ -60,10 +55,7 @@ def classes_of_set(
         return load_preset(preset)
     if set_name == "instances":
         return own_classes(root, entries)
-    try:
-        return load_class_file(require_file(root / CLASSES, "the names of the labels"))
-    except VocabularyError as error:
-        raise ManualFileError(str(error)) from error
+    return read_class_list(root, set_name)
 
 
 def decoder(
@@ -77,12 +69,13 @@ def decoder(
     """
     if set_name in ("instances", "coco128_instances"):
         return InstanceDecoder(classes)
-    own_ids = {number: number for number in range(len(classes))}
+    if set_name == "labels":
+        return LabelDecoder(classes)
+    own_ids = {number: index for index, number in enumerate(labels_of(classes))}
     return {
         "coco_panoptic": functools.partial(decode_panoptic_png, classes=category_to_index()),
         "panoptic": functools.partial(decode_panoptic_png, classes=own_ids),
         "masks": functools.partial(decode_mask_file, find=finder(classes)),
-        "labels": functools.partial(decode_label_png, first=0, count=len(classes)),
         "voc": functools.partial(decode_label_png, first=0, count=21),
         "ade150": functools.partial(decode_label_png, first=1, count=150),
     }[set_name]
@@ -123,12 +116,21 @@ def decode_panoptic_png(
         root: Folder of the photos.
         entry: The photo's entry in the manifest.
         classes: Class index of each category id.
+
+    Raises:
+        ManualFileError: Map and list contradict each other, or a category is no class.
     """
     path = root / entry["gt"]
     if "segments_info" not in entry:
         raise ManualFileError(f"{root / 'manifest.json'}: {entry['image']} has no 'segments_info'")
     colors = read_png(path, "RGB", "the panoptic map")
-    return decode_segments(colors, entry["segments_info"], classes, str(path))
+    segments = decode_segments(colors, entry["segments_info"], classes, str(path))
+    if lost := len(entry["segments_info"]) - len(segments.categories):
+        raise ManualFileError(
+            f"{path}: {lost} of {len(entry['segments_info'])} listed segments have no pixel; map "
+            "and list are of different versions, or the map was resized or saved anew"
+        )
+    return segments
 
 
 def decode_mask_file(
@@ -141,17 +143,30 @@ def decode_mask_file(
         entry: The photo's entry in the manifest.
         find: Returns the class index of a name.
 
+    Returns:
+        The segments; none where the entry says by an empty "gt" that the photo has no objects.
+
     Raises:
         ManualFileError: It cannot be read, a mask has no name, or its name is no class.
     """
     path, size = root / entry["gt"], (entry["height"], entry["width"])
+    if not entry["gt"]:
+        return stack_masks([], [], size)
     try:
         found = MaskFiles(Path(path)).read(Path(root / entry["image"]), *size)
     except MasksError as error:
         raise ManualFileError(str(error)) from error
     names = found.names or ("",) * len(found.masks)
-    indices = [find(name) for name in names]
+    indices = [index_of_word(name, find) for name in names]
     if None in indices:
         lost = names[indices.index(None)]
         raise ManualFileError(f"{path}: {lost!r} is not among the classes in {root / CLASSES}")
     return stack_masks(list(found.masks), [i for i in indices if i is not None], size)
+
+
+def index_of_word(name: str, find: Callable[[str], int | None]) -> int | None:
+    """Returns the class index of what a mask is called: a name, or names with commas between."""
+    index = find(name)
+    if index is None and (names := split_names(name)):
+        index = find(names[0])
+    return index

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from data.checks.describe import listed_objects, read_json, read_objects, size_of, told_twice
-from data.checks.layout import IDS, LabelMaps, Layout, Listed, OtherForm, Part
+from data.checks.layout import ANY, IDS, LabelMaps, Layout, Listed, OtherForm, Part
+from data.checks.of_trees import maps_of_table
 from data.checks.problem import Problem
+from data.checks.sizes import TURN
 from data.coco_panoptic.coco_panoptic_dataset_builder import category_to_index
 from data.instances import InstancesFile
+from data.label_names import labels_of
 from data.manual_files import ManualFileError
-from data.photo_set.annotations import IGNORED, classes_of_set
+from data.photo_set.annotations import classes_of_set
+from data.photo_set.class_file import CLASSES
 from data.photo_set.folder import IMAGES, find_annotations
+from data.photo_set.labels import BINARY, IGNORED, is_binary_mistake, likely_cause, table_of
 from data.photo_set.manifest import MANIFEST, SPLITS, check_entry, only_set, split_of
+from data.photo_set.mask_objects import with_masks
 from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.vocabulary.classes import ClassList
 
+BELOW = "labels below the first name"
 ENTRIES = "entries of the manifest"
 UNREADABLE = "damaged lists"
 ADVICE = "see data/photo_set/README.md for what the folder should hold"
@@ -74,19 +82,27 @@ def _find(folder: Path, name: str) -> Path | None:
 def _of_manifest(folder: Path, set_name: str) -> Layout:
     """Describes the photos that a manifest lists for one set."""
     entries, problems = _entries(folder / MANIFEST, set_name)
-    part, count = _part(folder, entries), 0
+    part, count, maps = _part(folder, entries), 0, None
     try:
         classes = classes_of_set(epath.Path(folder), set_name, entries)
         count = len(classes)
         if "instances" in set_name:
             part, wrong = _with_objects(folder, entries, part, classes)
             problems += wrong
+        elif set_name == "masks":
+            part, wrong = with_masks(folder, entries, part, classes)
+            problems += wrong
+        elif set_name == "labels":
+            problems += _below(folder, classes)
+        maps = _maps(set_name, classes)
     except ManualFileError as error:
         problems.append(Problem(UNREADABLE, str(folder), str(error), advice=ADVICE))
-    if set_name == "coco_panoptic":
-        part = dataclasses.replace(part, class_index=category_to_index())
+    if maps is not None and maps.has_segments:
+        own = {number: index for index, number in enumerate(labels_of(classes))}
+        index = own if set_name == "panoptic" else category_to_index()
+        part = dataclasses.replace(part, class_index=index)
         problems += _without_segments(folder, entries)
-    maps, parts = _maps(set_name, count), _by_split(part, entries)
+    parts = _by_split(part, entries)
     return Layout(folder, parts, count, maps, upright=True, problems=problems)
 
 
@@ -176,34 +192,54 @@ def _with_objects(
         own = [entry for entry in entries if entry["gt"] == name] if file else []
         for entry in own:
             assert file is not None
-            known, text = _objects_of(file, entry)
+            known, text, advice = _objects_of(file, entry)
             listed |= known
-            problems += [Problem(ENTRIES, str(file.path), text, advice=MISMATCH)] if text else []
+            problems += [Problem(ENTRIES, str(file.path), text, advice=advice)] if text else []
     return dataclasses.replace(part, labels={}, listed=listed, class_index=index), problems
 
 
-def _objects_of(file: InstancesFile, entry: Mapping[str, Any]) -> tuple[dict[str, Listed], str]:
-    """Returns the objects of a photo by its name; and what is wrong with its entry, or nothing."""
+def _objects_of(
+    file: InstancesFile, entry: Mapping[str, Any]
+) -> tuple[dict[str, Listed], str, str]:
+    """Returns the objects of a photo by its name; what is wrong with its entry, and what to do."""
     name, size = entry["image"], size_of(entry)
     try:
         image = file.image(name)
     except ManualFileError as error:
-        return {}, f"{name}: {str(error).removeprefix(f'{file.path}: ')}"
+        return {}, f"{name}: {str(error).removeprefix(f'{file.path}: ')}", MISMATCH
     found = size_of(image)
     text = f"{name}: {found} pixels there, in the manifest {size}"
+    turned = found is not None and found == (size or ())[::-1]
     return (
-        {name: Listed(size, objects=file.objects(image["id"]))},
+        {name: Listed(size, objects=file.objects(image["id"]), source=Path(file.path))},
         text if found not in (None, size) else "",
+        f"if {TURN.removeprefix('the ')}; else {MISMATCH}" if turned else MISMATCH,
     )
 
 
-def _maps(set_name: str, classes: int) -> LabelMaps | None:
+def _below(folder: Path, classes: ClassList) -> Iterator[Problem]:
+    """Yields a note where names are numbered from a label above 0."""
+    if lowest := labels_of(classes)[0]:
+        text = f"names count from {lowest}; labels below are taken for void"
+        advice = "where label 0 is a class, name it: '0: background'"
+        yield Problem(BELOW, str(folder / CLASSES), text, False, advice)
+
+
+def _maps(set_name: str, classes: ClassList) -> LabelMaps | None:
     """Returns what the label files of a set may hold; None where objects are outlines."""
-    if "instances" in set_name:
+    if "instances" in set_name or set_name == "masks":
         return None
-    if set_name == "coco_panoptic":
+    if set_name in ("coco_panoptic", "panoptic"):
         return LabelMaps(IDS)
+    if set_name == "labels":
+        binary = BINARY if is_binary_mistake(classes) else ""
+        return maps_of_table(table_of(classes), ANY, advise=_advise, binary=binary)
     first = FIRST.get(set_name, 0)
     ignore = frozenset({IGNORED, *range(first)})
     others = (PREPARED_ADE,) if set_name == "ade150" else ()
-    return LabelMaps(8, first, first + classes - 1, ignore, others=others)
+    return LabelMaps(8, first, first + len(classes) - 1, ignore, others=others)
+
+
+def _advise(found: Sequence[int], wrong: Sequence[int], mode: str) -> str:
+    del found
+    return likely_cause(np.array(wrong), mode)

@@ -10,12 +10,15 @@ from etils import epath
 
 from data.fingerprints import content_hash
 from data.manual_files import ManualFileError, require_file
+from data.photo_set.class_file import CLASSES, NUMBERED
 from data.photo_set.folder import FOLDER_SET, list_photos
 
 MANIFEST = "manifest.json"
 FIELDS = {"set": str, "image": str, "gt": str, "width": int, "height": int}
 """What every entry holds; "segments_info" besides, where the annotation needs it, and "split"."""
 SPLITS = ("train", "validation")
+OWN_CLASSES = (*NUMBERED, "masks")
+"""Sets whose classes `classes.txt` names."""
 
 
 def read_manifest(root: epath.Path, set_name: str) -> list[dict[str, Any]]:
@@ -61,6 +64,8 @@ def only_set(root: epath.Path) -> str:
 def fingerprint(root: epath.Path, set_name: str) -> str:
     """Returns 12 hexadecimal digits that stand for a set's entries and the content of its files.
 
+    So does that of `classes.txt` where annotations do not name their classes.
+
     Where the folder lies does not count, so that a copy has the same.
 
     Raises:
@@ -68,15 +73,17 @@ def fingerprint(root: epath.Path, set_name: str) -> str:
     """
     entries = read_manifest(root, set_name)
     digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
-    for name in sorted({entry[field] for entry in entries for field in ("image", "gt")}):
+    for name in sorted({entry[field] for entry in entries for field in ("image", "gt")} - {""}):
         digest.update(content_hash(root / name))
+    if set_name in OWN_CLASSES and (root / CLASSES).is_file():
+        digest.update(content_hash(root / CLASSES))
     return digest.hexdigest()[:12]
 
 
 def _entries(path: epath.Path) -> list[dict[str, Any]]:
     require_file(path, "the manifest of the photos")
     try:
-        entries = json.loads(path.read_text())
+        entries = json.loads(path.read_bytes())
     except ValueError as error:
         raise ManualFileError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(entries, list):

@@ -21,6 +21,7 @@ from data.features import segmentation_example, segmentation_features
 from data.manual_files import ManualFileError, read_upright
 from data.parallel import in_order
 from data.photo_set.annotations import VOCABULARIES, classes_of_set, decoder
+from data.photo_set.labels import LabelDecoder
 from data.photo_set.layout import describe
 from data.photo_set.manifest import SPLITS, fingerprint, only_set, read_manifest, split_of
 from ovseg_jax.vocabulary.classes import ClassList
@@ -80,12 +81,13 @@ def _chosen(root: str, set_name: str) -> tuple[epath.Path, str]:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """A folder's photos with segments, in the order of its manifest."""
 
-    VERSION = tfds.core.Version("2.0.0")
+    VERSION = tfds.core.Version("2.1.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
         "1.1.0": "Classes of COCO files by the names in 'categories', not by ids.",
         "1.2.0": "Photos as displayed, after any EXIF rotation.",
         "2.0.0": "Crowds and what lies hidden are kept.",
+        "2.1.0": "Numbers in classes.txt are labels; categories that only head others are none.",
     }
     BUILDER_CONFIGS = [
         PhotoSetConfig(
@@ -133,3 +135,5 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             return segmentation_example(content, segments, (), entry["image"])
 
         yield from enumerate(in_order(read, chosen, f"{set_name} {split}"))
+        if isinstance(decode, LabelDecoder):
+            decode.tell(root)

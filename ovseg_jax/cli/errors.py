@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,8 @@ from ovseg_jax.foundation.errors import OvsegError, OvsegWarning, printable
 
 TRACEBACK = "OVSEG_TRACEBACK"
 """Environment variable; when set, errors keep their traceback."""
+UNREAD = 141
+"""Exit status where nobody reads on: 128 and the number of the signal of a broken pipe."""
 PATHS = ("model", "generator", "data_root", "data_prepared", "tokenizer", "clip")
 """Options that hold a path, or something else such as "toy", and so are no `Path`."""
 
@@ -32,21 +35,40 @@ def is_users(error: BaseException) -> bool:
 def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
     """Calls a command; errors of the user become a line on stderr and status 2.
 
-    A defect of the program keeps its traceback, which is what a bug report needs. Devices that are
-    not there are no defect, wherever JAX was first asked for them.
+    A reader that has seen enough, such as `head`, is no error: the command ends quietly with 141,
+    as shells say of programs that a broken pipe ends. A defect of the program keeps its traceback,
+    which is what a bug report needs. Devices that are not there are no defect, wherever JAX was
+    first asked for them.
     """
     try:
         with _plain_warnings():
-            return function(*arguments) or 0
+            status = function(*arguments) or 0
+            sys.stdout.flush()  # else a reader that is gone shows at exit only
+            return status
     except KeyboardInterrupt:
         print("ovseg: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _is_without_reader():
+            return UNREAD
         problem = error if is_users(error) else devices.problem()
         if problem is None or os.environ.get(TRACEBACK):
             raise
         report(problem)
         return 2
+
+
+def _is_without_reader() -> bool:
+    """Whether nobody reads what is printed; then the rest goes nowhere, so the end is quiet."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # streams of tests; Windows
+        poll, streams = select.poll(), (sys.stdout.fileno(), sys.stderr.fileno())
+        for stream in streams:
+            poll.register(stream, 0)
+        gone = [stream for stream, state in poll.poll(0) if state & select.POLLERR]
+        for stream in gone:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        return bool(gone)
+    return False
 
 
 def run_program(

@@ -35,7 +35,7 @@ def read_yolo(path: Path) -> list[MaskEntry]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise MasksError(f"{path}: not readable as text ({error})") from error
-    names, filled = _class_names(path), [line for line in lines if line.strip()]
+    (_, names), filled = class_names(path), [line for line in lines if line.strip()]
     if len({len(line.split()) % 2 for line in filled}) > 1:
         raise MasksError(
             f"{path}: some lines have an odd number of coordinates and others not; either all end "
@@ -83,18 +83,39 @@ def _draw(values: list[float], size: Size) -> Bool[np.ndarray, "H W"]:
     return draw_polygons([[v * side for v, side in zip(values, sides, strict=True)]], size)
 
 
-def _class_names(path: Path) -> dict[int, str]:
-    """Reads the classes that lie beside a file; empty if there are none that can be read."""
+def class_names(path: Path) -> tuple[Path, dict[int, str]]:
+    """Returns the file of names beside a file or above it, and the name of each class number.
+
+    Both are empty if there is none that can be read.
+    """
     for folder in path.absolute().parents[:NEAR]:
         for name, read in (("classes.txt", _from_lines), ("data.yaml", _from_yaml)):
             file = folder / name
-            if file.is_file() and file != path:
-                return read(file.read_text(encoding="utf-8-sig", errors="replace"))
-    return {}
+            text = "" if file == path or not file.is_file() else _text_of(file)
+            if found := read(text):
+                return file, found
+    return Path(), {}
+
+
+def _text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _from_lines(text: str) -> dict[int, str]:
-    return {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
+    """Reads a name a line, or "7: name" in all of them; nothing of JSON, which YOLO does not know.
+
+    Numbers without a colon are left out where they count the lines from 0 or 1.
+    """
+    if text.lstrip()[:1] in ("{", "["):
+        return {}
+    lines = {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
+    for form in (r"([0-9]{1,9})\s*:\s*(.+)", r"([0-9]{1,9})[.)]?\s+(.+)"):
+        found = [re.fullmatch(form, line) for line in lines.values()]
+        numbered = {int(match[1]): match[2] for match in found if match}
+        counts = sorted(numbered) in (list(range(len(lines))), list(range(1, len(lines) + 1)))
+        if len(numbered) == len(lines) > 1 and (":" in form or counts):
+            return numbered
+    return lines
 
 
 def _from_yaml(text: str) -> dict[int, str]:

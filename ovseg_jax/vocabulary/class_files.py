@@ -53,13 +53,22 @@ def load_class_file(path: str | Path) -> ClassList:
 def read_class_file(path: str | Path) -> tuple[ClassList, tuple[str, ...]]:
     """Reads a class list, and says how the file was understood; empty where that is obvious."""
     path = Path(path)
-    reading = _read(read_text(path), path)
+    reading = read_rows(read_text(path), path)
     if reading.shares_names:
         _warn_of_twins(reading.rows, str(path))
     return make_list(reading, path.stem, str(path)), reading.remarks
 
 
-def _read(text: str, path: Path) -> Reading:
+def read_rows(text: str, path: Path) -> Reading:
+    """Reads the classes in a text, each with the place where it stands.
+
+    Args:
+        text: What the file holds.
+        path: Its ending may say what it is; named in errors.
+
+    Raises:
+        VocabularyError: See `load_class_file`.
+    """
     source, kind = str(path), KINDS.get(path.suffix.lower()) or _kind(text)
     if kind == "JSON":
         return read_document(_document(text, source, kind, _load_json), source)

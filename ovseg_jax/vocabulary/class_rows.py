@@ -29,12 +29,14 @@ class Row:
         place: Where it stands, for messages: "class 3" or "line 7".
         is_thing: Whether it is countable.
         number: Its id, where it has one.
+        counted: The number before its name, where lines count; no id, and left out of vocabularies.
     """
 
     names: tuple[str, ...]
     place: str
     is_thing: bool = True
     number: int | None = None
+    counted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class Reading:
         rows: The classes in order.
         remarks: How it was understood, where that is not obvious; shown on the command line.
         shares_names: Whether classes may share names, as in published lists.
+        placeholders: Entries that are no classes, and left out.
     """
 
     rows: tuple[Row, ...]
     remarks: tuple[str, ...] = ()
     shares_names: bool = False
+    placeholders: tuple[Row, ...] = ()
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -142,11 +146,12 @@ def _gaps(numbers: Sequence[int]) -> str:
 
 def without_placeholders(reading: Reading) -> Reading:
     """Leaves out entries that published files have besides their classes."""
-    gone = [row.names[0] for row in reading.rows if row.names[0] in PLACEHOLDERS]
+    gone = tuple(row for row in reading.rows if row.names[0] in PLACEHOLDERS)
     if not gone:
         return reading
     kept = tuple(row for row in reading.rows if row.names[0] not in PLACEHOLDERS)
-    return replace(reading, rows=kept, remarks=(*reading.remarks, f"without {', '.join(gone)}"))
+    remarks = (*reading.remarks, f"without {', '.join(row.names[0] for row in gone)}")
+    return replace(reading, rows=kept, remarks=remarks, placeholders=gone)
 
 
 def number_of(value: Any) -> int | None:

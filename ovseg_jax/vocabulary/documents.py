@@ -120,7 +120,8 @@ def _names(raw: Any, where: str, *, empty_is_fine: bool = False) -> tuple[str, .
         raise VocabularyError(
             f"{where}: expected a string or a list of names, found {short_repr(raw)}"
         )
-    if parted := [name for name in names if ";" in name]:
+    # A text may be several words as they are typed; in a list, each is one name to the letter.
+    if parted := [name for name in names if ";" in name and isinstance(raw, str)]:
         raise VocabularyError(
             f"{where}: {parted[0]!r} holds ';', which parts classes in typed words only; make each "
             "class an item of its own"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ovseg_jax.vocabulary.class_list import VocabularyError
 from ovseg_jax.vocabulary.class_rows import (
@@ -78,7 +79,10 @@ def _numbered(lines: Sequence[Line], source: str) -> Reading | None:
     if len(lines) < 2 or not counted or first > 1:
         return None
     texts = [Line(line.number, match[2]) for line, match in zip(lines, matches, strict=True)]
-    return Reading(_rows(texts, source), ("numbers before the names left out",))
+    rows = _rows(texts, source)
+    numbers = {f"line {line.number}": first + n for n, line in enumerate(lines)}
+    counted = tuple(replace(row, counted=numbers[row.place]) for row in rows)
+    return Reading(counted, ("numbers before the names left out",))
 
 
 def _with_bullets(lines: Sequence[Line], source: str) -> Reading | None:

@@ -104,3 +104,22 @@ def test_an_empty_path_is_not_the_working_folder(option, capsys):
     with pytest.raises(SystemExit) as end:
         main(["segment", "photo.jpg", "--vocab", "cat", option, ""])
     assert end.value.code == 2 and "the path is empty" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = (
+        "import sys; from ovseg_jax.cli.errors import guarded;"
+        "sys.exit(guarded(lambda: [print('line') for _ in range(100_000)] and 0))"
+    )
+    command = [sys.executable, "-c", code]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    program.stdout.readline()
+    program.stdout.close()
+    assert program.stderr.read() == b"" and program.wait() == 141
+
+
+def test_a_pipe_of_something_else_that_breaks_is_an_error(capsys):
+    def fail():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert errors.guarded(fail) == 2 and "Broken pipe" in capsys.readouterr().err

@@ -46,7 +46,11 @@ class Folder:
         self.images.append(
             {"id": len(self.images) + 50, "file_name": name, "height": size[0], "width": size[1]}
         )
-        self.objects += [{"image_id": self.images[-1]["id"], "id": 1} | item for item in objects]
+        start = len(self.objects) + 1
+        self.objects += [
+            {"image_id": self.images[-1]["id"], "id": start + place} | item
+            for place, item in enumerate(objects)
+        ]
         return self.photo(name, "coco128_instances", "gt/instances.json", size)
 
     def labels(self, name, set_name, labels, **fields):
