@@ -17,6 +17,7 @@ from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.evaluation.report.files import ENDINGS
 from ovseg_jax.foundation import trees
+from ovseg_jax.inference.formats.table import NAMES
 from ovseg_jax.inference.image_classifier import Guess
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.inference.postprocess.from_hard_masks import predict
@@ -33,6 +34,11 @@ CLASSES = parse_vocabulary("circle; square")
 MODEL = ModelConfig(clip=ClipConfig(variant="convnext_toy"), method=MaskPoolingConfig())
 MASK = np.arange(48).reshape(6, 8) % 3 == 0
 ANSWER = "a_labels.png", "a_overlay.png", "a.json"
+FORMATS = (
+    *("coco/annotations.json", "coco_panoptic/panoptic.json", "coco_panoptic/panoptic/a.png"),
+    *("labelme/a.json", "yolo_seg/labels/a.txt", "yolo_seg/data.yaml", "cvat/annotations.xml"),
+    *("label_studio/tasks.json", "label_studio/labels.xml", "geojson/a.geojson"),
+)
 MAPS = "a_maps.npz", "a_maps/mask_000.png"
 PAIRS = "settings.json", "pairs.jsonl", "sources.json", "vocabulary.json", "statistics.json"
 WEIGHTS = "config.json", "report.json", "model.safetensors"
@@ -169,6 +175,9 @@ WRITERS = {
     "segment": Writer(command("segment", *SEGMENT, *WHERE), ANSWER),
     "segment --save-maps": Writer(
         command("segment", *SEGMENT, *WHERE, "--save-maps"), ANSWER + MAPS
+    ),
+    "segment --format": Writer(
+        command("segment", *SEGMENT, *WHERE, "--format", ",".join(NAMES)), ANSWER + FORMATS
     ),
     "classify": Writer(command("classify", *SEGMENT, *WHERE), ("a_masks.json",)),
     "classify-image": Writer(

@@ -53,8 +53,8 @@ class Rule:
 
 
 def as_written(name: str) -> Parts:
-    """Splits a name at `/` and leaves it as it is."""
-    return PurePosixPath(name).parts
+    """Splits a name at `/` and leaves it as it is; the first folder of `?d=x/a.jpg` is none."""
+    return () if "?d=" in name else PurePosixPath(name).parts
 
 
 def alike(name: str) -> Parts:

@@ -65,6 +65,23 @@ def test_shards_do_every_photo_once_and_the_same_command_does_none_again(segment
     assert segment("1/1")[2] == ["photo4.png"]
 
 
+def test_the_last_shard_leaves_the_files_about_all_photos_complete(segment, folder):
+    path = folder.parent / "out" / "coco" / "annotations.json"
+
+    def images():
+        return [image["file_name"] for image in json.loads(path.read_text())["images"]]
+
+    first = segment("1/2", "--format", "coco")[2]
+    assert images() == sorted(first)
+    segment("2/2", "--format", "coco,labelme")
+    assert images() == [f"photo{number}.png" for number in range(1, 8)]
+    path.unlink()
+    status, text, again = segment("2/2", "--format", "coco,labelme")
+    assert status == 0 and not again and len(images()) == 7 and "all photos ->" in text
+    done = segment("1/2", "--format", "coco,labelme")[2]
+    assert sorted(done) == sorted(first), "their LabelMe files are missing"
+
+
 def test_a_stopped_shard_goes_on_where_it_was(segment, folder, monkeypatch):
     real = loop.go_through
 

@@ -13,6 +13,7 @@ from ovseg_jax.config import (
     OVSegConfig,
 )
 from ovseg_jax.inference.encoded_image import KEPT
+from ovseg_jax.inference.results import SegmenterError
 from ovseg_jax.inference.segmenter import Segmenter
 from ovseg_jax.inference.steps import compiled_steps
 
@@ -135,6 +136,31 @@ def test_words_that_enter_between_the_blocks_leave_refined_masks_as_they_are():
     assert fisa.engine.steps.embed.calls == 2  # once for each photo, whatever the words
     (kept,) = encoded.regions.values()
     assert kept.embeddings is None and kept.masks is None  # given masks stay as they were
+
+
+def test_embeddings_of_masks_are_those_that_words_are_compared_with(pooling):
+    encoded = pooling.encode(photo())
+    pooling.set_vocabulary(WORDS, "none")
+    found = pooling.classify(encoded, MASKS).probabilities
+    calls = pooling.engine.steps.embed.calls
+    vectors = pooling.embed_masks(encoded, MASKS)
+    assert vectors.dtype == np.float32 and pooling.engine.steps.embed.calls == calls
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-5)
+    text = pooling.embed(pooling.words.classes)
+    rows = np.asarray(text.embeddings)[:, 0][: len(text.classes)]
+    cosines = vectors @ rows.T
+    logits = [cosines[:, np.asarray(text.classes) == k].max(1) * 100 for k in range(3)]
+    expected = np.exp(np.stack(logits, 1) - np.max(logits, axis=0)[:, None])
+    np.testing.assert_allclose(found[:, :3], expected / expected.sum(1, keepdims=True), atol=1e-4)
+    assert pooling.embed_masks(encoded, MASKS[:0]).shape == (0, vectors.shape[1])
+
+
+def test_a_method_whose_words_enter_between_the_blocks_embeds_no_masks_alone():
+    fisa = Segmenter(
+        opened(dataclasses.replace(VIT, method=FisaConfig(clip_size=0, rank=8, adapter_layers=1)))
+    )
+    with pytest.raises(SegmenterError, match="Fisa.* has no embeddings of masks alone"):
+        fisa.embed_masks(photo(), MASKS)
 
 
 def test_little_memory_is_kept(pooling, monkeypatch):

@@ -17,7 +17,7 @@ from ovseg_jax.disk.json_text import JsonError, parse_json
 from ovseg_jax.disk.outputs import JOB, OutputFolder, read_journal
 from ovseg_jax.inference.formats.photo import PIXELS, AnsweredPhoto, Category
 from ovseg_jax.inference.formats.table import NAMES, FormatError
-from ovseg_jax.inference.formats.writer import Writer
+from ovseg_jax.inference.formats.writer import Answers, Writer
 
 SOURCE = "the answers of this folder"
 """What a journal notes for files about all photos."""
@@ -34,12 +34,11 @@ def opened(name: str) -> Writer:
     return importlib.import_module(f"ovseg_jax.inference.formats.{name}").WRITER
 
 
-class AnsweredFolder:
+class AnsweredFolder(Answers):
     """The records of a folder, in the order of their photos' names.
 
     Attributes:
         sources: By the stem of a photo's results: what they were made from.
-        file_names: Name of each photo's file, with the folders that tell photos apart.
     """
 
     def __init__(self, folder: Path):
@@ -59,9 +58,13 @@ class AnsweredFolder:
     def __len__(self) -> int:
         return len(self.sources)
 
-    @functools.cached_property
+    @property
     def categories(self) -> tuple[Category, ...]:
         """The vocabulary of the first record."""
+        return self._categories
+
+    @functools.cached_property
+    def _categories(self) -> tuple[Category, ...]:
         return next(self.photos()).categories
 
     def __iter__(self) -> Iterator[AnsweredPhoto]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from ovseg_jax.disk.json_text import json_bytes
 from ovseg_jax.inference.formats.photo import AnsweredPhoto, Category
@@ -14,22 +15,23 @@ ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write, among it halves of letters from names that are no text."""
 
 
-class Answers(Protocol):
-    """The answers of a folder, photo by photo, each read when it is its turn."""
+class Answers(abc.ABC):
+    """The answers of a folder, photo by photo, each read when it is its turn.
+
+    Attributes:
+        file_names: Name of each photo's file, with the folders that tell photos apart.
+    """
+
+    file_names: Sequence[str]
 
     @property
+    @abc.abstractmethod
     def categories(self) -> tuple[Category, ...]:
         """The vocabulary, the same for all photos."""
-        ...
 
-    @property
-    def file_names(self) -> Sequence[str]:
-        """Name of each photo's file, with the folders that tell photos apart."""
-        ...
-
+    @abc.abstractmethod
     def __iter__(self) -> Iterator[AnsweredPhoto]:
         """Yields the photos in the order of `file_names`."""
-        ...
 
 
 class Writer:
