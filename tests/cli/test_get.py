@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 from safetensors.numpy import save
 
@@ -10,25 +9,19 @@ from ovseg_jax.cli import get
 from ovseg_jax.cli.main import main
 from ovseg_jax.fetching import hub
 from ovseg_jax.fetching.web import FetchError
-from ovseg_jax.foundation import trees
-from ovseg_jax.loading import build
 from ovseg_jax.loading.opening import resolve
-from ovseg_jax.loading.parameters import parameter_shapes
-from ovseg_jax.loading.weights import load_weights, save_weights
+from ovseg_jax.loading.weights import load_weights
 from tests.convert import open_clip_files
 from tests.convert.test_getting import NAME, server  # noqa: F401 - a fixture
 from tests.fetching.server import serving
 from tests.fetching.test_hub import publish
-from tests.writers import MODEL
+from tests.zeros import save_zeros
 
 
 @pytest.fixture
 def weights(tmp_path):
     """A weights directory of zeros."""
-    shapes = trees.flatten(parameter_shapes(build.method(MODEL)))
-    params = {path: np.zeros(leaf.shape, np.float32) for path, leaf in shapes.items()}
-    save_weights(tmp_path / "models" / "zeros", MODEL, trees.unflatten(params))
-    return tmp_path / "models" / "zeros"
+    return save_zeros(tmp_path / "models" / "zeros")
 
 
 @pytest.fixture

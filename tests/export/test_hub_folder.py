@@ -7,8 +7,8 @@ import yaml
 
 from ovseg_jax.export.hub_folder import PushError, check_hub_folder, write_hub_folder
 from ovseg_jax.export.model_card import hub_licence
-from ovseg_jax.loading.weights import load_weights, save_weights
-from tests.inference.tiny_model import CONFIG, random_params
+from ovseg_jax.loading.weights import load_weights
+from tests.zeros import MODEL, save_zeros
 
 REPORT = {
     "licence": "MIT, as its publisher states; check your copy",
@@ -20,9 +20,7 @@ REPORT = {
 
 @pytest.fixture
 def weights(tmp_path):
-    folder = tmp_path / "weights"
-    save_weights(folder, CONFIG, random_params(), report=REPORT, dtype="float16")
-    return folder
+    return save_zeros(tmp_path / "weights", report=REPORT, dtype="float16")
 
 
 def test_the_folder_holds_weights_and_a_card(weights, tmp_path):
@@ -40,9 +38,9 @@ def test_the_folder_holds_weights_and_a_card(weights, tmp_path):
 
 
 def test_weights_as_orbax_become_one_file(tmp_path):
-    save_weights(tmp_path / "w", CONFIG, random_params(), report=REPORT, layout="orbax")
+    save_zeros(tmp_path / "w", report=REPORT, layout="orbax")
     folder = write_hub_folder(tmp_path / "w", tmp_path / "up", "me/mine", licence="CC BY-NC 4.0")
-    assert check_hub_folder(folder) == CONFIG
+    assert check_hub_folder(folder) == MODEL
     assert "license: cc-by-nc-4.0" in (folder / "README.md").read_text()
     assert json.loads((folder / "report.json").read_text())["licence"] == "CC BY-NC 4.0"
 

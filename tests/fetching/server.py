@@ -53,8 +53,7 @@ class Server:
 def serving(host="127.0.0.1"):
     """Runs a server while the block runs."""
     files: dict[str, Served] = {}
-    threaded = ThreadingHTTPServer((host, 0), _Handler)
-    threaded.daemon_threads = True
+    threaded = _Threads((host, 0), _Handler)
     threaded.server = Server(f"http://{host}:{threaded.server_address[1]}", files)
     thread = threading.Thread(target=threaded.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -63,6 +62,14 @@ def serving(host="127.0.0.1"):
     finally:
         threaded.shutdown()
         threaded.server_close()
+
+
+class _Threads(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_):
+        """Says nothing: clients that hang up are what is tested."""
 
 
 class _Handler(BaseHTTPRequestHandler):
