@@ -16,11 +16,7 @@ from ovseg_jax.config import InferenceConfig
 from ovseg_jax.convert.conversion import convert_file
 from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.evaluation.report.files import ENDINGS
-<<<<<<< HEAD
-from ovseg_jax.foundation import trees
 from ovseg_jax.inference.formats.table import NAMES
-=======
->>>>>>> h-get
 from ovseg_jax.inference.image_classifier import Guess
 from ovseg_jax.inference.output.save import encode_rle
 from ovseg_jax.inference.postprocess.from_hard_masks import predict
