@@ -38,8 +38,8 @@ def encode_box_rle(mask: Bool[np.ndarray, "H W"]) -> BoxMask:
     flat = mask[top:bottom, left:right].ravel()
     starts = np.flatnonzero(np.diff(np.r_[False, flat]))
     runs = np.diff(np.r_[0, starts, flat.size])
-    sides = (int(side) for side in (left, top, right - left, bottom - top))
-    return BoxMask(*sides, ", ".join(map(str, runs.tolist())))
+    counts = ", ".join(map(str, runs.tolist()))
+    return BoxMask(int(left), int(top), int(right - left), int(bottom - top), counts)
 
 
 def decode_box_rle(stored: BoxMask, size: Size) -> Bool[np.ndarray, "H W"]:
