@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ovseg_jax.foundation.version import VERSION
+
 if TYPE_CHECKING:
     from ovseg_jax.api import (
         ImageClassifier,
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     )
     from ovseg_jax.api import load_segmenter as load
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ImageClassifier",

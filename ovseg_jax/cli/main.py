@@ -6,9 +6,9 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
-import ovseg_jax
 from ovseg_jax.cli.errors import guarded, run_on_paths
 from ovseg_jax.foundation.errors import printable
+from ovseg_jax.foundation.version import VERSION
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="ovseg", description="Open-vocabulary image segmentation: any words, named masks."
     )
-    parser.add_argument("--version", action="version", version=f"ovseg {ovseg_jax.__version__}")
+    parser.add_argument("--version", action="version", version=f"ovseg {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_text in COMMANDS.items():
         module = importlib.import_module(f"ovseg_jax.cli.{name.replace('-', '_')}")

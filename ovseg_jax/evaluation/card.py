@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool
 
-import ovseg_jax
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.evaluation.protocol import FEDERATED, TRUTH, ProtocolCard, describe_resize
 from ovseg_jax.evaluation.totals import Totals
 from ovseg_jax.foundation import devices
+from ovseg_jax.foundation.version import VERSION
 from ovseg_jax.inputs.datasets import published_images, records_key
 from ovseg_jax.inputs.federated import searches_apart
 from ovseg_jax.inputs.labels import named_classes
@@ -69,7 +69,7 @@ def fill_card(
         f"overlap {thresholds.overlap_threshold:g}",
         weights=weights,
         dtype=devices.compute_dtype(model.clip.compute_dtype),
-        version=ovseg_jax.__version__,
+        version=VERSION,
         truth=FEDERATED if is_federated(config) else TRUTH,
         records=records_key(data),
         published_images=published_images(data),

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 
-import ovseg_jax
 from ovseg_jax.config import EvaluationConfig, ModelConfig
 from ovseg_jax.disk.configs_io import to_dict
 from ovseg_jax.foundation import trees
@@ -19,7 +18,7 @@ from ovseg_jax.inputs.datasets import describe_records
 from ovseg_jax.loading.weights import fingerprint
 from ovseg_jax.vocabulary.classes import ClassList, class_file_hash
 
-PACKAGE = Path(ovseg_jax.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 Identity = dict[str, Any]
 
 

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import ovseg_jax
 from ovseg_jax.config import InferenceConfig, ModelConfig
 from ovseg_jax.export.parts import Part, Sizes, is_fixed
+from ovseg_jax.foundation.version import VERSION
 from ovseg_jax.inference.model import Model
 from ovseg_jax.ops.images.network_input import frame_multiple
 from ovseg_jax.vocabulary.prompts import templates
@@ -33,7 +33,7 @@ def describe_export(format: str, origin: str, config: ModelConfig) -> dict[str, 
         "format": format,
         "model": origin,
         "method": config.method.kind,
-        "written_by": {"ovseg_jax": ovseg_jax.__version__, "jax": version("jax")},
+        "written_by": {"ovseg_jax": VERSION, "jax": version("jax")},
     }
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import ovseg_jax
 from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.foundation.version import VERSION
 
 SECONDS = 30.0
 """How long a server may be silent."""
@@ -98,7 +98,7 @@ def open_address(
         BrokenError: It cannot be reached, or is busy.
     """
     check_address(address)
-    agent = {"User-Agent": f"ovseg_jax/{ovseg_jax.__version__}", "Accept-Encoding": "identity"}
+    agent = {"User-Agent": f"ovseg_jax/{VERSION}", "Accept-Encoding": "identity"}
     request = urllib.request.Request(address, headers={**agent, **(headers or {})})
     if secret:
         request.add_unredirected_header("Authorization", secret)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ovseg_jax
+from ovseg_jax.foundation.version import VERSION
 from ovseg_jax.serve.files import FILES
 from ovseg_jax.serve.limits import Limits
 from ovseg_jax.serve.questions import TASKS
@@ -39,7 +39,7 @@ def openapi(models: tuple[str, ...], limits: Limits) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "ovseg serve",
-            "version": ovseg_jax.__version__,
+            "version": VERSION,
             "description": "A photo and any words in, named masks out. Photos stay in memory.",
         },
         "paths": {
