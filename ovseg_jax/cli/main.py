@@ -12,7 +12,7 @@ from ovseg_jax.foundation.errors import printable
 
 COMMANDS = {
     "segment": "name masks and paint them over photos",
-    "reformat": "write answers for other tools: COCO, LabelMe, YOLO, CVAT, ...",
+    "reformat": "write answers for other tools: COCO, LabelMe, CVAT, ...",
     "classify": "name masks, as a table",
     "classify-image": "name whole photos, as a table",
     "embed": "embed a vocabulary and fill the cache",
