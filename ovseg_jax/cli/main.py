@@ -13,7 +13,7 @@ from ovseg_jax.foundation.version import VERSION
 COMMANDS = {
     "segment": "name masks and paint them over photos",
     "serve": "a page on this machine to try words on a photo",
-    "reformat": "write answers for other tools: COCO, LabelMe, YOLO, CVAT, ...",
+    "reformat": "write answers for other tools: COCO, LabelMe, CVAT, ...",
     "classify": "name masks, as a table",
     "classify-image": "name whole photos, as a table",
     "embed": "embed a vocabulary and fill the cache",
