@@ -15,10 +15,10 @@ from transformers import (  # noqa: E402
     SwinConfig,
 )
 
-from ovseg_jax.loading import build  # noqa: E402
 from ovseg_jax.convert.generators.mask2former_hf import convert_mask2former_hf  # noqa: E402
 from ovseg_jax.foundation.typing import Batch  # noqa: E402
 from ovseg_jax.inference.text_encoder import unembedded  # noqa: E402
+from ovseg_jax.loading import build  # noqa: E402
 from ovseg_jax.models.backbones.swin import SwinBackbone  # noqa: E402
 from ovseg_jax.models.generators import variants  # noqa: E402
 
