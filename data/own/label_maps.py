@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ def label_maps(folder: Folder) -> Found | None:
         _refuse_lossy(folder)
         return None
     pairs = _paired(root, photos, maps)
-    classes, source = numbered_names(root)
+    classes, source, unread = numbered_names(root)
     if classes is None:
         raise ManualFileError(
             f"{root}: has label maps, such as {root / maps[0]}, and no names for their "
@@ -46,7 +46,7 @@ def label_maps(folder: Folder) -> Found | None:
     _refuse_binary(root, list(pairs.values()), classes, source)
     entries = [entry_of(root, "labels", photo, label) for photo, label in pairs.items()]
     used = set(pairs.values())
-    notes = left_out(
+    notes = unread + left_out(
         "photo", "without a label map, left out", [x for x in photos if x not in pairs]
     )
     notes += left_out("label map", "without a photo, left out", [x for x in maps if x not in used])
@@ -72,22 +72,10 @@ def _paired(root: Path, photos: Sequence[Path], maps: Sequence[Path]) -> dict[Pa
     Raises:
         ManualFileError: It could be several, or not one pair is found.
     """
-    by_key, by_name = _grouped(maps, _key), _grouped(maps, _stem)
-    rivals, alike = _grouped(photos, _key), _grouped(photos, _stem)
-    pairs = {}
-    for photo in photos:
-        found, owners = by_key.get(_key(photo), []), rivals[_key(photo)]
-        if not found:
-            found, owners = by_name.get(_stem(photo), []), alike[_stem(photo)]
-            owners = owners if found else [photo]
-        if len(found) > 1 or len(owners) > 1:
-            raise ManualFileError(
-                f"{root}: which label map is whose? Photos {_shown(owners)}; label maps "
-                f"{_shown(found or by_name.get(_stem(photo), []))}; give both the same folders, "
-                "such as images/train and labels/train, or names that differ"
-            )
-        if found:
-            pairs[photo] = found[0]
+    pairs = _matched(root, photos, maps, _key)
+    taken = set(pairs.values())
+    others = [path for path in maps if path not in taken]
+    pairs |= _matched(root, [photo for photo in photos if photo not in pairs], others, _stem)
     if not pairs:
         raise ManualFileError(
             f"{root}: no label map is called like a photo: photos are called like "
@@ -95,10 +83,25 @@ def _paired(root: Path, photos: Sequence[Path], maps: Sequence[Path]) -> dict[Pa
             "what follows the name in a dataset.yaml for label_maps ('label_suffix: _mask.png'; "
             "see data/label_maps/README.md)"
         )
-    return pairs
+    return {photo: pairs[photo] for photo in photos if photo in pairs}
 
 
-def _grouped(paths: Sequence[Path], key) -> Mapping[Key, list[Path]]:
+def _matched(
+    root: Path, photos: Sequence[Path], maps: Sequence[Path], key: Callable[[Path], Key]
+) -> dict[Path, Path]:
+    """Pairs photos and maps of one key; refuses two of either."""
+    found, owners = _grouped(maps, key), _grouped(photos, key)
+    for name in owners.keys() & found.keys():
+        if len(owners[name]) > 1 or len(found[name]) > 1:
+            raise ManualFileError(
+                f"{root}: which label map is whose? Photos {_shown(owners[name])}; label maps "
+                f"{_shown(found[name])}; give both the same folders, such as images/train and "
+                "labels/train, or names that differ"
+            )
+    return {owners[name][0]: found[name][0] for name in owners.keys() & found.keys()}
+
+
+def _grouped(paths: Sequence[Path], key: Callable[[Path], Key]) -> Mapping[Key, list[Path]]:
     found: dict[Key, list[Path]] = {}
     for path in paths:
         found.setdefault(key(path), []).append(path)

@@ -80,7 +80,7 @@ def _by_words(
 def _yolo(folder: Folder, files: Mapping[Path, Path | None], given: Mapping[Path, Path]) -> Found:
     """YOLO: masks have numbers, and a photo without a file is one without objects."""
     root = folder.root
-    listed, source = numbered_names(root)
+    listed, source, unread = numbered_names(root)
     homes = {photo.parent for photo in given}
     kept = {photo: file for photo, file in files.items() if photo.parent in homes}
     entries, near = [], dict[int, str]()
@@ -96,7 +96,7 @@ def _yolo(folder: Folder, files: Mapping[Path, Path | None], given: Mapping[Path
         raise ManualFileError(f"{root}: none of its {len(given)} files of polygons has one")
     source = source or "the file of names beside the polygons"
     empty = [photo for photo, file in kept.items() if file is None]
-    notes = left_out("photo", "without a file of polygons, kept without objects", empty)
+    notes = unread + left_out("photo", "without a file of polygons, kept without objects", empty)
     lost = [photo for photo in files if photo not in kept]
     notes += left_out("photo", "in folders without any file of polygons, left out", lost)
     notes += _orphans(folder, given, ".txt")

@@ -111,6 +111,21 @@ def test_maps_that_could_be_of_two_photos_are_refused(root):
         prepare(root)
 
 
+def test_a_map_that_has_its_photo_is_nobody_elses(root):
+    maps(root)
+    shutil.copytree(root / "images", root / "overlays")
+    photo(root / "images" / "val" / "0.jpg")
+    told = prepare(root)
+    assert "label maps: 5 photos" in told
+    assert "6 photos without a label map, left out: images/val/0.jpg, overlays/0.jpg" in told
+
+
+def test_a_file_that_cannot_be_read_as_names_is_told(root):
+    maps(root)
+    (root / "data.yaml").write_text("nc: 7\nnames: [sky, sea]\n")
+    assert "data.yaml: 'nc' says 7 classes, but 2 are listed" in prepare(root)
+
+
 def test_maps_with_a_suffix_and_names_of_two_spellings(root):
     maps(root)
     (root / "images" / "0.jpg").rename(root / "images" / "e\u0301.jpg")
