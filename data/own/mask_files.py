@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,18 +115,19 @@ def _checked_names(
         raise ManualFileError(
             f"{root / file}: its masks have no names; put classes.txt or data.yaml into {root}"
         )
-    known = dict(zip(labels_of(listed), listed.classes, strict=True)) if listed else near
+    ours = dict(zip(labels_of(listed), listed.classes, strict=True)) if listed else {}
+    known = sorted(ours or near)
     for number, count in sorted(used.items()):
         if number not in known:
             raise ManualFileError(
                 f"{root / file}: has {counted(count, 'mask')} of the class number {number}; "
-                f"{source or where} names {len(known)} classes, numbers {min(known)} to "
-                f"{max(known)}{_one_based(number, known)}"
+                f"{source or where} names {len(known)} classes, numbers {known[0]} to "
+                f"{known[-1]}{_one_based(number, known)}"
             )
-        if listed and number in near and not _is_called(near[number], known[number]):
+        if ours and number in near and not _is_called(near[number], ours[number]):
             raise ManualFileError(
                 f"{root / source} and {where} contradict each other: class {number} is "
-                f"{known[number].name!r} in the one and {near[number]!r} in the other; delete the "
+                f"{ours[number].name!r} in the one and {near[number]!r} in the other; delete the "
                 "one that is out of date (`ovseg data prepare` itself writes classes.txt)"
             )
     return {number: near[number] for number in used if number in near}
@@ -137,8 +138,8 @@ def _is_called(name: str, entry: ClassEntry) -> bool:
     return bool(ours & set(map(folded, (name, *name.split(",")))))
 
 
-def _one_based(number: int, known: Mapping[int, object]) -> str:
-    if min(known) == 1 and number == 0:
+def _one_based(number: int, known: Sequence[int]) -> str:
+    if known[0] == 1 and number == 0:
         return "; YOLO's files count classes from 0, so the names should begin at 0 too"
     return "; a name is missing, or the file is of another set"
 
