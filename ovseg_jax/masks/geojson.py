@@ -73,7 +73,7 @@ def _parts(path: Path, where: str, feature: Any) -> list[Rings]:
         return []
     if kind not in ("Polygon", "MultiPolygon"):
         raise MasksError(f"{path} {where}: is {kind!r:.50}, not Polygon or MultiPolygon")
-    parts = [coordinates] if kind == "Polygon" else coordinates
+    parts: Any = [coordinates] if kind == "Polygon" else coordinates
     if not isinstance(parts, list) or not all(isinstance(part, list) and part for part in parts):
         raise MasksError(f"{path} {where}: 'coordinates' are no lists of rings")
     return parts
