@@ -78,7 +78,7 @@ class Engine:
         # No masks are embedded as an empty portion, for the number of columns.
         portions = [masks[at : at + size] for at in range(0, max(1, len(masks)), size)]
         found = [self._embed_some(image, portion) for portion in portions]
-        known = [each for each in found if each is not None]
+        known = [vectors for vectors in found if vectors is not None]
         return np.concatenate(known) if known else None
 
     def propose(self, image: EncodedImage, text: Text) -> Proposals:

@@ -38,8 +38,13 @@ def encode_box_rle(mask: Bool[np.ndarray, "H W"]) -> BoxMask:
     flat = mask[top:bottom, left:right].ravel()
     starts = np.flatnonzero(np.diff(np.r_[False, flat]))
     runs = np.diff(np.r_[0, starts, flat.size])
-    counts = ", ".join(map(str, runs.tolist()))
-    return BoxMask(int(left), int(top), int(right - left), int(bottom - top), counts)
+    return BoxMask(
+        left=int(left),
+        top=int(top),
+        width=int(right - left),
+        height=int(bottom - top),
+        rle=", ".join(map(str, runs.tolist())),
+    )
 
 
 def decode_box_rle(stored: BoxMask, size: Size) -> Bool[np.ndarray, "H W"]:

@@ -78,10 +78,8 @@ def _images(path: Path, modified: int, length: int) -> Mapping[str, list[Element
 
 def _draw(shape: Element, size: Size) -> Bool[np.ndarray, "H W"]:
     if shape.tag == "mask":
-        left, top, width, height = (
-            _whole(shape, key, "a mask") for key in ("left", "top", "width", "height")
-        )
-        return decode_box_rle(BoxMask(left, top, width, height, shape.get("rle", "")), size)
+        sides = {key: _whole(shape, key, "a mask") for key in ("left", "top", "width", "height")}
+        return decode_box_rle(BoxMask(**sides, rle=shape.get("rle", "")), size)
     if shape.tag == "polygon":
         pairs = shape.get("points", "").split(";")
         return draw_polygons([[_float(side) for pair in pairs for side in pair.split(",")]], size)

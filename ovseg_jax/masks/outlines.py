@@ -37,8 +37,7 @@ class Polygon:
 
 def polygons_of(mask: Bool[np.ndarray, "H W"]) -> list[Polygon]:
     """Returns the parts of a mask, from top to bottom; none of an empty mask."""
-    parts: np.ndarray
-    parts, count = ndimage.label(mask)  # pyright: ignore[reportGeneralTypeIssues]
+    parts, count = ndimage.label(mask)  # type: ignore[reportGeneralTypeIssues] - stubs lack the pair
     outer: list[Ring] = [np.zeros((0, 2), np.int64)] * count
     holes: list[list[Ring]] = [[] for _ in range(count)]
     for ring in _rings(mask):

@@ -36,8 +36,8 @@ def segment(weights, folder, capsys):
         masks.write_text(json.dumps(record))
         status = main(["segment", *names, *WORDS, "--shard", shard, *options])
         printed = capsys.readouterr()
-        lines = [line for line in printed.out.splitlines() if line.startswith("photo")]
-        done = [line.split(":")[0] for line in lines if "->" in line]
+        lines = [line for line in printed.out.splitlines() if "->" in line]
+        done = [line.split(":")[0] for line in lines if not line.startswith("all photos")]
         return status, printed.out + printed.err, done
 
     return run

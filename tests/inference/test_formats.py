@@ -54,13 +54,6 @@ def entries(path, photo):
     return sorted((mask.tobytes(), name) for mask, name in zip(found.masks, names, strict=True))
 
 
-def stems(folder):
-    sources = {path.stem.removesuffix("_labels"): None for path in folder.glob("*_labels.png")}
-    for stem in sources:
-        sources[stem] = json.loads((folder / f"{stem}.json").read_text())["image"]["file"]
-    return sources
-
-
 @pytest.mark.parametrize("format", PLACES)
 def test_masks_and_names_come_back_exactly(folder, format):
     reformat(folder, format)
@@ -68,8 +61,6 @@ def test_masks_and_names_come_back_exactly(folder, format):
     places = {"x_a": "x/a.jpg", "y_a": "y/a.jpg", "x_ü": f"x/{ODD}", "non": "none.jpg"}
     for stem, place in places.items():
         found = entries(folder / PLACES[format].format(stem), (photos / place).absolute())
-        if format == "yolo_seg" and not found:
-            continue
         assert found == entries(folder / f"{stem}.json", (photos / place).absolute())
         assert len(found) == (0 if stem == "non" else 4)
 
@@ -170,7 +161,7 @@ def test_cvat_and_label_studio_know_labels_and_sizes(folder):
     assert len(tasks) == 5
     config = ElementTree.parse(folder / "label_studio" / "labels.xml").getroot()
     assert [label.get("value") for label in config.iter("Label")] == labels
-    (names,) = ({e.get("name") for e in config} for _ in range(1))
+    names = {element.get("name") for element in config}
     results = [r for task in tasks for r in task["predictions"][0]["result"]]
     assert {r["from_name"] for r in results} | {r["to_name"] for r in results} == names
     assert tasks[0]["data"]["image"].startswith("/data/local-files/?d=")
@@ -250,8 +241,8 @@ def test_what_is_no_answer_is_named(tmp_path, folder):
 
 
 def test_records_of_older_versions_count_classes_from_one(folder):
-    for stem in stems(folder):
-        path = folder / f"{stem}.json"
+    for labels in folder.glob("*_labels.png"):
+        path = folder / f"{labels.stem.removesuffix('_labels')}.json"
         record = json.loads(path.read_text())
         del record["categories"]
         path.write_text(json.dumps(record))
