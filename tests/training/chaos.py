@@ -1,5 +1,6 @@
 """Real training processes that are killed at will: forked from one that has imported everything."""
 
+import argparse
 import contextlib
 import multiprocessing
 import os
@@ -20,12 +21,15 @@ def train_as_command(config, workdir, log, cache):
     import jax
 
     from ovseg_jax.cli.errors import guarded
-    from ovseg_jax.cli.train import _train
+    from ovseg_jax.cli.train import _train, add_arguments
 
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    status = guarded(_train, config, workdir, False)
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    arguments = parser.parse_args(["--workdir", str(workdir)])
+    status = guarded(_train, config, arguments)
     sys.stderr.flush()
     os._exit(status)  # TensorFlow's threads need no farewell
 

@@ -21,7 +21,7 @@ from ovseg_jax.training.samples import read_samples
 def config(tiny_config):
     (item,) = load_config(Path("tests/training/tiny.py")).evaluations
     data = dataclasses.replace(item.data, prepared=tiny_config.data.prepared)
-    item = dataclasses.replace(item, data=data, every_steps=6)
+    item = dataclasses.replace(item, data=data, every_steps=6, metrics=("semantic",))
     return dataclasses.replace(tiny_config, num_steps=12, log_every=3, evaluations=(item,))
 
 
