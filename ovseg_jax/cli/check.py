@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import given_path
+from ovseg_jax.cli.options import add_field_help, given_path, help_status
 from ovseg_jax.foundation.errors import counted, printable
 
 PASSES_ON = True
@@ -29,17 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--devices", type=int, help="devices that it is to run on (default: those found here)"
     )
-    parser.add_argument(
-        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
-    )
-    parser.set_defaults(parser=parser)
+    add_field_help(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Checks; returns the exit status."""
     if arguments.config is None:
-        arguments.parser.print_help()
-        return 0 if arguments.help else 2
+        return help_status(arguments)
     from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.foundation import devices
 

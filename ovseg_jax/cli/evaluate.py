@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
-from ovseg_jax.cli.options import READOUTS, add_hosts, add_overwrite, given_path
+from ovseg_jax.cli.options import READOUTS, add_hosts, add_overwrite, given_path, help_status
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
@@ -87,8 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates; returns the exit status."""
     if arguments.model is None:
-        arguments.parser.print_help()
-        return 0 if arguments.help else 2
+        return help_status(arguments)
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.kept_programs import keep_compiled

@@ -79,6 +79,20 @@ def add_photo_names(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_field_help(parser: argparse.ArgumentParser) -> None:
+    """Adds --help of a command whose config has options of its own."""
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
+    )
+    parser.set_defaults(parser=parser)
+
+
+def help_status(arguments: argparse.Namespace) -> int:
+    """Prints the help of `add_field_help` where no config was given; returns the exit status."""
+    arguments.parser.print_help()
+    return 0 if arguments.help else 2
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Adds --overwrite."""
     parser.add_argument(

@@ -17,7 +17,7 @@ import json
 import sys
 
 from ovseg_jax.cli.errors import UsageError
-from ovseg_jax.cli.options import given_path
+from ovseg_jax.cli.options import add_field_help, given_path, help_status
 from ovseg_jax.foundation.errors import printable
 
 PASSES_ON = True
@@ -39,17 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--price", type=float, default=0.0, help="of one chip for an hour")
     parser.add_argument("--json", action="store_true", help="print all numbers, as JSON")
-    parser.add_argument(
-        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
-    )
-    parser.set_defaults(parser=parser)
+    add_field_help(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Plans; returns the exit status."""
     if arguments.config is None:
-        arguments.parser.print_help()
-        return 0 if arguments.help else 2
+        return help_status(arguments)
     from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.planning.chips import FORMS, topology
 
@@ -59,9 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     chips = topology(arguments.topology)
     from ovseg_jax.planning.plan import environment, plan
     from ovseg_jax.planning.table import rendered
+    from ovseg_jax.training.sharding import mesh_shape
 
     environment(chips)
-    _note(config.data.batch_size, chips.count)
+    data, fsdp, masks = mesh_shape(config.mesh, chips.count, chips.name)
+    over = f"{chips.count} chips" if masks == 1 else f"{data * fsdp} groups of {masks} chips"
+    _note(config.data.batch_size, data * fsdp, over)
     print(f"ovseg: compiling for {chips.name}, which may take minutes", file=sys.stderr, flush=True)
     made = plan(config, chips, twice=arguments.twice)
     if arguments.json:
@@ -71,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if made.fits else UNFIT
 
 
-def _note(batch: int, chips: int) -> None:
-    if batch % chips:
+def _note(batch: int, parts: int, over: str) -> None:
+    if batch % parts:
         print(
-            f"ovseg: data.batch_size {batch} does not divide over {chips} chips; planned with the "
+            f"ovseg: data.batch_size {batch} does not divide over {over}; planned with the "
             "next multiple, which training needs too",
             file=sys.stderr,
         )

@@ -21,11 +21,11 @@ from typing import Any
 from ovseg_jax.cli.errors import UsageError
 from ovseg_jax.cli.options import add_generator, given_path
 from ovseg_jax.foundation.errors import MissingPackageError, printable
+from ovseg_jax.serve.limits import LOOPBACK
 
 PORT = 8642
 SHORTEST = 16
 """Letters of a token: what a machine cannot try out."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
-from ovseg_jax.cli.options import add_hosts, given_path
+from ovseg_jax.cli.options import add_field_help, add_hosts, given_path, help_status
 from ovseg_jax.export.formats import FORMATS
 from ovseg_jax.foundation.errors import printable
 
@@ -60,17 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse a model that `ovseg export` could not write: "
         f"{', '.join(FORMATS)}. Takes seconds; nothing is written",
     )
-    parser.add_argument(
-        "-h", "--help", action="store_true", help="this text; with a config, all its fields"
-    )
-    parser.set_defaults(parser=parser)
+    add_field_help(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains; returns the exit status."""
     if arguments.config is None:
-        arguments.parser.print_help()
-        return 0 if arguments.help else 2
+        return help_status(arguments)
     from ovseg_jax.cli.experiment import config_of
 
     config = config_of(arguments, "train")

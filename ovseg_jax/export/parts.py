@@ -25,8 +25,9 @@ from ovseg_jax.export import pieces
 from ovseg_jax.export.named import Traced, named_leaves, refill, trace
 from ovseg_jax.export.pieces import Arrays
 from ovseg_jax.foundation.errors import ModelError
-from ovseg_jax.foundation.typing import Params, Text
+from ovseg_jax.foundation.typing import Text
 from ovseg_jax.inference.model import Model
+from ovseg_jax.loading.parameters import without_places
 from ovseg_jax.ops.images.network_input import frame_multiple
 from ovseg_jax.vocabulary.prompts import templates
 
@@ -105,7 +106,7 @@ def parts_of(model: Model, sizes: Sizes) -> list[Part]:
             to be given.
     """
     _check(model, sizes)
-    tree, photos = _shapes(model.params), _photos(sizes)
+    tree, photos = without_places(model.params), _photos(sizes)
     flat = named_leaves(tree, PATH)
 
     def traced(piece: Callable, *inputs: Any) -> Traced:
@@ -198,10 +199,6 @@ def _words(model: Model, slots: int) -> Shapes:
 def _tokens(model: Model, slots: int) -> Shapes:
     rows = slots or export.symbolic_shape("r")[0]
     return {"tokens": jax.ShapeDtypeStruct((rows, model.tokenizer.context_length), jnp.int32)}
-
-
-def _shapes(params: Params) -> Params:
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), params)
 
 
 def _check(model: Model, sizes: Sizes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,11 @@ from ovseg_jax.foundation.typing import Batch, Params, Proposals, Text
 from ovseg_jax.loading import build
 from ovseg_jax.methods.method import Method
 from ovseg_jax.models.sam.sam import Sam, build_sam
+
+
+def without_places(tree: Any) -> Any:
+    """Returns the shapes of a tree without values and shardings: all that tracing needs."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
 
 
 def parameter_shapes(module: Method) -> Params:

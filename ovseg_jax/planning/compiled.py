@@ -12,10 +12,11 @@ import jax
 from jax.sharding import Mesh
 
 from ovseg_jax.config import Config
+from ovseg_jax.loading.parameters import without_places
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.collectives import Collective, collectives
 from ovseg_jax.training.layout import bytes_on_a_device
-from ovseg_jax.training.shapes import step_and_inputs, without_places
+from ovseg_jax.training.shapes import step_and_inputs
 from ovseg_jax.training.sharding import mesh_of
 from ovseg_jax.training.step import trace_step
 

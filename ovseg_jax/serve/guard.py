@@ -16,9 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ovseg_jax.serve.limits import Limits, Refusal
+from ovseg_jax.serve.limits import LOOPBACK, Limits, Refusal
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD")
 OPEN = ("/", "/page/")
 """What needs no token: the page itself, which holds nothing."""

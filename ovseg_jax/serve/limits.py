@@ -6,6 +6,9 @@ import dataclasses
 
 from ovseg_jax.foundation.errors import OvsegError
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine that no other one can reach."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:

@@ -13,6 +13,7 @@ from ovseg_jax.foundation import trees
 from ovseg_jax.foundation.errors import OvsegError, counted
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import build
+from ovseg_jax.loading.parameters import without_places
 from ovseg_jax.training import layout, preflight, shapes, sharding
 from ovseg_jax.training.optimizer import make_schedule
 from ovseg_jax.vocabulary.prompts import templates
@@ -107,7 +108,7 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
         return []
     step, inputs = shapes.step_and_inputs(config, mesh)
     try:
-        _, metrics = jax.eval_shape(step, *shapes.without_places(inputs))
+        _, metrics = jax.eval_shape(step, *without_places(inputs))
     except (TypeError, ValueError) as error:
         if isinstance(error, OvsegError):
             raise

@@ -130,10 +130,5 @@ def placed(tree: Any, place: Sharding) -> Any:
     return jax.tree.map(lambda leaf: Shape(leaf.shape, leaf.dtype, sharding=place), tree)
 
 
-def without_places(tree: Any) -> Any:
-    """Returns the shapes of a tree without shardings, of which tracing needs none."""
-    return jax.tree.map(lambda leaf: Shape(leaf.shape, leaf.dtype), tree)
-
-
 def _each(tree: Any, places: Any) -> Any:
     return jax.tree.map(lambda x, place: Shape(x.shape, x.dtype, sharding=place), tree, places)

@@ -31,6 +31,7 @@ def read_segments_info(
     if not isinstance(entries, list):
         raise OperandError(f"{where}: is no COCO panoptic JSON; it has no list 'annotations'")
     found: Segments = {}
+    classes = {number: place for place, number in enumerate(ids)}
     for number, entry in enumerate(entries):
         place = f"{where}: annotations[{number}]"
         segments = _field(entry, "segments_info", list, place)
@@ -38,7 +39,7 @@ def read_segments_info(
         if photo in found:
             raise OperandError(f"{place}: photo {photo!r} is there twice")
         found[photo] = {
-            _field(each, "id", int, place): _category(each, ids, place) for each in segments
+            _field(each, "id", int, place): _category(each, classes, place) for each in segments
         }
     _check_photos(found, photos, where)
     if missing := [photo for photo in photos if photo not in found]:
@@ -64,10 +65,11 @@ def read_results(
     if not isinstance(content, list):
         raise OperandError(f"{where}: is no list of COCO results")
     found: Instances = defaultdict(list)
+    classes = {number: place for place, number in enumerate(ids)}
     for number, item in enumerate(content):
         place = f"{where}: result {number}"
         photo = _field(item, "image_id", (int, str), place)
-        _category(item, ids, place)
+        _category(item, classes, place)
         score = _field(item, "score", (int, float), place)
         if not math.isfinite(score):
             raise OperandError(f"{place}: 'score' is {score}")
@@ -91,14 +93,14 @@ def _check_photos(found: Collection[Any], photos: Collection[Any], where: str) -
         )
 
 
-def _category(item: Any, ids: Sequence[int], place: str) -> int:
+def _category(item: Any, classes: Mapping[int, int], place: str) -> int:
     number = _field(item, "category_id", int, place)
-    if number not in ids:
+    if number not in classes:
         raise OperandError(
-            f"{place}: 'category_id' is {number}, which is none of the {len(ids)} categories: "
-            f"{first_few(ids)}"
+            f"{place}: 'category_id' is {number}, which is none of the {len(classes)} categories: "
+            f"{first_few(classes)}"
         )
-    return ids.index(number)
+    return classes[number]
 
 
 def _field(item: Any, name: str, kind: Any, place: str, wanted: str = "") -> Any:
