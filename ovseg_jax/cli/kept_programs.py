@@ -12,12 +12,13 @@ def keep_compiled() -> None:
     """
     import jax
 
-    from ovseg_jax.disk.user_cache import make_private, user_cache
+    from ovseg_jax.disk.programs import compiled_folder
+    from ovseg_jax.disk.user_cache import make_private
 
     settings = jax.config.values
     if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
         return
-    folder = user_cache() / "xla"
+    folder = compiled_folder()
     if make_private(folder):
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

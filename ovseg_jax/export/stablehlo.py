@@ -66,5 +66,5 @@ def check_packages() -> None:
     if importlib.util.find_spec("flatbuffers") is None:
         raise MissingPackageError(
             "--format stablehlo needs flatbuffers, which jax.export writes with: "
-            "pip install 'ovseg-jax[export]'"
+            "pip install flatbuffers"
         )

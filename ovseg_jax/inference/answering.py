@@ -131,11 +131,18 @@ def answer(  # noqa: PLR0913 - a model, a picture, masks, words, and how opinion
         scores: Scores = apply(method, params, "score", features, proposals, text)
     else:
         scores = apply(method, params, "score_regions", features, regions, text)
-    grid = map_size(features.dense)
-    rule = choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)
+    rule = rule_of(method, features, proposals, ensemble)
     return ScoredMasks(
         log_probs=rule.join(proposals, scores.logits, text),
         masks=scores.masks,
         maps=scores.regions.maps if scores.regions is not None else None,
         rule=rule,
     )
+
+
+def rule_of(
+    method: Method, features: Features, proposals: Proposals, ensemble: EnsembleConfig
+) -> Rule:
+    """Says how `answer` joins opinions: shapes and what the proposals say of themselves decide."""
+    grid = map_size(features.dense)
+    return choose_rule(proposals, ensemble, grid, repeats=method.repeats_names)

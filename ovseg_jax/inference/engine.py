@@ -36,7 +36,7 @@ class Engine:
     def __init__(self, model: Model):
         """Moves the parameters to the device; compiles nothing yet."""
         self.model = model
-        self.params = jax.tree.map(jnp.asarray, model.params)
+        self.params = jax.device_put(model.params)
         self.steps = compiled_steps(model.method, model.inference.ensemble)
         keep_heap_small()
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-import jax
 from jaxtyping import Array, Float
 
 from ovseg_jax.config import EnsembleConfig
 from ovseg_jax.foundation.typing import Batch, Features, Params, Proposals, Regions, Text
 from ovseg_jax.inference import answering
 from ovseg_jax.inference.answering import ScoredMasks
+from ovseg_jax.inference.kept_step import KeptStep
 from ovseg_jax.methods.method import Method
-from ovseg_jax.ops.compiler import compiler_options
 
 
 class Steps:
@@ -31,18 +30,17 @@ class Steps:
             ensemble: How opinions about masks are joined.
         """
         self.method, self._ensemble = method, ensemble
-        jit = functools.partial(jax.jit, compiler_options=compiler_options())
 
-        def compiled(step: Callable) -> Callable:
-            return jit(functools.partial(step, method))
+        def compiled(step: Callable) -> KeptStep:
+            return KeptStep(functools.partial(step, method), step.__name__, method)
 
         self.encode, self.embed_text = compiled(answering.encode), compiled(answering.embed_text)
         self.propose_with_words = compiled(answering.propose)
         self.make_masks = compiled(answering.make_masks)
         self.name_masks = compiled(answering.name_masks)
         self.class_maps = compiled(_class_maps)
-        self.embed = jit(self._embed, static_argnames=("with_maps", "with_masks"))
-        self.answer = jit(self._answer, static_argnames="with_maps")
+        self.embed = KeptStep(self._embed, method, static=("with_maps", "with_masks"))
+        self.score = KeptStep(self._score, method, ensemble, static=("with_maps",))
 
     def propose(self, params: Params, batch: Batch, features: Features, text: Text) -> Proposals:
         """Proposes masks by the model's own generator, in two steps where words come second."""
@@ -62,6 +60,22 @@ class Steps:
             )
         return self.answer(params, features, proposals, text, regions, with_maps=False)
 
+    def answer(
+        self,
+        params: Params,
+        features: Features,
+        proposals: Proposals,
+        text: Text,
+        regions: Regions | None,
+        *,
+        with_maps: bool,
+    ) -> ScoredMasks:
+        """Names masks; see `answering.answer`."""
+        inputs = features, proposals, text, regions
+        log_probs, masks, maps = self.score(params, *inputs, with_maps=with_maps)
+        rule = answering.rule_of(self.method, features, proposals, self._ensemble)
+        return ScoredMasks(log_probs=log_probs, masks=masks, maps=maps, rule=rule)
+
     def _embed(
         self,
         params: Params,
@@ -75,7 +89,7 @@ class Steps:
             maps=regions.maps if with_maps else None, masks=regions.masks if with_masks else None
         )
 
-    def _answer(
+    def _score(
         self,
         params: Params,
         features: Features,
@@ -83,10 +97,10 @@ class Steps:
         text: Text,
         regions: Regions | None,
         with_maps: bool,
-    ) -> ScoredMasks:
+    ) -> tuple[Array, Array | None, Array | None]:
         inputs = features, proposals, text, self._ensemble, regions
         found = answering.answer(self.method, params, *inputs)
-        return found if with_maps else found.replace(maps=None)
+        return found.log_probs, found.masks, found.maps if with_maps else None
 
 
 def without_names(proposals: Proposals) -> Proposals:

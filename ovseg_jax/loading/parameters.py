@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Int
 
 from ovseg_jax.config import Config, ModelConfig, SamConfig
+from ovseg_jax.disk.programs import keep_traced, read_traced, traced_file
 from ovseg_jax.foundation import trees
 from ovseg_jax.foundation.typing import Batch, Params, Proposals, Text
 from ovseg_jax.loading import build
@@ -31,7 +33,24 @@ def parameter_shapes(module: Method) -> Params:
 @build.once_per_method
 def _shapes_once(module: Method) -> Params:
     """Tracing a large model takes seconds, and several checks ask for the same one."""
-    return jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+    file = traced_file("shapes", module)
+    kept = _read_shapes(read_traced(file))
+    if kept is not None:
+        return kept
+    shapes = jax.eval_shape(lambda: initial_parameters(module, jax.random.key(0)))
+    rows = {path: (leaf.shape, leaf.dtype.name) for path, leaf in trees.flatten(shapes).items()}
+    keep_traced(file, lambda: json.dumps(rows).encode())
+    return shapes
+
+
+def _read_shapes(content: bytes | None) -> Params | None:
+    """Returns kept shapes; None for none, and for a file that is damaged."""
+    try:
+        rows = {} if content is None else json.loads(content)
+        leaves = {path: jax.ShapeDtypeStruct(*row) for path, row in rows.items()}
+        return trees.unflatten(leaves) or None
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def answering_part(config: ModelConfig, params: Params) -> tuple[ModelConfig, Params]:

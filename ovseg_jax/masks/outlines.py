@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy import ndimage
 
 Ring = Int[np.ndarray, "n 2"]
 """Corners x, y; clockwise as seen on the screen around a part, the other way around a hole."""
@@ -37,6 +36,8 @@ class Polygon:
 
 def polygons_of(mask: Bool[np.ndarray, "H W"]) -> list[Polygon]:
     """Returns the parts of a mask, from top to bottom; none of an empty mask."""
+    from scipy import ndimage  # late: a tenth of a start that needs it not
+
     parts, count = ndimage.label(mask)  # type: ignore[reportGeneralTypeIssues] - stubs lack the pair
     outer: list[Ring] = [np.zeros((0, 2), np.int64)] * count
     holes: list[list[Ring]] = [[] for _ in range(count)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy import ndimage
 
 from ovseg_jax.foundation.errors import MasksError
 from ovseg_jax.masks.found import MAX_MASKS
@@ -49,6 +48,8 @@ def is_soft(levels: Int[np.ndarray, "H W"]) -> bool:
     # A thin object in a map of two or three classes looks the same, unless the top is full scale.
     if top not in (255, 65535) and len(distinct(levels[between])) < MANY:
         return False
+    from scipy import ndimage  # late: a tenth of a start that needs it not
+
     darker = ndimage.minimum_filter(levels, 3) < levels
     lighter = ndimage.maximum_filter(levels, 3) > levels
     flat = flat_pixels(levels) & between

@@ -17,6 +17,12 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 hits = []
 jax.monitoring.register_event_listener(lambda name, **_: hits.append(name.endswith("cache_hits")))
 print(float(jax.jit(lambda x: jnp.sin(x) @ x)(jnp.eye(3))[0, 0]), any(hits))
+from ovseg_jax.disk.programs import compiled_folder
+from ovseg_jax.inference.kept_step import KeptStep
+everywhere = jax.NamedSharding(jax.make_mesh((2,), ("x",)), jax.P())
+eye = jax.device_put(jnp.eye(3), everywhere)
+spread = KeptStep(jnp.sin, "sine")(eye)  # what is kept is for one device
+assert len(spread.sharding.device_set) == 2 and not (compiled_folder() / "traced").exists()
 """
 
 
@@ -72,6 +78,7 @@ def test_a_home_that_cannot_be_written_costs_the_cache_alone(restored, tmp_path)
 
 def test_the_second_start_compiles_nothing(tmp_path):
     environment = os.environ | {"OVSEG_CACHE": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [sys.executable, "-c", PROGRAM]
     starts = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]

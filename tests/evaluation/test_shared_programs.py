@@ -34,5 +34,5 @@ def test_another_vocabulary_and_other_sizes_of_photos_share_the_heavy_steps(tmp_
         )
         assert Suite(item, config, build.method(config)).score(params, "").card.images == 2
     heavy = steps.encode, steps.make_masks, steps.embed
-    assert [step._cache_size() for step in heavy] == [1, 1, 1]
-    assert steps.answer._cache_size() == 2  # one for each bucket of words
+    assert [step.jitted._cache_size() for step in heavy] == [1, 1, 1]
+    assert steps.score.jitted._cache_size() == 2  # one for each bucket of words

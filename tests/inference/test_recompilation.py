@@ -61,10 +61,10 @@ def test_a_far_larger_vocabulary_compiles_neither_the_image_side_nor_masks(used)
     used.set_vocabulary("; ".join(f"word{number}" for number in range(100)), "none")
     with count_compilations() as compiled:
         engine.encode(photo(seed=1))
-    assert not compiled and engine.steps.encode._cache_size() == 1
+    assert not compiled and engine.steps.encode.jitted._cache_size() == 1
     assert used.classify(encoded, MASKS).probabilities.shape == (2, 101)
-    assert engine.steps.encode._cache_size() == engine.steps.embed._cache_size() == 1
-    assert engine.steps.answer._cache_size() == 2
+    assert engine.steps.encode.jitted._cache_size() == engine.steps.embed.jitted._cache_size() == 1
+    assert engine.steps.score.jitted._cache_size() == 2
 
 
 def test_more_photos_and_fewer_masks_compile_nothing(used):

@@ -25,8 +25,8 @@ def segmenter():
 
 def compiled(segmenter):
     steps = segmenter.engine.steps
-    computations = steps.encode, steps.embed_text, steps.embed, steps.answer
-    return [each._cache_size() for each in computations]
+    computations = steps.encode, steps.embed_text, steps.embed, steps.score
+    return [each.jitted._cache_size() for each in computations]
 
 
 def test_every_mask_gets_probabilities_that_sum_to_one(segmenter):

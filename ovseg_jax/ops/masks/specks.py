@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy import ndimage
 
 EVERYWHERE = np.ones((3, 3))
 """Diagonal neighbours belong together."""
@@ -27,5 +26,7 @@ def without_specks(mask: Bool[np.ndarray, "H W"], least: int) -> Bool[np.ndarray
 
 def _parts(mask: Bool[np.ndarray, "H W"]) -> tuple[Int[np.ndarray, "H W"], int]:
     """Returns the number of every pixel's connected part, 0 outside, and how many there are."""
+    from scipy import ndimage  # late: a tenth of a start that needs it not
+
     # Told where to write, SciPy answers with the count alone; its types do not tell these apart.
     return ndimage.label(mask, EVERYWHERE)  # pyright: ignore[reportReturnType]
