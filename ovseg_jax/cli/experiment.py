@@ -69,12 +69,13 @@ def config_of(arguments: argparse.Namespace, command: str) -> Any:
 
     Raises:
         UsageError: See `load_config`.
+        SegmenterError, FetchError: Initial weights are called by a name, and are not here.
     """
     from ovseg_jax.inputs.places import from_here
 
     options = [*arguments.rest, *(["--help"] if arguments.help else [])]
     config = load_config(arguments.config)
-    return from_here(override(config, options, f"{command} {arguments.config}"))
+    return from_here(override(config, options, f"{command} {arguments.config}"), _weights)
 
 
 def override(config: Any, options: Sequence[str], program: str) -> Any:
@@ -99,6 +100,13 @@ def override(config: Any, options: Sequence[str], program: str) -> Any:
         description="Fields of the experiment; the defaults are those of the config file.",
         config=(tyro.conf.AvoidSubcommands,),
     )
+
+
+def _weights(place: str) -> Path:
+    """Returns where weights lie; those of the hub are downloaded, if they are not here."""
+    from ovseg_jax.loading.opening import resolve
+
+    return resolve(place)
 
 
 def _root(path: Path) -> tuple[Path, Path | None]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 PATHS = ("root", "prepared", "path", "init_from", "tokenizer_file")
 """Fields of a config, in any section, that hold a path or nothing."""
+WEIGHTS = ("path", "init_from", "init_parts")
+"""Those of them that hold weights, which may have other names than paths."""
 SECTIONS = ("evaluations", "mixed_with")
 """Fields that hold several sections."""
 LISTS = ("vocabulary", "train_vocabulary")
@@ -63,15 +65,23 @@ def beside_file(config: T, folder: Path) -> T:
     return _changed(config, lambda path, field: place(path))
 
 
-def from_here(config: T) -> T:
+def from_here(config: T, weights: Callable[[str], str | Path] = Path) -> T:
     """Makes the paths of a config whole: relative ones start from the working folder.
+
+    Args:
+        config: The config.
+        weights: Where weights lie that are called by a path or by another name.
 
     Raises:
         PlaceError: One of them is an address; the message names the field.
     """
 
     def place(path: str, field: str) -> str:
-        return path if is_asset(path) else os.path.abspath(local(path, field).expanduser())
+        if is_asset(path):
+            return path
+        if field.rpartition(".")[2] in WEIGHTS:
+            path = str(weights(path))
+        return os.path.abspath(local(path, field).expanduser())
 
     return _changed(config, place)
 

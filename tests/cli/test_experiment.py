@@ -162,3 +162,15 @@ def test_evaluate_refuses_what_says_not_what_to_evaluate(weights, experiment, ca
     assert "add --config" in capsys.readouterr().err
     assert main(["evaluate", str(weights), "--config", str(experiment), "--suite", "x"]) == 2
     assert "first, second" in capsys.readouterr().err
+
+
+def test_initial_weights_may_be_called_by_the_name_of_a_published_file(
+    experiment, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("OVSEG_CACHE", str(tmp_path / "cache"))
+    command = ["train", str(experiment), "--workdir", str(tmp_path / "run")]
+    assert main([*command, "--init-from", "fcclip_convnext_large"]) == 2
+    assert "`ovseg get fcclip_convnext_large`" in capsys.readouterr().err
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main([*command, "--init-from", "hf:me/mine"]) == 2
+    assert "hf:me/mine is not here" in capsys.readouterr().err and not (tmp_path / "run").exists()

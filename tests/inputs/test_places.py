@@ -57,3 +57,20 @@ def test_addresses_are_refused_with_the_field(path):
 @pytest.mark.parametrize("path", ["C:/runs", "a:b/c", "runs/a", "/runs", "x://"[:1]])
 def test_paths_are_no_addresses(path):
     assert str(local(path)) == path
+
+
+def test_weights_may_have_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def fetched(name):
+        asked.append(name)
+        return tmp_path / "cache" / name.removeprefix("hf:")
+
+    config = dataclasses.replace(experiment("hf:me/mine"), init_from="fcclip_large")
+    found = from_here(config, fetched)
+    mine = str(tmp_path / "cache" / "me" / "mine")
+    assert found.init_from == str(tmp_path / "cache" / "fcclip_large")
+    assert found.init_parts == ((".*", mine),) and found.evaluations[0].masks.path == mine
+    assert found.data.root == str(tmp_path / "hf:me" / "mine"), "which is no weights directory"
+    assert set(asked) == {"fcclip_large", "hf:me/mine"}, "nothing is asked for the toy and assets"
