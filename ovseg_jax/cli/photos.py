@@ -100,7 +100,7 @@ def for_each_photo(
 
 
 def _places(photo: Path) -> list[Path]:
-    """Where masks are looked for: of a video two frames stand for all, which are never one photo."""
+    """Places of photos, for their masks: of a video two stand for all frames, as it is no one."""
     from ovseg_jax.inputs.images import is_clip
 
     place = photo.absolute()

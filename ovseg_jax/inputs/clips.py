@@ -45,7 +45,9 @@ USUAL_RATE = Fraction(25)
 PAUSE = 0.005
 """Seconds until a camera that had no new frame is asked again."""
 CUT_OFF = 0.95
-"""A clip whose frames end before this share of its announced length is taken to be cut off."""
+"""A clip whose frames end before this share of its announced length is taken to be cut off..."""
+SLACK = 0.5
+"""... unless no more than so many seconds are missing: sound may go on for longer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +169,7 @@ class Clip:
             warn(f"{self.name}: {text} passed over; frames are missing or spoilt there")
 
     def _warn_if_cut_off(self, end: Fraction) -> None:
-        if end < CUT_OFF * self.seconds:
+        if end < min(CUT_OFF * self.seconds, self.seconds - SLACK):
             warn(
                 f"{self.name}: announces {self.seconds:.1f} s, and its frames end at "
                 f"{float(end):.1f} s; the file may be cut off"

@@ -171,9 +171,7 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except UnidentifiedImageError:
-        if is_clip(path):
-            raise ImageError(f"{path}: {CLIP_REFUSED}") from None
-        raise ImageError(f"{path}: {_describe(path, size)}; convert it to PNG or JPEG") from None
+        raise ImageError(f"{path}: {_describe(path, size)}") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
@@ -183,8 +181,11 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
 
 
 def _describe(path: Path | str, size: int | None) -> str:
+    if is_clip(path):
+        return CLIP_REFUSED
     size = Path(path).stat().st_size if size is None else size
-    return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
+    what = "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
+    return f"{what}; convert it to PNG or JPEG"
 
 
 @contextlib.contextmanager

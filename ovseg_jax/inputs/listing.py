@@ -62,9 +62,7 @@ def list_photos(
     return listing
 
 
-def list_images(
-    name: str | Path, *, recursive: bool = False, clips: bool = False
-) -> list[Path]:
+def list_images(name: str | Path, *, recursive: bool = False, clips: bool = False) -> list[Path]:
     """Returns the photo itself, or the photos of a folder or pattern in the order of their names.
 
     Args:

@@ -86,9 +86,7 @@ class VideoWriter:
 
     def _yuv(self, pixels: UInt8[np.ndarray, "H W 3"]) -> Any:
         frame = pyav().VideoFrame.from_ndarray(pixels, format="rgb24")
-        return frame.reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-        )
+        return frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
 
 def encoder() -> tuple[str, str, dict[str, str]]:
