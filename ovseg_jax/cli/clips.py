@@ -169,7 +169,7 @@ class ClipRecorder:
         write_answer(result, self._work.results, stem, self._formats, frame=noted)
         shares = _shares(result)
         lines.write(json_bytes(place | {"record": f"{stem}.json", "shares": shares}) + b"\n")
-        self._seen.update(shares)
+        self._seen.update(list(shares))
         self._frames, self._last = self._frames + 1, frame.time
         return result
 

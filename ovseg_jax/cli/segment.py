@@ -137,7 +137,7 @@ def _naming(arguments: argparse.Namespace) -> Callable[[Path, Path, str], list[s
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuses what cannot be, before anything is loaded."""
-    from ovseg_jax.inputs.clips import pyav
+    from ovseg_jax.inputs.containers import pyav
     from ovseg_jax.inputs.images import is_clip
 
     check_score(arguments.min_score)

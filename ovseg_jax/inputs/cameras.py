@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ovseg_jax.foundation.errors import ImageError
-from ovseg_jax.inputs.clips import Clip, pyav
+from ovseg_jax.inputs.clips import Clip, opened
+from ovseg_jax.inputs.containers import pyav
 from ovseg_jax.inputs.frame_choice import TimedFrame
 
 DRIVERS = {
@@ -79,7 +80,7 @@ def open_camera(camera: str) -> Clip:
             f"camera {camera}: cannot be opened as {address} ({error}); is another program using "
             "it, and may this one?"
         ) from None
-    return Camera(container, f"camera {camera}")
+    return opened(Camera, container, f"camera {camera}")
 
 
 class Newest:
@@ -116,15 +117,19 @@ class Newest:
     def _read(self, frames: Iterator[TimedFrame]) -> None:
         try:
             for frame in frames:
-                with self._changed:
-                    self._frame = frame
-                    self._changed.notify()
-                    if self._ended:
-                        return
+                if not self._put(frame):
+                    return
         except Exception as error:
             self._error = error
         finally:
             self._end()
+
+    def _put(self, frame: TimedFrame) -> bool:
+        """Returns whether more is wanted."""
+        with self._changed:
+            self._frame = frame
+            self._changed.notify()
+            return not self._ended
 
     def _end(self) -> None:
         with self._changed:

@@ -7,7 +7,6 @@ estimated, so frame 123 is the same one whatever part is taken.
 * The rotation and mirroring that phones note are applied; sizes are those of the video as shown.
 * Times are those of the file, so a variable frame rate stays one; the first frame has time 0.
 * Damaged packets are passed over, and what is missing is said in a warning.
-* Only the file itself is read: playlists, which name other files or addresses, are refused.
 """
 
 from __future__ import annotations
@@ -15,29 +14,29 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-import types
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
 
-from ovseg_jax.foundation.errors import ImageError, MissingPackageError, counted, warn
+from ovseg_jax.foundation.errors import ImageError, counted, warn
+from ovseg_jax.inputs.containers import (
+    announced_seconds,
+    check_frame_size,
+    open_container,
+    pictures_of,
+    pyav,
+)
 from ovseg_jax.inputs.frame_choice import Choice, TimedFrame, chosen
-from ovseg_jax.inputs.images import MAX_PIXELS, LoadedImage, address_refused, is_address
+from ovseg_jax.inputs.images import LoadedImage
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-    from av.video.stream import VideoStream
 
-FORMATS = (
-    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpeg", "mpegts"),
-    *("mpegvideo", "flv", "asf", "ogg", "mxf"),
-)
-"""What FFmpeg calls the containers that are read; none of them leads to other files."""
 HDR = {16: "PQ", 18: "HLG"}
 """Curves of FFmpeg's `AVColorTransferCharacteristic` that need tone mapping to look right."""
 USUAL_RATE = Fraction(25)
@@ -48,6 +47,9 @@ CUT_OFF = 0.95
 """A clip whose frames end before this share of its announced length is taken to be cut off..."""
 SLACK = 0.5
 """... unless no more than so many seconds are missing: sound may go on for longer."""
+
+
+AnyClip = TypeVar("AnyClip", bound="Clip")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +86,11 @@ class Clip:
             ImageError: There are none, or they are too large.
         """
         self.name, self.path = name, path
-        self._container, self._stream = container, _pictures(container, name)
+        self._container, self._stream = container, pictures_of(container, name)
         stream = self._stream
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_RATE)
         self.time_base = Fraction(stream.time_base or 1 / self.rate)
-        self.seconds = _announced(container, stream)
+        self.seconds = announced_seconds(container, stream)
         self.has_sound = bool(container.streams.audio)
         self._warned = False
 
@@ -122,7 +124,7 @@ class Clip:
             stamp = None if raw.pts is None else raw.pts * Fraction(raw.time_base or self.time_base)
             first = stamp if first is None else first
             # Where a file has no time for a frame, or no later one, the rate tells it.
-            told = -1 if stamp is None or first is None else stamp - first
+            told = Fraction(-1) if stamp is None or first is None else stamp - first
             now = told if told > now else now + 1 / self.rate
             yield TimedFrame(number, now, raw)
         self._warn_if_cut_off(now + 1 / self.rate)
@@ -133,7 +135,7 @@ class Clip:
         Raises:
             ImageError: It is too large.
         """
-        _check_size(raw.width, raw.height, self.name)
+        check_frame_size(raw.width, raw.height, self.name)
         if raw.color_trc in HDR and not self._warned:
             self._warned = True
             warn(
@@ -180,33 +182,20 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     """Opens a video.
 
     Args:
-        path: A file of a container of `FORMATS`.
+        path: A file of a container of `ovseg_jax.inputs.containers`.
 
     Raises:
         ImageError: The file is missing or damaged, no video, or an address on the web.
         MissingPackageError: PyAV is not installed.
     """
-    name, path = os.fspath(path), Path(path)
-    if is_address(name):
-        raise ImageError(address_refused(name))
-    av = pyav()
-    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
-    try:
-        # With "file:", a name such as a:b.mp4 is no protocol to FFmpeg.
-        container = av.open(f"file:{path.absolute()}", "r", options=options)
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
-    except (av.error.FFmpegError, OSError) as error:
-        empty = path.is_file() and not path.stat().st_size
-        what = "the file is empty" if empty else f"not a video that can be read ({error.strerror})"
-        raise ImageError(f"{path}: {what}; fetch it again, or convert it to MP4") from None
-    return _opened(container, path.name, path)
+    container, path = open_container(path), Path(path)
+    return opened(Clip, container, path.name, path)
 
 
-def _opened(container: InputContainer, name: str, path: Path | None) -> Clip:
-    """Makes a clip, and closes the file where that fails."""
+def opened(kind: type[AnyClip], container: InputContainer, *about: Any) -> AnyClip:
+    """Makes a clip of a container, and closes that where it fails."""
     try:
-        return Clip(container, name, path)
+        return kind(container, *about)
     except BaseException:
         container.close()
         raise
@@ -231,46 +220,3 @@ def upright(
     pixels = pixels.swapaxes(0, 1) if turned else pixels
     shown = pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
     return np.ascontiguousarray(shown), turned
-
-
-def pyav() -> types.ModuleType | Any:
-    """Returns PyAV.
-
-    Raises:
-        MissingPackageError: It is not installed.
-    """
-    try:
-        import av
-        import av.error
-    except ImportError as error:
-        raise MissingPackageError(
-            "videos and cameras need PyAV; install with pip install 'ovseg-jax[video]'"
-        ) from error
-    return av
-
-
-def _pictures(container: InputContainer, name: str) -> VideoStream:
-    """Finds the pictures; the cover of an album is a still one, and no video."""
-    stream: Any = container.streams.best("video")
-    if stream is None or pyav().stream.Disposition.attached_pic in stream.disposition:
-        found = sorted({each.type for each in container.streams}) or ["nothing"]
-        raise ImageError(f"{name}: has no video stream, only {', '.join(found)}; give a video")
-    if stream.codec_context is None:
-        raise ImageError(f"{name}: PyAV has no decoder for its pictures; convert it to MP4")
-    _check_size(stream.width, stream.height, name)
-    return stream
-
-
-def _check_size(width: int, height: int, name: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{name}: frames of {width} x {height} are more than the limit of "
-            f"{MAX_PIXELS / 1e6:.0f} megapixels; make them smaller first"
-        )
-
-
-def _announced(container: InputContainer, stream: VideoStream) -> float:
-    """Length in seconds; that of the pictures, where it is told for them alone."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / pyav().time_base

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from collections import Counter
 from fractions import Fraction
 
 import av
@@ -91,6 +92,8 @@ def test_every_frame_is_answered_as_the_photo_of_that_frame(segment, ovseg, clip
 def test_the_video_has_the_frames_their_times_and_their_colours(segment, out):
     status, text, _ = segment()
     assert status == 0 and "clip.mkv: 4 frames, each named alone (nothing is tracked): " in text
+    names = Counter(name for line in lines_of(out / "clip_frames.jsonl") for name in line["shares"])
+    assert all(f"{name} in {count}" in text for name, count in names.items())
     assert text.rstrip().endswith("clip_overlay.mp4; its sound is left out")
     frames, times = decoded(out / "clip_overlay.mp4")
     assert times == pytest.approx([number / float(RATE) for number in range(COUNT)], abs=0.001)

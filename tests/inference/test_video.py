@@ -70,8 +70,10 @@ def test_times_finer_than_encoders_take_are_rounded(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is full")
 def test_a_full_disk_is_an_error_of_the_disk(tmp_path):
     def write(_):
-        full = open("/dev/full", "r+b", buffering=0)
-        with full, video.VideoWriter(full, RATE, 1 / RATE) as writer:
+        with (
+            open("/dev/full", "r+b", buffering=0) as full,
+            video.VideoWriter(full, RATE, 1 / RATE) as writer,
+        ):
             for number, picture in enumerate(blocks(40)):
                 writer.add(picture, number / RATE)
 
@@ -82,7 +84,7 @@ def test_a_full_disk_is_an_error_of_the_disk(tmp_path):
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 41), (61, 431), (480, 640)])
 def test_every_size_becomes_an_even_one_with_the_picture_in_its_corner(size):
-    result = answer(np.ones((1, *size), bool))
+    result = answer(np.ones((1, *size), bool), words="cat; dog")
     drawn = ClipOverlay(result).draw(result)
     assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
     np.testing.assert_array_equal(drawn[: size[0], : size[1]], np.asarray(draw_segments(result)))

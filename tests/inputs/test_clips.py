@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.foundation.errors import ImageError, MissingPackageError, OvsegWarning
-from ovseg_jax.inputs import clips
+from ovseg_jax.inputs import clips, containers
 from ovseg_jax.inputs.cameras import Camera, Newest, address_of, open_camera
 from ovseg_jax.inputs.clips import Clip, open_clip, upright
 from ovseg_jax.inputs.frame_choice import Choice, TimedFrame
@@ -189,7 +189,7 @@ def test_no_frame_at_all_is_refused(clip_file):
 
 
 def test_frames_that_are_too_large_are_refused(clip_file, monkeypatch):
-    monkeypatch.setattr(clips, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(containers, "MAX_PIXELS", 1000)
     assert "frames of 80 x 60 are more than the limit" in refused(clip_file)
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import UInt8
 
-from ovseg_jax.inputs.clips import pyav
+from ovseg_jax.inputs.containers import pyav
 
 ENCODERS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("libx264", "H.264", {"crf": "18", "preset": "veryfast"}),
@@ -45,7 +45,7 @@ class VideoWriter:
         self._codec = name
         self._rate = rate
         self._time_base = time_base if time_base.denominator <= FINEST else Fraction(1, 60000)
-        self._container = pyav().open(file, "w", format="mp4")
+        self._container: Any = pyav().open(file, "w", format="mp4")
         self._stream: Any = None
 
     def __enter__(self) -> VideoWriter:
@@ -64,15 +64,14 @@ class VideoWriter:
             pixels: Of the size of the first one; height and width are even.
             time: Seconds since the beginning, later than that of the picture before.
         """
-        if self._stream is None:
-            self._begin(*pixels.shape[:2])
+        stream = self._stream or self._begin(*pixels.shape[:2])
         frame = self._yuv(pixels)
         frame.pts = round(time / self._time_base)
         frame.time_base = self._time_base
         frame.duration = max(1, round(1 / self._rate / self._time_base))  # of the last one
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(stream.encode(frame))
 
-    def _begin(self, height: int, width: int) -> None:
+    def _begin(self, height: int, width: int) -> Any:
         stream: Any = self._container.add_stream(self._codec, self._rate, self._options)
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         if not self._options:
@@ -83,6 +82,7 @@ class VideoWriter:
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED
         self._stream = stream
+        return stream
 
     def _yuv(self, pixels: UInt8[np.ndarray, "H W 3"]) -> Any:
         frame = pyav().VideoFrame.from_ndarray(pixels, format="rgb24")
