@@ -86,6 +86,7 @@ def test_heavy_libraries_stay_in_their_rooms():
         "tensorflow": {"inputs", "export"},
         "tensorflow_datasets": {"inputs"},
         "clu": {"training"},
+        "av": {"inputs"},
         "spacy": {"mining"},
         "starlette": {"serve"},
         "uvicorn": {"cli"},

@@ -25,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classifies the masks of the photos; returns the exit status."""
-    from ovseg_jax.cli.photos import for_each_photo
+    from ovseg_jax.cli.photos import Work, for_each_photo
     from ovseg_jax.inference.output.save import describe_masks
 
     top = check_top(arguments.top)
 
-    def handle(segmenter: Any, photo: Any, stem: str, results: Any) -> str:
+    def handle(work: Work, photo: Any, stem: str) -> str:
+        segmenter = work.segmenter
         found = segmenter.classify(photo, arguments.masks)
         entries = describe_masks(found, top)
         record = {
@@ -41,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
             "masks": entries,
         }
         text = json_bytes(record, indent=1)
-        path = results.write(f"{stem}_masks.json", lambda file: file.write(text), photo.path)
+        path = work.results.write(f"{stem}_masks.json", lambda file: file.write(text), photo.path)
         return f"{one_line(photo.path.name)} -> {path}\n{table(entries)}"
 
-    return for_each_photo(arguments, lambda folder, stem: [f"{stem}_masks.json"], handle)
+    return for_each_photo(arguments, lambda folder, photo, stem: [f"{stem}_masks.json"], handle)
 
 
 def table(entries: list[dict[str, Any]]) -> str:

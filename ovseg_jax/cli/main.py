@@ -11,7 +11,7 @@ from ovseg_jax.foundation.errors import printable
 from ovseg_jax.foundation.version import VERSION
 
 COMMANDS = {
-    "segment": "name masks and paint them over photos",
+    "segment": "name masks and paint them over photos and videos",
     "serve": "a page on this machine to try words on a photo",
     "reformat": "write answers for other tools: COCO, LabelMe, CVAT, ...",
     "classify": "name masks, as a table",

@@ -66,13 +66,14 @@ def add_vocabulary(parser: argparse.ArgumentParser, *, required: bool = True) ->
     )
 
 
-def add_photo_names(parser: argparse.ArgumentParser) -> None:
-    """Adds the photos, and whether to look into subfolders."""
+def add_photo_names(parser: argparse.ArgumentParser, *, clips: bool = False) -> None:
+    """Adds the photos, and whether to look into subfolders; a camera stands for videos."""
     parser.add_argument(
         "photos",
-        nargs="+",
-        metavar="PHOTO",
-        help="photos, folders of photos, and patterns such as 'photos/*.jpg'",
+        nargs="*" if clips else "+",
+        metavar="PHOTO_OR_VIDEO" if clips else "PHOTO",
+        help="photos, folders of photos, and patterns such as 'photos/*.jpg'"
+        + "; videos such as clip.mp4" * clips,
     )
     parser.add_argument(
         "--recursive", action="store_true", help="take the photos of subfolders too"
@@ -137,9 +138,9 @@ def add_hosts(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_photos(parser: argparse.ArgumentParser) -> None:
-    """Adds photos, masks, background and the output folder."""
-    add_photo_names(parser)
+def add_photos(parser: argparse.ArgumentParser, *, clips: bool = False) -> None:
+    """Adds photos (and videos), masks, background and the output folder."""
+    add_photo_names(parser, clips=clips)
     parser.add_argument(
         "--masks",
         type=given_path,

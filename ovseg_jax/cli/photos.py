@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ovseg_jax.cli.clip_options import PARTS
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.kept_programs import keep_compiled
 from ovseg_jax.cli.options import read_vocabulary
@@ -23,11 +26,27 @@ if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
     from ovseg_jax.models.clip.readout import Readout
 
 
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What the photos of a run share.
+
+    Attributes:
+        segmenter: The model, with words.
+        results: Where results go.
+        progress: Bars on the terminal.
+    """
+
+    segmenter: Any
+    results: OutputFolder
+    progress: Progress
+
+
 def for_each_photo(
     arguments: argparse.Namespace,
-    names_of: Callable[[Path, str], Iterable[str]],
-    handle: Callable[[Any, Any, str, OutputFolder], str | None],
+    names_of: Callable[[Path, Path, str], Iterable[str]],
+    handle: Callable[[Work, Any, str], str | None],
     shared: FolderFiles | None = None,
+    read: Callable[[Path], Any] | None = None,
 ) -> int:
     """Loads model and words, then handles photo after photo.
 
@@ -35,10 +54,11 @@ def for_each_photo(
 
     Args:
         arguments: With the options of `add_photos`, `add_model` and `add_vocabulary`.
-        names_of: Returns the names of a photo's results, given the folder and the photo's stem.
-        handle: Takes the segmenter, the photo, the stem of its results and their folder; returns a
-            line to print.
+        names_of: Returns the names of a photo's results, given the folder, the photo and its stem.
+        handle: Takes what photos share, the photo and the stem of its results; returns a line to
+            print.
         shared: Files about all photos, written when the last one is done.
+        read: Opens a file; None for files of photos only.
 
     Returns:
         Exit status: 2 if a photo failed.
@@ -46,7 +66,7 @@ def for_each_photo(
     Raises:
         OutputError: A result would meet a file that it may not replace; no photo was touched.
     """
-    photos = find_photos(arguments)
+    photos = find_photos(arguments, clips=read is not None)
     classes = read_vocabulary(arguments)
     named = list(zip(photos.photos, stems(photos.photos), strict=True))
     shard = getattr(arguments, "shard", None)
@@ -57,43 +77,55 @@ def for_each_photo(
     if shared is not None:
         shared.claim(results)
     if not named:  # of a shard
-        _write_shared(shared, results)
+        write_shared(shared, results)
         return 2 if photos.refused else 0
     if arguments.masks:  # no masks may serve two photos by accident
         from ovseg_jax.masks.read import MaskFiles
 
-        arguments.masks = MaskFiles(arguments.masks, tuple(p.absolute() for p in photos.photos))
+        places = tuple(place for photo in photos.photos for place in _places(photo))
+        arguments.masks = MaskFiles(arguments.masks, places)
     with Progress() as progress:
-        segmenter = _prepare(arguments, classes, progress)
+        work = Work(prepare(arguments, classes, progress), results, progress)
         if shard is not None:
-            begin_job(arguments.out, _job(arguments, segmenter))
+            begin_job(arguments.out, _job(arguments, work.segmenter))
         status = go_through(
             named,
             len(photos.refused),
-            lambda photo, stem: handle(segmenter, photo, stem, results),
+            lambda photo, stem: handle(work, photo, stem),
             progress.task("photos"),
+            read,
         )
-    _write_shared(shared, results)
+    write_shared(shared, results)
     return status
 
 
-def _write_shared(shared: FolderFiles | None, results: OutputFolder) -> None:
+def _places(photo: Path) -> list[Path]:
+    """Places of photos, for their masks: of a video two stand for all frames, as it is no one."""
+    from ovseg_jax.inputs.images import is_clip
+
+    place = photo.absolute()
+    return [place / f"frame{number}" for number in range(2)] if is_clip(photo) else [place]
+
+
+def write_shared(shared: FolderFiles | None, results: OutputFolder) -> None:
+    """Writes the files about all photos, and says where."""
     for path in shared.write(results) if shared is not None else ():
         print(printable(f"all photos -> {path}"), flush=True)
 
 
-def find_photos(arguments: argparse.Namespace) -> Listing:
+def find_photos(arguments: argparse.Namespace, *, clips: bool = False) -> Listing:
     """Lists the photos that were asked for; names that lead to none are reported at once.
 
     Args:
         arguments: With the options of `add_photo_names`.
+        clips: Patterns mean videos too.
 
     Raises:
         ImageError: There is no photo at all.
     """
     from ovseg_jax.inputs.listing import list_photos
 
-    listing = list_photos(arguments.photos, recursive=arguments.recursive)
+    listing = list_photos(arguments.photos, recursive=arguments.recursive, clips=clips)
     for error in listing.refused:
         report(error)
     return listing
@@ -104,6 +136,7 @@ def go_through(
     failed: int,
     handle: Callable[[Any, str], str | None],
     advance: Callable[[int, int], None],
+    read: Callable[[Path], Any] | None = None,
 ) -> int:
     """Handles photo after photo; one that cannot be used is reported, and the others go on.
 
@@ -112,6 +145,7 @@ def go_through(
         failed: How many names were refused already.
         handle: Takes a photo and the stem of its output files; returns a line to print.
         advance: Called with (photos done, photos in all).
+        read: Opens a file; None for files of photos only.
 
     Returns:
         Exit status: 2 if a photo failed.
@@ -122,7 +156,7 @@ def go_through(
     for number, (path, stem) in enumerate(photos):
         advance(number, len(photos))
         try:
-            line = handle(read_image(path), stem)
+            line = handle((read or read_image)(path), stem)
         except Exception as error:
             if not is_users(error) or total == 1 or _disk_is_full(error):
                 raise
@@ -149,7 +183,8 @@ def load_model(
     return segmenter
 
 
-def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:
+def prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) -> Any:
+    """Loads the model that the options name, and gives it the words."""
     sources = (getattr(arguments, name, None) for name in ("generator", "dense"))
     segmenter = load_model(arguments.model, progress, *sources)
     segmenter.set_vocabulary(
@@ -163,7 +198,7 @@ def _prepare(arguments: argparse.Namespace, classes: Any, progress: Progress) ->
 
 def _job(arguments: argparse.Namespace, segmenter: Any) -> dict[str, Any]:
     """What decides a photo's results, ready for JSON; places are left to the machine."""
-    words, names = segmenter.words, ("task", "min_score", "save_maps", "dense")
+    words, names = segmenter.words, ("task", "min_score", "save_maps", "dense", *PARTS)
     generator, masks = getattr(arguments, "generator", None), arguments.masks
     return {
         "model": [Path(arguments.model).name, segmenter.model.weights_key],
@@ -172,7 +207,11 @@ def _job(arguments: argparse.Namespace, segmenter: Any) -> dict[str, Any]:
         "vocabulary": [list(entry.synonyms) for entry in words.classes.classes],
         "background": [list(entry.synonyms) for entry in words.background],
         "templates": words.templates,
-    } | {name: getattr(arguments, name, None) for name in names}
+    } | {name: _plain(getattr(arguments, name, None)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Fraction) else value
 
 
 def _disk_is_full(error: BaseException) -> bool:

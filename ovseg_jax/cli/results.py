@@ -24,14 +24,14 @@ MOST_BYTES = 180
 def open_results(
     arguments: argparse.Namespace,
     photos: Sequence[tuple[Path, str]],
-    names_of: Callable[[Path, str], Iterable[str]],
+    names_of: Callable[[Path, Path, str], Iterable[str]],
 ) -> OutputFolder:
     """Opens the folder of results and reserves all names, before any work starts.
 
     Args:
         arguments: With the options of `add_photos`, and any of `add_model` and `add_vocabulary`.
         photos: Files, each with the stem of its results.
-        names_of: Returns the names of a photo's results, given the folder and the photo's stem.
+        names_of: Returns the names of a photo's results, given the folder, the photo and its stem.
 
     Raises:
         OutputError: A result would meet a file that it may not replace.
@@ -45,7 +45,7 @@ def open_results(
     inputs = [*(photo for photo, _ in photos), *inputs_of(arguments)]
     results = OutputFolder(out, inputs=inputs, overwrite=arguments.overwrite)
     for photo, stem in photos:
-        results.claim(names_of(out, stem), photo)
+        results.claim(names_of(out, photo, stem), photo)
     return results
 
 

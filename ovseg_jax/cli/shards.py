@@ -78,7 +78,7 @@ def add_shard(parser: argparse.ArgumentParser) -> None:
 
 
 def left_to_do(
-    photos: Named, shard: Shard, out: Path, names_of: Callable[[Path, str], Iterable[str]]
+    photos: Named, shard: Shard, out: Path, names_of: Callable[[Path, Path, str], Iterable[str]]
 ) -> tuple[list[tuple[Path, str]], int]:
     """Returns the photos of a shard that are not done, and how many are.
 
@@ -86,7 +86,7 @@ def left_to_do(
         photos: All photos, of all shards.
         shard: Which.
         out: The folder of the results.
-        names_of: Returns the names of a photo's results, given the folder and the photo's stem.
+        names_of: Returns the names of a photo's results, given the folder, the photo and its stem.
     """
     mine = [(photo, stem) for photo, stem in photos if shard.holds(stem)]
     journal, folder = FolderJournal(out), OutputFolder(out)
@@ -96,7 +96,7 @@ def left_to_do(
         return all(
             any(entry.source == seen for entry in journal.entries_of(name)[-1:])
             and (out / name).is_file()
-            for name in names_of(out, stem)
+            for name in names_of(out, photo, stem)
         )
 
     rest = [(photo, stem) for photo, stem in mine if not is_done(photo, stem)]

@@ -17,6 +17,7 @@ from PIL import Image, features
 
 from ovseg_jax.disk.outputs import is_ours, written_names
 from ovseg_jax.foundation.errors import ImageError, first_few, warn
+from ovseg_jax.inputs.images import is_clip
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI"),
@@ -34,9 +35,10 @@ SHOWN = 3
 """Names that a message lists."""
 
 HIDDEN, OURS, OTHER = "hidden file", "earlier result", "other file"
-SUBFOLDER, UNREADABLE = "subfolder", "unreadable photo"
+SUBFOLDER, UNREADABLE, VIDEO = "subfolder", "unreadable photo", "video"
 HINTS = {
     SUBFOLDER: "; --recursive looks inside",
+    VIDEO: "; `ovseg segment` takes those that are named, or meant by a pattern such as 'a/*.mp4'",
     UNREADABLE: "; Pillow has no reader for them here: convert them to PNG or JPEG",
 }
 
@@ -57,11 +59,12 @@ class Search:
 
     Attributes:
         recursive: Whether it looks into subfolders; links to folders are followed, each once.
+        clips: Whether patterns mean videos too; folders never do, as a video takes hours.
     """
 
-    def __init__(self, recursive: bool = False):
+    def __init__(self, recursive: bool = False, clips: bool = False):
         """Has found nothing yet."""
-        self.recursive = recursive
+        self.recursive, self.clips = recursive, clips
         self._passed: dict[str, list[str]] = defaultdict(list)
         self._ours: set[str] = set()
         self._visited: set[str] = set()
@@ -82,7 +85,7 @@ class Search:
         """
         for parent in {match.parent for match in matches}:
             self._learn(parent)
-        return self._reported(pattern, list(self._take(matches)))
+        return self._reported(pattern, list(self._take(matches, clips=self.clips)))
 
     def _walk(self, folder: Path) -> Iterator[Path]:
         place = os.path.realpath(folder)
@@ -97,10 +100,10 @@ class Search:
             for part in (name, *list(name.parents)[:-1]):
                 self._ours.add(_place(folder / part))
 
-    def _take(self, entries: list[Path]) -> Iterator[Path]:
+    def _take(self, entries: list[Path], clips: bool = False) -> Iterator[Path]:
         for entry in entries:
             reason = self._reason(entry)
-            if reason:
+            if reason and not (clips and reason == VIDEO):
                 self._passed[reason].append(entry.name)
             elif entry.is_dir():
                 yield from self._walk(entry)
@@ -118,6 +121,8 @@ class Search:
             return "" if self.recursive else OURS if is_ours(entry) else SUBFOLDER
         if ending in readable_endings():
             return ""
+        if is_clip(entry):
+            return VIDEO
         return UNREADABLE if ending in OTHER_ENDINGS else OTHER
 
     def _reported(self, place: Path, found: list[Path]) -> list[Path]:

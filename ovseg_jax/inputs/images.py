@@ -32,6 +32,15 @@ MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded (Pillow's limit against bombs)."""
 MANY_PIXELS, PIXELS_PER_BYTE = 40_000_000, 250
 """From so many pixels on, a file must hold a byte for so many of them."""
+CLIP_ENDINGS = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"),
+    *(".mts", ".m2ts", ".wmv", ".asf", ".flv", ".ogv", ".mxf"),
+)
+"""Endings of videos, which `ovseg_jax.inputs.clips` reads; a GIF is a photo, its first picture."""
+CLIP_REFUSED = (
+    "is a video, and a photo is wanted; `ovseg segment` takes videos, and in Python open_clip of "
+    "ovseg_jax.inputs.clips gives their frames"
+)
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
@@ -128,6 +137,11 @@ def loaded(
     return LoadedImage(pixels, *pixels.shape[:2], path=path, turned=turned, name=name)
 
 
+def is_clip(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a video, by its ending."""
+    return Path(path).suffix.lower() in CLIP_ENDINGS
+
+
 def is_address(name: str) -> bool:
     """Whether a name is an address such as https://..., and no file here."""
     return bool(ADDRESS.match(name)) and not os.path.lexists(name)
@@ -157,7 +171,7 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: {_describe(path, size)}; convert it to PNG or JPEG") from None
+        raise ImageError(f"{path}: {_describe(path, size)}") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageError(
             f"{path}: the picture is damaged or cut off ({error}); fetch or export it again"
@@ -167,8 +181,11 @@ def _explained(path: Path | str, size: int | None = None) -> Iterator[None]:
 
 
 def _describe(path: Path | str, size: int | None) -> str:
+    if is_clip(path):
+        return CLIP_REFUSED
     size = Path(path).stat().st_size if size is None else size
-    return "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
+    what = "the file is empty" if not size else f"not a picture that can be read ({size} bytes)"
+    return f"{what}; convert it to PNG or JPEG"
 
 
 @contextlib.contextmanager

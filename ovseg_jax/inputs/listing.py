@@ -30,12 +30,15 @@ class Listing:
     refused: list[ImageError] = dataclasses.field(default_factory=list)
 
 
-def list_photos(given: Iterable[str | Path], *, recursive: bool = False) -> Listing:
+def list_photos(
+    given: Iterable[str | Path], *, recursive: bool = False, clips: bool = False
+) -> Listing:
     """Lists the photos of files, folders and patterns, each once.
 
     Args:
         given: What the user named.
         recursive: Look into subfolders too.
+        clips: Take the videos too that a pattern means.
 
     Raises:
         ImageError: Nothing that was given leads to a photo.
@@ -44,7 +47,7 @@ def list_photos(given: Iterable[str | Path], *, recursive: bool = False) -> List
     seen: set[str] = set()
     for name in given:
         try:
-            found = list_images(name, recursive=recursive)
+            found = list_images(name, recursive=recursive, clips=clips)
         except ImageError as error:
             listing.refused.append(error)
             continue
@@ -59,8 +62,13 @@ def list_photos(given: Iterable[str | Path], *, recursive: bool = False) -> List
     return listing
 
 
-def list_images(name: str | Path, *, recursive: bool = False) -> list[Path]:
+def list_images(name: str | Path, *, recursive: bool = False, clips: bool = False) -> list[Path]:
     """Returns the photo itself, or the photos of a folder or pattern in the order of their names.
+
+    Args:
+        name: What the user named.
+        recursive: Look into subfolders too.
+        clips: Take the videos too that a pattern means.
 
     Raises:
         ImageError: Nothing is there, or there is no photo in it.
@@ -79,4 +87,4 @@ def list_images(name: str | Path, *, recursive: bool = False) -> list[Path]:
     matches = sorted(map(Path, glob.glob(text, recursive=True)))
     if not matches:
         raise ImageError(f"{path}: no file matches this pattern")
-    return Search(recursive).of_matches(path, matches)
+    return Search(recursive, clips).of_matches(path, matches)

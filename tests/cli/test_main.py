@@ -50,7 +50,7 @@ def test_help_says_how_background_works(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["paint"], ["segment"], ["segment", "a.jpg", "--vocab", "cat", "--vocab-file", "b"]],
+    [[], ["paint"], ["classify"], ["segment", "a.jpg", "--vocab", "cat", "--vocab-file", "b"]],
 )
 def test_wrong_usage_exits_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as error:

@@ -86,7 +86,7 @@ def test_ten_thousand_photos_are_claimed_in_seconds(tmp_path):
     results = open_results(
         arguments,
         list(zip(photos, stems(photos), strict=True)),
-        lambda folder, stem: names_of_answer(stem),
+        lambda folder, photo, stem: names_of_answer(stem),
     )
     assert len(results._claimed) == 30_000
     assert time.perf_counter() - started < 60

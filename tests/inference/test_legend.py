@@ -111,7 +111,7 @@ def latin_only(monkeypatch):
     """A system whose only font is Pillow's own, with Latin letters."""
     monkeypatch.setattr(fonts, "_paths", lambda: iter(()))
     fonts._best.cache_clear()
-    legend._warn_once.cache_clear()
+    legend.warn_of_undrawn.cache_clear()
     yield
     fonts._best.cache_clear()
 

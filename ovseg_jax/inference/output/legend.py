@@ -112,7 +112,7 @@ def class_rows(result: Answer) -> list[Row]:
     areas = np.bincount(labels[labels >= 0].ravel(), minlength=len(entries))
     shown = [int(slot) for slot in np.argsort(-areas, kind="stable") if areas[slot]]
     names = [entries[slot].name for slot in shown]
-    _warn_once(result.words.classes.names)
+    warn_of_undrawn(result.words.classes.names)
     return [
         Row(
             drawable(name, slot),
@@ -126,8 +126,12 @@ def class_rows(result: Answer) -> list[Row]:
 def remarks(result: Answer) -> list[str]:
     """Says what the unlabelled part of the photo is."""
     share = float((result.prediction.labels < 0).mean())
-    lines = [f"unlabelled: {100 * share:.0f} % of the photo"]
-    words, settings = result.words, result.settings
+    return [f"unlabelled: {100 * share:.0f} % of the photo", *reasons(result)]
+
+
+def reasons(result: Answer) -> list[str]:
+    """Says why pixels are unlabelled."""
+    lines, words, settings = [], result.words, result.settings
     if words.background:
         names = words.background_names
         listed = ", ".join(names[:6]) + (f", ... ({len(names)})" if len(names) > 6 else "")
@@ -195,7 +199,7 @@ def drawable(name: str, slot: int) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _warn_once(names: tuple[str, ...]) -> None:
+def warn_of_undrawn(names: tuple[str, ...]) -> None:
     """Says which names of a vocabulary no font can draw."""
     if undrawn := [name for name in names if missing_letters(name)]:
         warn(

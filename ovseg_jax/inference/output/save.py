@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -58,7 +58,11 @@ def save_answer(
 
 
 def write_answer(
-    result: Answer, results: OutputFolder, stem: str, formats: Sequence[str] = ()
+    result: Answer,
+    results: OutputFolder,
+    stem: str,
+    formats: Sequence[str] = (),
+    frame: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Writes all files of one photo into a folder that several photos share; see `save_answer`.
 
@@ -68,19 +72,22 @@ def write_answer(
         stem: Start of the file names.
         formats: Names of `ovseg_jax.inference.formats.table`, of which the photo's own files are
             written too.
+        frame: Of a frame of a video: what the record says of it; its overlay is the video.
     """
     maps = result.classification.maps
     names = names_of_answer(stem, None if maps is None else len(result.classification), formats)
+    if frame is not None:
+        names.remove(overlay_name(stem))
     results.claim(names, result.source)
     labels = encode_labels(result.prediction.labels, len(result.words.classes))
-    overlay = draw_overlay(result)
-    described = describe(result)
+    overlay = draw_overlay(result) if frame is None else None
+    described = describe(result) | ({} if frame is None else {"frame": dict(frame)})
     record = json_bytes(described, indent=1)
     photo = AnsweredPhoto.of(described, stem, results.seen_from_here(result.source))
     writers = itertools.chain(
         [
             lambda file: _png(labels, file),
-            lambda file: _png(overlay, file),
+            *([] if overlay is None else [lambda file: _png(overlay, file)]),
             lambda file: file.write(record),
         ],
         _map_writers(result, maps) if maps is not None else (),
@@ -101,11 +108,16 @@ def names_of_answer(stem: str, maps: int | None = None, formats: Sequence[str] =
         maps: Masks whose maps are drawn; None without maps.
         formats: Formats that are written beside.
     """
-    names = [f"{stem}_labels.png", f"{stem}_overlay.png", f"{stem}.json"]
+    names = [f"{stem}_labels.png", overlay_name(stem), f"{stem}.json"]
     if maps is not None:
         grids = [f"{stem}_maps/mask_{number:03d}.png" for number in range(maps)]
         names += [f"{stem}_maps.npz", *grids]
     return names + photo_names(formats, stem)
+
+
+def overlay_name(stem: str, ending: str = "png") -> str:
+    """Returns the name of a photo's overlay, or with another ending of a video's."""
+    return f"{stem}_overlay.{ending}"
 
 
 def encode_labels(labels: Int[np.ndarray, "H W"], num_classes: int) -> Image.Image:
