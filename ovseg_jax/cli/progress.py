@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ovseg_jax.foundation import terminal
+
 DELAY = 2.0
 """Seconds after which a bar appears."""
 
@@ -19,16 +21,22 @@ class Progress:
         update(done, total)
     """
 
-    def __init__(self, delay: float = DELAY):
-        """Prepares; nothing is shown yet."""
+    def __init__(self, delay: float = DELAY, wanted: terminal.Progress = "auto"):
+        """Prepares; nothing is shown yet.
+
+        Args:
+            delay: Seconds after which bars appear.
+            wanted: Whether they do, see `terminal.is_live`.
+        """
         self._delay = delay
+        self._wanted: terminal.Progress = wanted
         self._display: Any = None
         self._timer: threading.Timer | None = None
 
     def __enter__(self) -> Progress:
         """Starts the clock."""
-        if sys.stderr.isatty():
-            self._display = _display()
+        if terminal.is_live(self._wanted):
+            self._display = _display(forced=self._wanted == "live")
             self._timer = threading.Timer(self._delay, self._display.start)
             self._timer.daemon = True
             self._timer.start()
@@ -54,7 +62,7 @@ class Progress:
         return update
 
 
-def _display() -> Any:
+def _display(*, forced: bool) -> Any:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -74,6 +82,7 @@ def _display() -> Any:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(stderr=True, force_terminal=forced or None),
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # else it would not reach its file
     )
