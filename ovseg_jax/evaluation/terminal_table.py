@@ -47,7 +47,7 @@ def terminal_table(
 
 
 def _label(block: Block, metric: str) -> str:
-    return f"{block.title} {metric}".strip()
+    return f"{block.title} {metric}".strip().replace("/", " ")
 
 
 def _fitting(found: list[Block], room: int) -> list[str]:

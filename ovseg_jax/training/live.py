@@ -25,10 +25,16 @@ from ovseg_jax.foundation import terminal
 from ovseg_jax.foundation.errors import one_line
 from ovseg_jax.training.delayed import LAG
 from ovseg_jax.training.goodput import Goodput, Phase
-from ovseg_jax.training.live_texts import clock_time, numbers_text, scores_text, speed_text
+from ovseg_jax.training.live_texts import (
+    clock_time,
+    numbers_text,
+    photos_text,
+    scores_text,
+    speed_text,
+)
 from ovseg_jax.training.pace import Pace
 
-PER_SECOND = 4
+PER_SECOND = 2
 """Pictures a second."""
 NOTHING = Text("-", style="dim")
 """Stands where there is no number yet."""
@@ -40,6 +46,8 @@ STATES: dict[Phase, str] = {
     "evaluation": "evaluating",
     "save": "saving",
 }
+FINISHING = "finishing: weights, report"
+"""Instead of the state "start" once all steps are done."""
 
 
 class LiveView:
@@ -99,10 +107,8 @@ class LiveView:
         if not seen:
             self._photos_pace = Pace()
         self._photos_pace.look(self._clock(), seen)
-        of = f"/{total:,}" if total else ""
         left = self._photos_pace.seconds(total - seen) if total else None
-        rest = f", {clock_time(left)} left" if left is not None else ""
-        self._photos = f"evaluating {one_line(name)}: {seen:,}{of} photos{rest}"
+        self._photos = photos_text(name, seen, total, left)
 
     def scores(self, number: int, name: str, scores: Mapping[str, float]) -> None:
         """Prints the table of an evaluation above the view, see `views.View`."""
@@ -111,7 +117,7 @@ class LiveView:
         self._scores = scores_text(title, scores)
         width = self._console.width
         table = terminal_table(f"{title} of {self._num_steps:,}", scores, before, width)
-        self._console.print(Text(), table, Text(), soft_wrap=False)
+        self._console.print(table, Text(), soft_wrap=False)
 
     def frame(self) -> RenderableType:
         """Draws one picture; looks at the clock for the time left.
@@ -131,7 +137,8 @@ class LiveView:
         grid.add_row("scores", self._scores)
         if self._is_over:
             return grid
-        grid.add_row("now", self._what_goes_on(now, STATES[phase]))
+        is_behind = phase == "start" and self._goodput.number >= self._num_steps > 0
+        grid.add_row("now", self._what_goes_on(now, FINISHING if is_behind else STATES[phase]))
         return Group(grid, Text())  # behind an empty line, what a dying process says is no part
 
     def _bar(self, now: float) -> Table:
@@ -152,7 +159,7 @@ class LiveView:
         if state != self._state:
             self._state, self._since = state, now
         shown = self._photos if state == STATES["evaluation"] and self._photos else state
-        return Text.assemble((shown, "cyan"), f"  {clock_time(now - self._since)}")
+        return Text.assemble((shown, "cyan"), f", since {clock_time(now - self._since)}")
 
 
 def terminal_console(progress: terminal.Progress) -> Console:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from ovseg_jax.evaluation.score_table import number
+from ovseg_jax.foundation.errors import one_line
 from ovseg_jax.training.page import HEADLINES, THROUGHPUT
 
 MOST = 6
@@ -17,7 +18,7 @@ SPEEDS = (
     ("seconds_per_step", 1, "{:.3g}", "s/step"),
     ("images_per_second", 1, "{:.4g}", "images/s"),
     ("input_wait", 100, "{:.0f}%", "input wait"),
-    ("tflops_per_device", 1, "{:.3g}", "TFLOP/s per device"),
+    ("tflops_per_device", 1, "{:.3g}", "TFLOP/s/device"),
     ("mfu", 100, "{:.0f}%", "MFU"),
 )
 """Numbers of `training.speed`: name, factor, form and unit."""
@@ -65,9 +66,20 @@ def scores_text(title: str, scores: Mapping[str, float]) -> Text:
         title: In front.
         scores: Fractions by "evaluator/metric".
     """
-    quoted = {key: v for key, v in scores.items() if key.split("/")[-1] in HEADLINES}
-    shown = [(key.replace("/", " "), number(key, value)) for key, value in quoted.items()]
+    quoted = [(key, key.split("/")[-1]) for key in scores if key.split("/")[-1] in HEADLINES]
+    names = [name for _, name in quoted]
+    shown = [
+        (name if names.count(name) == 1 else key.replace("/", " "), number(name, scores[key]))
+        for key, name in quoted
+    ]
     return Text(GAP).join([Text(title), _named(shown)])
+
+
+def photos_text(name: str, seen: int, total: int, left: float | None) -> str:
+    """How far an evaluation is; a total of 0 is unknown."""
+    of = f"/{total:,}" if total else ""
+    rest = f", {clock_time(left)} left" if left is not None else ""
+    return f"evaluating {one_line(name)}, {seen:,}{of} photos{rest}"
 
 
 def _named(numbers: list[tuple[str, str]]) -> Text:
