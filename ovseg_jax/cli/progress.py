@@ -11,6 +11,8 @@ from ovseg_jax.foundation import terminal
 
 DELAY = 2.0
 """Seconds after which a bar appears."""
+PERIOD = 300.0
+"""Seconds from which the time left is told; batches of large photos take a minute on a CPU."""
 
 
 class Progress:
@@ -21,7 +23,7 @@ class Progress:
         update(done, total)
     """
 
-    def __init__(self, delay: float = DELAY, wanted: terminal.Progress = "auto"):
+    def __init__(self, delay: float = DELAY, *, wanted: terminal.Progress = "auto"):
         """Prepares; nothing is shown yet.
 
         Args:
@@ -49,15 +51,22 @@ class Progress:
             self._timer.join()
             self._display.stop()
 
-    def task(self, title: str) -> Callable[[int, int], None]:
-        """Adds a bar; returns what moves it: (done, total), a total of 0 being unknown."""
+    def task(self, title: str, *, before: str = "") -> Callable[[int, int], None]:
+        """Adds a bar; returns what moves it: (done, total), a total of 0 being unknown.
+
+        Args:
+            title: What is done.
+            before: What goes on until the first of it is done.
+        """
         if self._display is None:
             return lambda done, total: None
-        number = self._display.add_task(title, total=None)
+        waiting = f"{title}: {before}" if before else title
+        number = self._display.add_task(waiting, total=None)
 
         def update(done: int, total: int) -> None:
-            finished = bool(total) and done >= total
-            self._display.update(number, completed=done, total=total or None, visible=not finished)
+            finished, text = bool(total) and done >= total, title if done else waiting
+            bar = {"completed": done, "total": total or None, "visible": not finished}
+            self._display.update(number, description=text, **bar)
 
         return update
 
@@ -76,7 +85,7 @@ def _display(*, forced: bool) -> Any:
 
     return Bars(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -84,5 +93,6 @@ def _display(*, forced: bool) -> Any:
         TimeRemainingColumn(),
         console=Console(stderr=True, force_terminal=forced or None),
         transient=True,
+        speed_estimate_period=PERIOD,
         redirect_stdout=sys.stdout.isatty(),  # else it would not reach its file
     )

@@ -150,7 +150,7 @@ def with_progress(
     from ovseg_jax.cli.progress import Progress
 
     with Progress(wanted=wanted) as progress:
-        advance = progress.task(f"evaluating {name}")
+        advance = progress.task(f"evaluating {name}", before="compiling")
         advance(0, total)
         return score(lambda seen: advance(seen, total))
 
