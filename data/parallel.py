@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from ovseg_jax.cli.progress import Progress
-from ovseg_jax.foundation import threads
+from ovseg_jax.foundation import terminal, threads
 from ovseg_jax.foundation.errors import printable
 
 Item = TypeVar("Item")
@@ -76,7 +76,7 @@ def _teller(what: str, total: int) -> Callable[[], None]:
         done += 1
         update(done, total)
         now = time.monotonic()
-        if not sys.stderr.isatty() and now - last >= EVERY:
+        if not terminal.is_live() and now - last >= EVERY:
             last = now
             print(printable(line(what, done, total, now - start)), file=sys.stderr, flush=True)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovseg_jax.cli.watching import tell_of_logs
 from ovseg_jax.foundation import devices
 from ovseg_jax.foundation.errors import OvsegError, OvsegWarning, printable
 
@@ -53,6 +54,7 @@ def guarded(function: Callable[..., int | None], *arguments: Any) -> int:
             return UNREAD
         problem = error if is_users(error) else devices.problem()
         if problem is None or os.environ.get(TRACEBACK):
+            tell_of_logs(error)
             raise
         report(problem)
         return 2

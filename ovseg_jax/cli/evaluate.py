@@ -27,6 +27,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, run_program
 from ovseg_jax.cli.options import READOUTS, add_hosts, add_overwrite, given_path, help_status
+from ovseg_jax.cli.watching import add_progress, keep_logs_back
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.run_layout import EVALUATIONS, RECORD, WEIGHTS
 
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "up where it was left",
     )
     add_hosts(parser)
+    add_progress(parser)
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; with a model, all fields"
     )
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluates; returns the exit status."""
     if arguments.model is None:
         return help_status(arguments)
+    keep_logs_back(arguments.progress)
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
     from ovseg_jax.cli.kept_programs import keep_compiled
@@ -124,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         str(arguments.model),
         Files(results, place),
         arguments.save_predictions,
+        arguments.progress,
     )
     if arguments.fresh:
         scoring.forget(chosen)

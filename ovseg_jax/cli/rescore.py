@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 
 from ovseg_jax.cli.options import add_overwrite, given_path
 
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         data = dataclasses.replace(stored.config.data, **moved)
         config = dataclasses.replace(stored.config, data=data)
         here = dataclasses.replace(stored, config=config)
-        result = with_progress(config, lambda on_batch, here=here: rescore(here, on_batch))
+        score = functools.partial(rescore, here)
+        result = with_progress(config.name, len(here.photos), score)
         files.report(config.name, result)
     return 0

@@ -12,9 +12,11 @@ from typing import Any
 
 from ovseg_jax.disk.atomic import OutputError
 from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.foundation import terminal
 from ovseg_jax.foundation.errors import printable
 
 Content = dict[str, Any]
+OnBatch = Callable[[int], None]
 
 
 class Files:
@@ -59,6 +61,7 @@ class Scoring:
         name: What the weights are called.
         files: Where results go.
         with_answers: Whether answers are kept too.
+        progress: How it is shown.
     """
 
     model: Any
@@ -66,6 +69,7 @@ class Scoring:
     name: str
     files: Files
     with_answers: bool = False
+    progress: terminal.Progress = "auto"
 
     def score(self, item: Any) -> Content:
         """Scores one evaluation; of several hosts the first prints and writes.
@@ -73,6 +77,7 @@ class Scoring:
         Returns:
             What its JSON holds: scores and protocol.
         """
+        from ovseg_jax.evaluation.configured import own_images
         from ovseg_jax.evaluation.suite import Suite
         from ovseg_jax.loading import build
 
@@ -83,9 +88,12 @@ class Scoring:
         more: dict[str, Any] = {"by_photo": True, "journal": journal}
         if self.with_answers:
             more["predictions"] = self.files.write
-        result = with_progress(
-            item, lambda on_batch: suite.score(self.params, self.name, on_batch, **more)
-        )
+
+        def score(on_batch: OnBatch) -> Any:
+            return suite.score(self.params, self.name, on_batch, **more)
+
+        total = own_images(item) if terminal.is_live(self.progress) else 0
+        result = with_progress(item.name, total, score, self.progress)
         return self.files.report(item.name, result)
 
     def forget(self, items: Sequence[Any]) -> None:
@@ -125,13 +133,26 @@ def check_same_records(folder: Path, items: Sequence[Any]) -> None:
             )
 
 
-def with_progress(item: Any, score: Callable[[Callable[[int], None]], Any]) -> Any:
-    """Draws the progress of an evaluation while it is scored; returns what was found."""
+def with_progress(
+    name: str,
+    total: int,
+    score: Callable[[OnBatch], Any],
+    wanted: terminal.Progress = "auto",
+) -> Any:
+    """Draws the progress of an evaluation while it is scored; returns what was found.
+
+    Args:
+        name: Of the evaluation.
+        total: Photos that are scored; 0 where nobody knows.
+        score: Scores, and says behind each batch how many photos were seen.
+        wanted: Whether progress is drawn.
+    """
     from ovseg_jax.cli.progress import Progress
 
-    with Progress() as progress:
-        advance = progress.task(item.name)
-        return score(lambda seen: advance(seen, item.max_images))
+    with Progress(wanted=wanted) as progress:
+        advance = progress.task(f"evaluating {name}", before="compiling")
+        advance(0, total)
+        return score(lambda seen: advance(seen, total))
 
 
 def is_first() -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ovseg_jax.cli.errors import UsageError, report, run_program
 from ovseg_jax.cli.options import add_field_help, add_hosts, given_path, help_status
+from ovseg_jax.cli.watching import add_progress, keep_logs_back
 from ovseg_jax.export.formats import FORMATS
 from ovseg_jax.foundation.errors import printable
 
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint without hashes",
     )
     add_hosts(parser)
+    add_progress(parser)
     parser.add_argument(
         "--profile",
         metavar="FIRST:LAST",
@@ -67,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains; returns the exit status."""
     if arguments.config is None:
         return help_status(arguments)
+    keep_logs_back(arguments.progress)
     from ovseg_jax.cli.experiment import config_of
 
     config = config_of(arguments, "train")
@@ -109,8 +112,9 @@ def _train(config: Any, arguments: argparse.Namespace) -> int:
 
         traced = steps_of(arguments.profile, config.num_steps) if arguments.profile else range(0)
         hosts.connect(arguments.hosts)
+        options = {"resume_anyway": resume_anyway, "progress": arguments.progress}
         try:
-            train(config, workdir, stop=stop, resume_anyway=resume_anyway, profile=traced)
+            train(config, workdir, stop=stop, profile=traced, **options)
         except Interruption as interruption:
             print(f"ovseg: {interruption}", file=sys.stderr)
             return interruption.status

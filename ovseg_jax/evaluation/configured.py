@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovseg_jax.config import EvaluationConfig, ModelConfig
+from ovseg_jax.evaluation import shares
 from ovseg_jax.evaluation.boundary import BoundaryEvaluator
 from ovseg_jax.evaluation.card import is_federated, seen_classes
 from ovseg_jax.evaluation.evaluator import Evaluator
@@ -16,6 +17,7 @@ from ovseg_jax.evaluation.semantic import SemanticEvaluator
 from ovseg_jax.foundation.typing import needed
 from ovseg_jax.inference.postprocess.panoptic import PanopticRules
 from ovseg_jax.inputs.batches import Share, View, frame_views, photo_views
+from ovseg_jax.inputs.datasets import open_split
 from ovseg_jax.inputs.federated import class_frequencies
 from ovseg_jax.inputs.labels import class_filter, interest_mask
 from ovseg_jax.vocabulary.classes import ClassList
@@ -55,6 +57,15 @@ def make_evaluators(
         frequencies = needed(class_frequencies(config.data), "class_frequencies")
         known["instance"] = FederatedEvaluator(seen, things, frequencies, keeps_found)
     return {name: known[name] for name in config.metrics}
+
+
+def own_images(config: EvaluationConfig) -> int:
+    """Returns how many photos this host scores; see `shares`."""
+    whole = len(open_split(config.data))
+    total = min(whole, config.max_images or whole)
+    size = config.data.batch_size if config.protocol == "frame" else 1
+    numbers = shares.own_numbers(-(-total // size))
+    return sum(min(size, total - number * size) for number in numbers)
 
 
 def open_views(

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import jax
 
+from ovseg_jax.foundation import terminal
 from ovseg_jax.foundation.errors import OvsegError, printable
 from ovseg_jax.training.agreement import DifferenceError
 from ovseg_jax.training.health import DivergenceError
@@ -46,6 +47,7 @@ def leaving_alone() -> Iterator[None]:
 
 
 def _leave(error: Exception) -> None:
+    terminal.give_back()
     whose = f"host {jax.process_index()} of {jax.process_count()}"
     if jax.process_index() == 0:  # JAX ends the others as soon as they miss this one
         time.sleep(PATIENCE)

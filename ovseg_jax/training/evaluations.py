@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -14,13 +13,14 @@ from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.outputs import OutputFolder
 from ovseg_jax.disk.run_layout import EVALUATIONS, result_file
 from ovseg_jax.evaluation import protocol
+from ovseg_jax.evaluation.configured import own_images
 from ovseg_jax.evaluation.suite import Suite
-from ovseg_jax.evaluation.worst import First
 from ovseg_jax.foundation.typing import Params
 from ovseg_jax.training.page import write_page
 from ovseg_jax.training.report import TrainingReport
-from ovseg_jax.training.samples import keep_samples
+from ovseg_jax.training.samples import Samples, keep_samples, pictures
 from ovseg_jax.training.stopping import StopRequest
+from ovseg_jax.training.views import View
 
 
 class _Stopped(Exception):
@@ -34,7 +34,8 @@ class Evaluations:
         """Prepares them; results go to `workdir/evaluations/<name>_<step>.json`."""
         self._config, self._workdir, self._stop = config, workdir, stop
         self._suites = [
-            (item, Suite(item, config.model, method, First)) for item in located_evaluations(config)
+            (item, Suite(item, config.model, method, Samples))
+            for item in located_evaluations(config)
         ]
 
     def are_due(self, number: int) -> bool:
@@ -51,7 +52,7 @@ class Evaluations:
         for item, suite in self._due(number):
             try:
                 name = f"{self._workdir.name}, step {number}"
-                on_batch = self._leave_if_asked
+                on_batch = self._watched(item, report.view)
                 result = suite.score(params, name, on_batch, by_photo=True)
             except _Stopped:
                 return False
@@ -61,8 +62,8 @@ class Evaluations:
             if jax.process_index() == 0:
                 results.write(file_name, lambda file, text=text: file.write(text), f"step {number}")
                 keep_samples(self._workdir, item.name, number, result)
-            scores = {f"{item.name}/{key}": v for key, v in result.table.items()}
-            report.evaluation(number, scores)
+                report.pictures(number, pictures(item.name, result))
+            report.evaluation(number, item.name, result.table)
             if jax.process_index() == 0:
                 write_page(self._workdir, self._config, number)
         return True
@@ -83,6 +84,14 @@ class Evaluations:
 
         return bool(multihost_utils.broadcast_one_to_all(np.int32(done)))
 
-    def _leave_if_asked(self, _: Any) -> None:
-        if self._stop.requested and jax.process_count() == 1:  # several hosts leave together
-            raise _Stopped
+    def _watched(self, item: EvaluationConfig, view: View) -> Callable[[int], None]:
+        """Returns what is called behind each batch: shows how far it is, and leaves if asked."""
+        total = own_images(item)
+        view.photos(item.name, 0, total)
+
+        def on_batch(seen: int) -> None:
+            view.photos(item.name, seen, total)
+            if self._stop.requested and jax.process_count() == 1:  # several hosts leave together
+                raise _Stopped
+
+        return on_batch

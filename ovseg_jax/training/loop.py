@@ -10,6 +10,7 @@ import jax
 from ovseg_jax.config import Config
 from ovseg_jax.disk import configs_io
 from ovseg_jax.disk.run_layout import WEIGHTS
+from ovseg_jax.foundation.terminal import Progress
 from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import answering_part
 from ovseg_jax.loading.weights import save_weights
@@ -35,6 +36,7 @@ from ovseg_jax.training.profiling import Profile
 from ovseg_jax.training.report import TrainingReport
 from ovseg_jax.training.steps import Recipe, take_steps
 from ovseg_jax.training.stopping import StopRequest
+from ovseg_jax.training.views import open_view
 from ovseg_jax.training.watchdog import watching
 
 
@@ -45,6 +47,7 @@ def train(
     stop: StopRequest | None = None,
     resume_anyway: bool = False,
     profile: range = range(0),
+    progress: Progress = "auto",
 ) -> state.TrainState:
     """Trains to `config.num_steps`, going on from the newest whole checkpoint in `workdir`.
 
@@ -58,6 +61,7 @@ def train(
         resume_anyway: Go on even where fields differ that change the model or the stream, or
             from a checkpoint without hashes.
         profile: Steps to trace.
+        progress: How it is shown; see `ovseg_jax.foundation.terminal`.
 
     Returns:
         The final state.
@@ -80,6 +84,7 @@ def train(
 
     with ExitStack() as cleanup:
         cleanup.enter_context(leaving_alone())
+        view = cleanup.enter_context(open_view(progress, config, goodput))
         cleanup.enter_context(run_folder.taken(workdir))
         agreement.meet("start")
         current, tx = state.create(config, method, mesh)
@@ -93,7 +98,7 @@ def train(
         beginning.keep_record(workdir, config, accepted, first)
         goodput.goes_on(workdir, first)
         noted = cleanup.enter_context(numbers.noted_in(workdir))
-        report = TrainingReport(workdir, config.num_steps, first, config.log_every, goodput, noted)
+        report = TrainingReport(workdir, config.num_steps, config.log_every, goodput, noted, view)
         cleanup.callback(report.close)
         cleanup.callback(run.finish_saving)
         cleanup.enter_context(leaving_alone())  # before that waits for hosts that are lost

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 import optax
+from jaxtyping import Float
 
 from ovseg_jax.config import LrFactor, OptimizerConfig
 from ovseg_jax.disk.configs_io import ConfigError
@@ -32,6 +34,13 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
         return main
     warmup = optax.linear_schedule(0.0, config.peak_lr, config.warmup_steps)
     return optax.join_schedules([warmup, main], [config.warmup_steps])
+
+
+def learning_rates(config: OptimizerConfig, num_steps: int) -> Float[np.ndarray, " n"]:
+    """Returns the learning rate of every step, to look at; the first step's comes first."""
+    counts = np.arange(num_steps, dtype=np.int32)
+    rates = jax.vmap(make_schedule(config, num_steps))(counts)
+    return np.asarray(rates)
 
 
 def make_optimizer(

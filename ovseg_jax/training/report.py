@@ -1,18 +1,21 @@
-"""What a run says while it works: scalars on disk, a progress bar, or plain lines in a log."""
+"""What a run says while it works: scalars and pictures on disk, and what its view shows."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import rich.progress
+from jaxtyping import UInt8
+from numpy import ndarray
 
 from ovseg_jax.foundation.errors import printable
 from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.numbers import Numbers
 from ovseg_jax.training.speed import Speed
+from ovseg_jax.training.views import View
 
 
 def say(text: str) -> None:
@@ -22,41 +25,31 @@ def say(text: str) -> None:
 
 
 class TrainingReport:
-    """Writes scalars through clu on process 0 and shows progress when talking to a terminal.
+    """Writes numbers and pictures through clu on process 0, and hands numbers to the view.
 
     Attributes:
         speed: Measures the steps between two reports.
+        view: Shows them.
     """
 
     def __init__(
         self,
         workdir: Path,
         num_steps: int,
-        first: int,
         every: int,
         goodput: Goodput,
         numbers: Numbers,
+        view: View,
     ):
-        """Opens the writers of a run that starts after step `first`."""
+        """Opens the writers of a run."""
         from clu import metric_writers
 
         self._writer = metric_writers.create_default_writer(
             str(workdir), just_logging=jax.process_index() > 0, asynchronous=False
         )
         self._every, self._num_steps, self._numbers = every, num_steps, numbers
-        self.speed, self._goodput = Speed(goodput), goodput
+        self.speed, self._goodput, self.view = Speed(goodput), goodput, view
         self._waiting: tuple[int, dict[str, Any]] | None = None
-        columns = (
-            "[progress.description]{task.description}",
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            rich.progress.TextColumn("{task.fields[speed]}"),
-            rich.progress.TimeRemainingColumn(),
-        )
-        self._quiet = sys.stderr.isatty() or jax.process_index() > 0
-        self._bar = rich.progress.Progress(*columns, disable=not sys.stderr.isatty())
-        self._bar.start()
-        self._task = self._bar.add_task("training", total=num_steps, completed=first, speed="")
 
     def scalars(self, number: int, metrics: dict[str, Any]) -> bool:
         """Notes the metrics of a step; they are read one report later.
@@ -67,27 +60,31 @@ class TrainingReport:
         Returns:
             Whether the step is one of those that are reported.
         """
-        self._bar.update(self._task, completed=number)
         if number % self._every and number != self._num_steps:
             return False
         self._flush()
         self._waiting = (number, metrics | self.speed.since_last())
         return True
 
-    def evaluation(self, number: int, results: dict[str, float]) -> None:
-        """Writes the results of an evaluation."""
+    def evaluation(self, number: int, name: str, scores: Mapping[str, float]) -> None:
+        """Writes the scores of an evaluation, as "name/metric/score"."""
         self._flush()
-        self._say(number, results)
+        self.view.scores(number, name, scores)
+        results = {f"{name}/{key}": value for key, value in scores.items()}
         self._writer.write_scalars(number, results)
         self._writer.flush()
         self._numbers.note(number, results)
 
+    def pictures(self, number: int, pictures: Mapping[str, UInt8[ndarray, "h w 3"]]) -> None:
+        """Writes pictures for TensorBoard, each under its name: a slider over steps."""
+        self._writer.write_images(number, {name: one[None] for name, one in pictures.items()})
+        self._writer.flush()
+
     def close(self) -> None:
-        """Writes what is left and ends the progress line."""
+        """Writes what is left."""
         self._goodput.write()
         self._flush()
         self._writer.flush()
-        self._bar.stop()
 
     def _flush(self) -> None:
         if self._waiting is None:
@@ -95,17 +92,6 @@ class TrainingReport:
         number, metrics = self._waiting
         self._waiting = None
         values = {f"train/{name}": float(value) for name, value in metrics.items()}
-        if seconds := values.get("train/seconds_per_step"):
-            self._bar.update(self._task, speed=f"{seconds:.3g} s/step")
         self._writer.write_scalars(number, values)
         self._numbers.note(number, values)
-        self._say(number, values)
-
-    def _say(self, number: int, values: dict[str, float]) -> None:
-        """Prints a line where there is no terminal to draw a bar on."""
-        if self._quiet:
-            return
-        numbers = "  ".join(
-            f"{name.split('/', 1)[-1]} {value:.4g}" for name, value in values.items()
-        )
-        print(f"step {number}/{self._num_steps}  {numbers}", file=sys.stderr, flush=True)
+        self.view.numbers(number, values)

@@ -9,17 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from ovseg_jax.disk.atomic import write_atomically
 from ovseg_jax.disk.run_layout import SAMPLES
 from ovseg_jax.evaluation.report.photos import embedded, painted
 from ovseg_jax.evaluation.result import Result
-from ovseg_jax.evaluation.worst import WorstPhoto
+from ovseg_jax.evaluation.worst import First, WorstPhoto
+from ovseg_jax.foundation.errors import one_line
 
 SIDE = 224
 """Longest side of a kept picture, in pixels."""
+GAP = 4
+"""Pixels between pictures that stand side by side."""
 _NAME = re.compile(r"(?P<name>.+)_(?P<step>\d+)\.json")
+
+
+class Samples(First):
+    """The first photos of a split, small."""
+
+    def __init__(self) -> None:
+        """Keeps nothing yet."""
+        super().__init__(side=SIDE)
 
 
 def keep_samples(workdir: Path, name: str, step: int, result: Result) -> None:
@@ -48,6 +59,27 @@ def read_samples(workdir: Path, name: str) -> tuple[list[Any], dict[int, Any]]:
     fixed = _read(folder / f"{name}.json").get("photos", [])
     steps = {step: path for path, step in _answers(folder, name)}
     return fixed, {step: _read(steps[step]) for step in sorted(steps)}
+
+
+def pictures(name: str, result: Result) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+    """Returns each photo beside its truth and its answer, by a name that no step changes.
+
+    Args:
+        name: Of the evaluation.
+        result: With the photos as `worst`.
+    """
+    if result.colors is None:
+        return {}
+    return {
+        f"{name}/photos/{place:02d} {one_line(photo.name)}": _side_by_side(photo, result.colors)
+        for place, photo in enumerate(result.worst)
+    }
+
+
+def _side_by_side(photo: WorstPhoto, colors: Int[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    gap = np.full((photo.image.shape[0], GAP, 3), 255, np.uint8)
+    truth, answer = (painted(photo.image, x, colors) for x in (photo.truth, photo.predicted))
+    return np.concatenate([photo.image, gap, truth, gap, answer], axis=1)
 
 
 def _answers(folder: Path, name: str) -> Iterator[tuple[Path, int]]:

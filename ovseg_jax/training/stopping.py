@@ -13,12 +13,12 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from ovseg_jax.foundation import terminal
 from ovseg_jax.foundation.errors import OvsegError
 
 STATUS = {signal.SIGTERM: 75, signal.SIGINT: 130}
 """Exit statuses that say "the same command goes on": 75 is `EX_TEMPFAIL` of sysexits.h, which batch
 systems take for "try again"; 130 is what shells expect behind Ctrl-C."""
-SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interruption(OvsegError, RuntimeError):
@@ -111,7 +111,6 @@ def _say(text: str) -> None:
 
 def _end_at_once(text: str, status: int) -> None:
     """Ends the process from any thread, whatever the others do."""
-    if sys.stderr.isatty():
-        print(SHOW_CURSOR, end="", file=sys.stderr)  # a progress bar hides it
+    terminal.give_back()
     _say(text)
     os._exit(status)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jax
 
+from ovseg_jax.foundation import terminal
 from ovseg_jax.training.alone import LOST
 from ovseg_jax.training.goodput import Goodput
 
@@ -66,6 +67,7 @@ def _end(goodput: Goodput, seconds: float, path: Path) -> None:
         f"{goodput.number}, in phase {goodput.phase!r}{lost}; stacks of all threads follow and are "
         f"in {path}. The same command goes on from the newest checkpoint"
     )
+    terminal.give_back()
     print(f"ovseg: error: {said}", file=sys.stderr, flush=True)
     faulthandler.dump_traceback(sys.stderr, all_threads=True)
     with contextlib.suppress(OSError), path.open("w", encoding="utf-8") as file:

@@ -46,6 +46,7 @@ def test_a_terminal_sees_how_many_texts_are_embedded(weights, monkeypatch):
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(progress.Progress.__init__, "__defaults__", (0.0,))
     words = "; ".join(f"thing {index}" for index in range(700))
     assert main(["embed", "--vocab", words, "--model", str(weights)]) == 0

@@ -1,12 +1,15 @@
 """The page of a run: curves, the same photos over time, throughput, settings and protocol."""
 
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.disk.run_layout import NUMBERS, PAGE, SAMPLES
@@ -14,7 +17,7 @@ from ovseg_jax.training.curves import curve
 from ovseg_jax.training.loop import train
 from ovseg_jax.training.numbers import Numbers, noted_in, read_curves
 from ovseg_jax.training.page import page
-from ovseg_jax.training.samples import read_samples
+from ovseg_jax.training.samples import GAP, SIDE, read_samples
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +29,48 @@ def config(tiny_config):
 
 
 @pytest.fixture(scope="module")
-def run(config, tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("runs") / "a <run>"
-    train(config, workdir)
-    return workdir
+def watched(config, tmp_path_factory):
+    """The folder of a run, and what a terminal showed of it."""
+    workdir, screen = tmp_path_factory.mktemp("runs") / "a <run>", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", screen)
+        patch.setenv("COLUMNS", "100")
+        train(config, workdir, progress="live")
+    return workdir, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+
+
+@pytest.fixture(scope="module")
+def run(watched):
+    return watched[0]
+
+
+def test_a_terminal_sees_states_numbers_and_a_table_per_evaluation(watched, config):
+    _, shown = watched
+    (item,) = config.evaluations
+    for state in ("starting", "compiling the step", "training", f"evaluating {item.name}, "):
+        assert f"now     {state}" in shown, state
+    for number in (6, 12):
+        assert len(re.findall(rf"{item.name}, step {number} of 12 *\n", shown)) == 1
+    assert re.search(r"semantic mIoU +\d+\.\d\d .* [+-]\d+\.\d\d", shown), "compared with step 6"
+    assert re.search(r"train   loss [\d.]+   lr [\d.e-]+   gradient_norm", shown)
+    last = shown[shown.rindex("step    ") :]
+    assert "12/12  100%" in last and "now" not in last
+
+
+def test_tensorboard_shows_the_same_photos_over_time(run, config):
+    events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
+    name = config.evaluations[0].name
+    fixed, _ = read_samples(run, name)
+    tags = [tag for tag in events.Tags()["tensors"] if tag.startswith(f"{name}/photos/")]
+    assert tags == [f"{name}/photos/{n:02d} {photo['name']}" for n, photo in enumerate(fixed)]
+    for tag in tags:
+        pictures = [(each.step, each.tensor_proto.string_val) for each in events.Tensors(tag)]
+        assert [step for step, _ in pictures] == [6, 12]
+        width, height, data = pictures[-1][1]
+        picture = Image.open(io.BytesIO(data))
+        assert picture.size == (int(width), int(height)) and picture.mode == "RGB"
+        photo, *_ = np.split(np.asarray(picture)[:, : -2 * GAP], 3, axis=1)
+        assert photo.std() > 0 and max(photo.shape) <= SIDE
 
 
 def test_the_page_shows_what_a_run_did_and_needs_nothing_else(run, config):
