@@ -174,7 +174,8 @@ def _relative_index(window: int) -> Int[np.ndarray, "l l"]:
     """Row of the table of relative positions for every pair of cells of a window."""
     cells = np.moveaxis(np.mgrid[:window, :window], 0, -1).reshape(-1, 2)
     apart = cells[:, None] - cells[None] + window - 1
-    return apart[..., 0] * (2 * window - 1) + apart[..., 1]
+    # JAX notes the type of a kept constant once; one of 64 bits is wrong in one of x64's modes.
+    return (apart[..., 0] * (2 * window - 1) + apart[..., 1]).astype(np.int32)
 
 
 @functools.lru_cache
