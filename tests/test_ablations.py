@@ -27,9 +27,8 @@ TABLES = {
 }
 VARIANTS = [(system, name) for system, table in TABLES.items() for name in table.VARIANTS]
 QUICK = (
-    *(("maskclippp/ablations", name) for name in ("untuned", "pseudo_only", "linear_mask")),
-    ("maskclippp/ablations", "dense_values"),
-    *(("ovseg/ablations", name) for name in ("mpt", "at_once", "vpt")),
+    *(("maskclippp/ablations", name) for name in ("untuned", "linear_mask", "dense_values")),
+    *(("ovseg/ablations", name) for name in ("mpt", "vpt")),
 )
 
 

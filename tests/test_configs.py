@@ -57,10 +57,11 @@ def test_words_and_templates_exist(path):
 def quick(path):
     """The toy ones, and one of every other folder; shapes of a large model take seconds.
 
-    Of the methods whose ablations are traced by `test_ablations`, that is enough.
+    Of methods whose ablations are traced by `test_ablations`, or which have a toy config or take
+    steps in their own tests, that is enough.
     """
     folder = [other for other in FILES if other.parent == path.parent]
-    elsewhere = path.parent.name in ("maskclippp", "ovseg")
+    elsewhere = path.parent.name in ("maskclippp", "ovseg", "fisa", "maft_plus")
     return path.parent.name == "toy" or (path == folder[0] and not elsewhere)
 
 

@@ -62,6 +62,7 @@ def uninterrupted(tiny_config, tmp_path_factory):
     return trees.flatten(load_weights(workdir)[1])
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_bits(uninterrupted, prepared, tmp_path):
     workdir = tmp_path / "run"
     kill_after(start(workdir, prepared), workdir, step=4, seed=time.time_ns())
