@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -48,11 +49,14 @@ class KeptStep:
         key = (tree, shapes, tuple(static.items()))
         if key not in self._made:
             file = traced_file(*self._about, *key)
-            self._made[key] = self.jitted if file is None else self._kept(file, inputs, static)
-        return self._made[key](*inputs, **(static if self._made[key] is self.jitted else {}))
+            plain = functools.partial(self.jitted, **static)
+            self._made[key] = plain if file is None else self._kept(file, inputs, static) or plain
+        return self._made[key](*inputs)
 
-    def _kept(self, file: Any, inputs: Any, static: dict[str, Any]) -> Callable[..., Any]:
-        """Returns the program that is kept, or traces and keeps it; if neither works, the plain."""
+    def _kept(
+        self, file: Path, inputs: tuple[Any, ...], static: dict[str, Any]
+    ) -> Callable[..., Any] | None:
+        """Returns the program that is kept, or traces and keeps it; None if neither works."""
         try:
             from jax import export
 
@@ -63,7 +67,7 @@ class KeptStep:
                 program = export.export(function)(*inputs)
                 keep_traced(file, lambda: bytes(program.serialize()))
         except (ImportError, ValueError, TypeError, KeyError, NotImplementedError):
-            return self.jitted  # what no file can hold; errors of the function come again from here
+            return None  # what no file can hold; errors of the function itself come again
         return jax.jit(program.call, compiler_options=compiler_options())
 
 
