@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +35,11 @@ def compiled_folder() -> Path:
     return user_cache() / "xla"
 
 
+def is_keeping() -> bool:
+    """Whether programs are kept, which commands ask for (`ovseg_jax.cli.kept_programs`)."""
+    return jax.config.values["jax_compilation_cache_dir"] == str(compiled_folder())
+
+
 def traced_file(*about: object) -> Path | None:
     """Returns where what tracing gave is kept; None where nothing is kept.
 
@@ -41,7 +47,7 @@ def traced_file(*about: object) -> Path | None:
         about: Everything that it depends on, beside the code, the libraries, the platform and
             JAX's settings. What does not say of itself what it is, by its address, is not kept.
     """
-    if jax.config.values["jax_compilation_cache_dir"] != str(compiled_folder()):
+    if not is_keeping():
         return None
     text = "\n".join(repr(each) for each in about)
     if " at 0x" in text:
@@ -54,10 +60,10 @@ def traced_file(*about: object) -> Path | None:
 
 def read_traced(file: Path | None) -> bytes | None:
     """Returns what is kept under a name of `traced_file`; None for nothing."""
-    if file is None or not file.exists():
+    if file is None:
         return None
     try:
-        file.touch()
+        os.utime(file)
         return file.read_bytes()
     except OSError:
         return None

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from jax.core import Tracer
 
-from ovseg_jax.disk.programs import keep_traced, read_traced, traced_file
+from ovseg_jax.disk.programs import is_keeping, keep_traced, read_traced, traced_file
 from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.foundation.typing import Opinion, Struct
 from ovseg_jax.ops.compiler import compiler_options
@@ -42,6 +42,8 @@ class KeptStep:
 
     def __call__(self, *inputs: Any, **static: Any) -> Any:
         """Computes the function."""
+        if not is_keeping():
+            return self.jitted(*inputs, **static)
         leaves, tree = jax.tree.flatten(inputs)
         if not _on_one_device(leaves):
             return self.jitted(*inputs, **static)
