@@ -16,7 +16,8 @@ WORKERS ?= auto
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 TESTS := $(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-INSTALL := $(PIP) install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
+# Python compiles what it imports; to compile all of TensorFlow and spaCy first takes half a minute.
+INSTALL := $(PIP) install --quiet --no-compile $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # Training on a CPU allocates large buffers each step; huge pages save a third of its time.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
@@ -60,9 +61,9 @@ $(VENV)/.train: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -e ".[train]"
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.train
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -e ".[train,dev,mine]"
-	touch $@
+	touch $(VENV)/.train $@
 
 $(VENV)/.tools: $(VENV)/.dev
 	$(INSTALL) -e ".[tools]"

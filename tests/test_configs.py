@@ -54,6 +54,9 @@ def test_words_and_templates_exist(path):
         named_classes(config.model.train_vocabulary)
 
 
+ELSEWHERE = ("maskclippp", "ovseg", "fisa", "fcclip", "mask_adapter", "maft_plus")
+
+
 def quick(path):
     """The toy ones, and one of every other folder; shapes of a large model take seconds.
 
@@ -61,7 +64,7 @@ def quick(path):
     steps in their own tests, that is enough.
     """
     folder = [other for other in FILES if other.parent == path.parent]
-    elsewhere = path.parent.name in ("maskclippp", "ovseg", "fisa", "maft_plus")
+    elsewhere = path.parent.name in ELSEWHERE
     return path.parent.name == "toy" or (path == folder[0] and not elsewhere)
 
 

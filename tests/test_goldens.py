@@ -13,7 +13,7 @@ QUICK = (
     "clip_towers/a1_",
     *("mask_adapter/a1_", "mask_adapter/a2_", "mask_adapter/a10_"),
     *("maft_plus/a1_", "maft_plus/a2_", "maft_plus/a5_", "fcclip/a5_"),
-    *("maskclippp/a6_", "maskclippp/a7_", "ovseg/a1_", "maskclip_ucsd/a1_"),
+    *("maskclippp/a6_", "maskclippp/a7_", "ovseg/a1_"),
     "metrics/",
 )
 

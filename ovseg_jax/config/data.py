@@ -51,6 +51,9 @@ class DataConfig:
         pad_value: Grey level of the padding before normalisation (detectron2: 128); -1 means
             the mean colour.
         classes: Class names whose segments are kept; empty for all.
+        others: What becomes of segments of other classes: void, or masks without a name, as
+            class-agnostic data gives them. Those train a mask generator, which learns to find
+            them and not what to call them. Training only.
         min_area: Segments below this fraction of the photo's pixels are dropped; measured on the
             annotation at the photo's own size, before any scaling, cropping or padding, so that
             training and evaluation drop the same ones.
@@ -82,6 +85,7 @@ class DataConfig:
     color_jitter: bool = False
     pad_value: int = 128
     classes: tuple[str, ...] = ()
+    others: Literal["void", "unnamed"] = "void"
     min_area: float = 0.0
     shuffle: bool = True
     captions: bool = False

@@ -62,6 +62,10 @@ def struct(cls: type[_T]) -> type[_T]:
     return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, kw_only=True)(cls))
 
 
+UNNAMED = -2
+"""The label of a segment without a name: only what learns to find masks reads it."""
+
+
 @struct
 class Batch(Struct):
     """What the input pipeline hands to the device.
@@ -72,7 +76,8 @@ class Batch(Struct):
         images: Pixels in RGB, 0 to 255, not normalised.
         sizes: Height and width of the part of each image that is picture, not padding, in pixels.
         segment_ids: 0 for void, i for the i-th segment of the image.
-        labels: Class of each segment (entry i - 1 for id i); -1 fills unused slots.
+        labels: Class of each segment (entry i - 1 for id i); `UNNAMED` for a segment that is only
+            outlined; -1 fills unused slots.
         crowds: Whether a segment is a crowd of uncounted objects; None for none.
         captions: Token ids of one caption per image.
         valid: False for images that only fill up a batch.

@@ -11,7 +11,7 @@ import numpy as np
 from ovseg_jax.config import DataConfig
 from ovseg_jax.inputs import augment, colors
 from ovseg_jax.inputs.order import Order, check_mixture
-from ovseg_jax.inputs.packing import pack_segments, worth_training
+from ovseg_jax.inputs.packing import pack_segments, take_names, worth_training
 from ovseg_jax.inputs.reading import Reader
 
 AHEAD = 2
@@ -34,7 +34,7 @@ class Examples:
             data: How examples are augmented.
             seed: Of the run.
             reader: Has the sets of `data` open.
-            class_filter: Class indices to keep; None keeps all.
+            class_filter: Class indices whose names are kept; None for all.
 
         Raises:
             DataError: The sets cannot be mixed.
@@ -74,11 +74,12 @@ class Examples:
         import tensorflow as tf
 
         read = self._reader.read(int(chosen), int(record), int(caption))
+        read = take_names(read, self._class_filter)
         framed = augment.augment(read, geometry, shades, self._data)
         packed = pack_segments(
             read,
             framed,
-            worth_training(read, self._data, self._class_filter),
+            worth_training(read, self._data),
             self._data.max_segments,
             lambda count: tf.random.stateless_uniform([count], key).numpy(),
         )

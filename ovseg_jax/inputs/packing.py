@@ -9,23 +9,30 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ovseg_jax.config import DataConfig
+from ovseg_jax.foundation.typing import UNNAMED
 from ovseg_jax.inputs.augment import Framed
 from ovseg_jax.inputs.reading import Record
 
 
-def worth_training(
-    record: Record, data: DataConfig, class_filter: Sequence[int] | None
-) -> Bool[np.ndarray, " n"]:
+def take_names(record: Record, class_filter: Sequence[int] | None) -> Record:
+    """Leaves the names of the classes in the filter; other segments are `UNNAMED`."""
+    if class_filter is None:
+        return record
+    named = np.isin(record.categories, class_filter)
+    return record._replace(categories=np.where(named, record.categories, UNNAMED))
+
+
+def worth_training(record: Record, data: DataConfig) -> Bool[np.ndarray, " n"]:
     """Tells which segments are trained on, from the picture before augmentation.
 
-    No crowds, none below `data.min_area`, none of a class outside the filter.
+    No crowds, none below `data.min_area`, and none without a name unless `data.others` says so.
     """
     kept = record.counted
     if data.min_area:
         least = np.float32(data.min_area) * np.float32(record.ids.size)
         kept = kept & (_areas(record.ids, len(record.categories)) >= least)
-    if class_filter is not None:
-        kept = kept & np.isin(record.categories, class_filter)
+    if data.others == "void":
+        kept = kept & (record.categories != UNNAMED)
     return kept
 
 
@@ -34,7 +41,7 @@ class Packed(NamedTuple):
 
     Attributes:
         ids: From 1 to the number of segments, 0 for void.
-        labels: Class of each segment, -1 in unused slots.
+        labels: Class of each segment or `UNNAMED`, -1 in unused slots.
     """
 
     ids: Int[np.ndarray, "H W"]

@@ -106,7 +106,7 @@ class Stream(Iterator[Batch]):
     def _look_for_segments(self, labels: np.ndarray) -> None:
         """Warns once if nothing is trained on; one segment anywhere ends the search."""
         self._empty += len(labels)
-        self._looks = self._looks and not (labels >= 0).any()
+        self._looks = self._looks and (labels == -1).all()
         if self._looks and self._empty >= NOTICED:
             self._looks = False
             warn(
@@ -138,7 +138,7 @@ def train_stream(
         sharding: How the leading axis lies over the devices.
         start: Step to begin with.
         tokenizer: Turns captions into ids; needed where `data.captions` is set.
-        class_filter: Class indices to keep; None keeps all.
+        class_filter: Class indices whose names are kept; None for all.
 
     Raises:
         DataError: The batch size does not divide over the hosts, or a split is missing.

@@ -8,13 +8,13 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from ovseg_jax.foundation.typing import Proposals, Struct, needed, struct
+from ovseg_jax.foundation.typing import UNNAMED, Proposals, Struct, needed, struct
 from ovseg_jax.losses import masks as mask_losses
 from ovseg_jax.ops.batch_parts import drawn, over_batch
 from ovseg_jax.ops.images.resize import resize_masks
-from ovseg_jax.ops.masks.of_ids import masks_of_ids
+from ovseg_jax.ops.masks.of_ids import NO_ID, masks_of_ids
 from ovseg_jax.ops.masks.points import sample_points, sample_segments, uncertain_points
 from ovseg_jax.ops.matching.assignment import assign
 from ovseg_jax.ops.sizes import mask_size
@@ -29,12 +29,22 @@ class TrueSegments(Struct):
     Attributes:
         segment_ids: Id of every pixel.
         ids: Wanted ids per image; `ops.masks.NO_ID` in unused slots.
-        labels: Class of each slot; -1 in unused ones.
+        labels: Class of each slot, `UNNAMED` where it has none; -1 in unused ones.
     """
 
     segment_ids: Int[Array, "b H W"]
     ids: Int[Array, "b n"]
     labels: Int[Array, "b n"]
+
+    @property
+    def used(self) -> Bool[Array, "b n"]:
+        """Which slots hold a segment."""
+        return self.ids != NO_ID
+
+    @property
+    def named(self) -> Bool[Array, "b n"]:
+        """Which slots hold a segment with a name; the others are matched by their masks alone."""
+        return self.labels >= 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +96,14 @@ class SetCriterion:
         logits, true = self._match_samples(layer, truth, rng)
         probabilities = jax.nn.softmax(_class_logits(layer), axis=-1)
         columns = jnp.maximum(truth.labels, 0)[:, None]
-        costs = -self.class_weight * jnp.take_along_axis(probabilities, columns, axis=2)
+        own = jnp.take_along_axis(probabilities, columns, axis=2)
+        named = jnp.where(truth.named[:, None], own, 0.0)
+        costs = -self.class_weight * named
         focal = self.mask_loss == "focal"
         pairwise = mask_losses.pairwise_focal if focal else mask_losses.pairwise_cross_entropy
         costs = costs + self.mask_weight * pairwise(logits, true)
         costs = costs + self.dice_weight * mask_losses.pairwise_dice(logits, true)
-        return assign(costs, truth.labels >= 0)
+        return assign(costs, truth.used)
 
     def losses(
         self, layer: Proposals, truth: TrueSegments, queries: Int[Array, "b n"], rng: Array
@@ -109,7 +121,7 @@ class SetCriterion:
         masks = jnp.take_along_axis(layer.masks.astype(jnp.float32), own, axis=1)
         logits, true = self._loss_samples(masks, truth, rng)
         # Of the truth: matches are as many, but to count those of a part it would be matched twice.
-        count = jnp.maximum(over_batch((truth.labels >= 0).sum()), 1)
+        count = jnp.maximum(over_batch(truth.used.sum()), 1)
 
         def mean(values: Float[Array, "b n"]) -> Float[Array, ""]:
             return jnp.where(matched, values, 0.0).sum() / count
@@ -125,7 +137,10 @@ class SetCriterion:
     def _class_loss(
         self, layer: Proposals, truth: TrueSegments, queries: Int[Array, "b n"]
     ) -> Float[Array, ""]:
-        """Weighted mean cross-entropy; queries without a match belong to the last column."""
+        """Weighted mean cross-entropy; queries without a match belong to the last column.
+
+        What is matched with a segment without a name may be called anything.
+        """
         logits = _class_logits(layer).astype(jnp.float32)
         batch, slots, columns = logits.shape
         target = jnp.full((batch, slots), columns - 1)
@@ -136,13 +151,14 @@ class SetCriterion:
         log_probabilities = jax.nn.log_softmax(logits, axis=-1)
         own = jnp.where(hit, log_probabilities, 0.0).sum(-1)
         weight = jnp.where(target == columns - 1, self.no_object_weight, 1.0)
+        weight = jnp.where(target == UNNAMED, 0.0, weight)
         total = over_batch(self._total_weight(truth, slots))
         return -(weight * own).sum() / jnp.maximum(total, 1e-6)  # no pair, no weight
 
     def _total_weight(self, truth: TrueSegments, queries: int) -> Float[Array, ""]:
         """Returns the sum of the queries' weights: every truth has one of them."""
-        matched = (truth.labels >= 0).sum()
-        return matched + self.no_object_weight * (truth.labels.shape[0] * queries - matched)
+        unmatched = truth.labels.shape[0] * queries - truth.used.sum()
+        return truth.named.sum() + self.no_object_weight * unmatched
 
     def _match_samples(
         self, layer: Proposals, truth: TrueSegments, rng: Array

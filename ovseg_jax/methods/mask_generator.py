@@ -37,6 +37,11 @@ class MaskGenerator(Method):
         return True
 
     @property
+    def trains_unnamed(self) -> bool:
+        """True: it learns to outline things; their queries may then be called anything."""
+        return True
+
+    @property
     def repeats_names(self) -> bool:
         """True: masks that have names keep them."""
         return True

@@ -38,6 +38,7 @@ from jaxtyping import Array, Float, Int
 from ovseg_jax.config.methods.shared import LabelledConfig
 from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.foundation.typing import (
+    UNNAMED,
     Batch,
     Features,
     Opinion,
@@ -120,6 +121,11 @@ class Method(nn.Module):
     @property
     def shares_masks(self) -> bool:
         """Whether devices can share the masks of the same pictures out (`mesh.masks`)."""
+        return False
+
+    @property
+    def trains_unnamed(self) -> bool:
+        """Whether `loss` learns of segments without a name (`data.others`), as masks."""
         return False
 
     @property
@@ -334,9 +340,10 @@ class Method(nn.Module):
     # ---- shared pieces: ground truth ------------------------------------------------------
 
     def draw_truth(self, batch: Batch, rng: Array) -> TrueSegments:
-        """Draws up to `num_truth` segments per image that have pixels and a label."""
+        """Draws up to `num_truth` segments per image that have pixels and a name, if it must."""
         segment_ids, labels = batch.truth
-        present = ids_present(segment_ids, labels.shape[1]) & (labels >= 0)
+        usable = (labels >= 0) | ((labels == UNNAMED) & self.trains_unnamed)
+        present = ids_present(segment_ids, labels.shape[1]) & usable
         slots, valid = sample_slots(rng, present, self.config.num_truth)
         drawn = jnp.take_along_axis(labels, slots, axis=1)
         return TrueSegments(

@@ -110,6 +110,7 @@ def note_settings(config: Config, problems: Problems, count: int, described: str
             _check_frame(config.data, method)
             _check_parts(config, method)
             _check_shares(config, method)
+            _check_unnamed(config, method)
         _check_parameters(config, method)
     _check_items(located_evaluations(config), config.model, problems)
 
@@ -202,6 +203,17 @@ def _check_shares(config: Config, method: Method) -> None:
         )
 
 
+def _check_unnamed(config: Config, method: Method) -> None:
+    """Refuses masks without names where a method would pass them over in silence."""
+    if config.data.others == "unnamed" and not (config.data.classes and method.trains_unnamed):
+        raise ConfigError(
+            "data.others 'unnamed' takes the names of classes outside data.classes away and keeps "
+            f"their masks, {len(config.data.classes)} classes are given, and method "
+            f"{config.model.method.kind!r} {'learns' if method.trains_unnamed else 'cannot learn'} "
+            "from masks without names; name classes and train 'mask_generator', or give 'void'"
+        )
+
+
 def _check_parts(config: Config, method: Method) -> None:
     """Refuses to take a batch in parts where they would not add up to it."""
     parts, images = config.step.accumulate, config.data.batch_size
@@ -262,6 +274,8 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
         with problems.noted(f"evaluation {item.name!r}: "):
             if item.data.mixed_with:
                 raise DataError("data.mixed_with: data sets are mixed for training only")
+            if item.data.others != "void":
+                raise DataError("data.others: masks without names are for training only")
         with problems.noted(f"evaluation {item.name!r}: masks.path: "):
             if item.masks.kind == "model" and item.masks.path:
                 find_weights(resolve(item.masks.path))

@@ -60,6 +60,7 @@ def test_names_without_the_middle_level_and_of_old_files_mean_the_same():
     everything(*convert_closed_generator(tensors, "x"), tensors)
 
 
+@pytest.mark.slow
 def test_fcclip_maft_and_adapters_of_the_second_phase_hold_their_generator():
     tensors = files.hollow(files.golden_shapes("fcclip/a2_full_large"))
     config, params, report = convert_fcclip(tensors, "x")

@@ -54,9 +54,9 @@ def published_adapters():
 @pytest.mark.parametrize(
     ("name", "alpha", "threshold", "overlap"),
     [
-        ("fcclip large", (0.7, 0.9), 0.5, 0.8),
+        pytest.param("fcclip large", (0.7, 0.9), 0.5, 0.8, marks=pytest.mark.slow),
         ("maft base", (0.7, 1.0), 0.45, 0.7),
-        ("maft large", (0.8, 1.0), 0.4, 0.7),
+        pytest.param("maft large", (0.8, 1.0), 0.4, 0.7, marks=pytest.mark.slow),
     ],
 )
 def test_adapters_of_the_second_phase_answer_with_published_settings(

@@ -18,13 +18,18 @@ from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.loading.weights import load_weights
 
+LARGE = ("convnext_xxlarge", "eva01_g_14_plus")
+
 
 def check(config, params, report, tensors):
     trees.compare(params, parameter_shapes(build.method(config)), "x")
     assert set(report.used) | set(report.skipped) == set(tensors)
 
 
-@pytest.mark.parametrize("variant", tuned_files.MASKCLIPPP)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(v, marks=pytest.mark.slow if v in LARGE else ()) for v in tuned_files.MASKCLIPPP],
+)
 def test_every_tower_of_maskclippp_converts(variant):
     released, clip = (files.hollow(shapes()) for shapes in tuned_files.MASKCLIPPP[variant])
     config, params, report = convert_maskclippp(released, "x", base=clip)

@@ -39,6 +39,7 @@ def run(toy, **changes):
     return suite.run(params, "toy")
 
 
+@pytest.mark.slow
 def test_the_own_generator_as_another_model_differs_in_the_ensemble_only(toy):
     """The same masks; but a generator's words count only where it is the model's own."""
     model, params, item = toy

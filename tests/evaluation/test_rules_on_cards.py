@@ -117,7 +117,8 @@ def scored(name, source):
     variables = random_like(shapes[1] if isinstance(shapes, tuple) else shapes)
     if "logit_scale" in variables.get("params", {}).get("clip", {}):
         variables["params"]["clip"]["logit_scale"] = jnp.float32(2.0)
-    proposals, logits, dense = method.apply(variables, method=compute)
+    compiled = jax.jit(functools.partial(method.apply, method=compute))
+    proposals, logits, dense = compiled(variables)
     return method, proposals, logits, dense.shape[1:3]
 
 
@@ -140,9 +141,20 @@ def fits(name, source):
 
 
 CASES = [(name, source) for name in METHODS for source in SOURCES if fits(name, source)]
+QUICK = {
+    *(("mask_pooling", source) for source in SOURCES),
+    *(("mask_adapter", "truth"), ("mask_adapter", "other model"), ("maskclippp", "truth")),
+    *(("ovseg", "own, words"), ("ovseg", "other model with a say"), ("mask_generator", OWN[0])),
+    *(("fisa", "own, words"), ("fisa", "own, list"), ("fisa", "truth")),
+}
+"""Every source once, and each kind of rule; the other pairs are run with the slow tests."""
 
 
-@pytest.mark.parametrize(("name", "source"), CASES)
+def marked(case):
+    return pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "source"), map(marked, CASES))
 def test_scores_move_exactly_with_what_the_card_names(name, source):
     before, said = answer(name, source)
     assert np.isfinite(before).all()
@@ -156,7 +168,7 @@ def test_scores_move_exactly_with_what_the_card_names(name, source):
 
 
 def test_what_cards_say():
-    said = {case: answer(*case)[1] for case in CASES}
+    said = {case: answer(*case)[1] for case in QUICK}
     mixed, no_object = "fcclip, alpha 0.6 (seen), beta 0.8 (unseen)", "; 'no object' of the"
     assert said["mask_pooling", "own, words"].startswith(mixed + no_object)
     assert said["ovseg", "other model with a say"].startswith(mixed + no_object)

@@ -67,6 +67,7 @@ def test_the_shipped_adapter_has_learned(in_frame):
     assert table["semantic/pACC"] > 0.5 and table["panoptic/PQ"] > 0.2
 
 
+@pytest.mark.slow
 def test_a_generator_of_a_fixed_list_is_scored_by_that_list_alone(toy):
     clip, masks = ClipConfig(variant=""), MaskSourceConfig(kind="generator")
     head = dataclasses.replace(GENERATOR, class_head="linear", num_classes=len(CLASSES))

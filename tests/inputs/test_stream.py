@@ -11,6 +11,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.foundation.errors import OvsegWarning
+from ovseg_jax.foundation.typing import UNNAMED
 from ovseg_jax.inputs import labels as labels_lib
 from ovseg_jax.inputs import stream as stream_lib
 from ovseg_jax.inputs.datasets import DataError, decode, open_split
@@ -99,6 +100,18 @@ def test_a_class_filter_turns_the_others_into_void(data):
     assert kept and kept <= {40, 41, 42}
     for ids, labels in zip(batch.segment_ids, batch.labels, strict=True):
         assert ids.max() == (labels >= 0).sum()
+
+
+def test_segments_of_other_classes_stay_as_masks_without_names(data):
+    still = dataclasses.replace(data, flip=False, shuffle=False)
+    kept = dataclasses.replace(still, others="unnamed")
+    (whole,) = take(open_stream(still), 1)
+    named = int(whole.labels[0, 0])
+    (batch,) = take(open_stream(kept, class_filter=[named]), 1)
+    np.testing.assert_array_equal(batch.segment_ids, whole.segment_ids)
+    wanted = np.where(np.isin(whole.labels, [-1, named]), whole.labels, UNNAMED)
+    np.testing.assert_array_equal(batch.labels, wanted)
+    assert (wanted == UNNAMED).any()
 
 
 def test_a_stream_without_any_segment_warns_once(data):

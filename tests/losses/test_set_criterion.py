@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ovseg_jax.config.methods.shared import SetLossConfig
-from ovseg_jax.foundation.typing import Proposals
+from ovseg_jax.foundation.typing import UNNAMED, Proposals
 from ovseg_jax.losses import set_criterion
 from ovseg_jax.losses.set_criterion import SetCriterion, TrueSegments
 from ovseg_jax.ops.masks.of_ids import NO_ID, masks_of_ids
@@ -108,6 +108,26 @@ def test_a_queries_own_mask_is_its_match():
     plain = layer().replace(masks=perfect, class_logits=jnp.zeros((2, QUERIES, CLASSES + 1)))
     found = PIXELS.match(plain, given, KEY)
     assert found[0].tolist() == [3, 4, 5] and found[1, :2].tolist() == [3, 4]
+
+
+def test_a_mask_without_a_name_is_found_by_its_pixels_and_may_be_called_anything():
+    given = truth()
+    masks = masks_of_ids(given.segment_ids, given.ids)[:, :, ::4, ::4]
+    perfect = jnp.concatenate([jnp.zeros((2, 3, SIDE, SIDE)), jnp.where(masks, 9.0, -9.0)], 1)
+    answer = layer().replace(masks=perfect)
+    unnamed = given.replace(labels=given.labels.at[0, 1].set(UNNAMED))
+    np.testing.assert_array_equal(
+        PIXELS.match(answer, unnamed, KEY)[0], PIXELS.match(answer, given, KEY)[0]
+    )
+    gradient = jax.grad(
+        lambda logits: compiled(PIXELS)([answer.replace(class_logits=logits)], unnamed)[0]
+    )(answer.class_logits)
+    query = int(PIXELS.match(answer, unnamed, KEY)[0, 1])
+    moved = jnp.abs(gradient[0]).max(-1) > 0
+    assert not moved[query] and moved.sum() == QUERIES - 1
+    _, named_parts = compiled(PIXELS)([answer], given)
+    _, parts = compiled(PIXELS)([answer], unnamed)
+    np.testing.assert_allclose(parts["mask_loss"], named_parts["mask_loss"], rtol=1e-6)
 
 
 def test_losses_and_gradients_equal_transformers(monkeypatch):

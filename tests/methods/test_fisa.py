@@ -43,6 +43,7 @@ BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
 PATCH, CELLS = 8, 16
 TINY = {"clip_size": 0, "rank": 8, "num_points": 64, "num_truth": 4, "chunk": 3}
+SLOW = pytest.mark.slow
 BASE = {"words_enter": "none", "adapter_layers": 0}
 QUERIES = toy.QUERIES
 NEW = toy.NEW
@@ -73,7 +74,11 @@ def with_parameters(variables, changes):
     return {"params": trees.unflatten(flat)}
 
 
-@pytest.fixture(scope="module", params=["seve", "base", "relative", "separate", "lora"])
+FORMS = ("seve", "relative", "separate", *(pytest.param(n, marks=SLOW) for n in ("base", "lora")))
+"""In which the quick tests run; the slow ones add what the others hold in parts."""
+
+
+@pytest.fixture(scope="module", params=FORMS)
 def case(request):
     """The method in its main forms."""
     forms = {

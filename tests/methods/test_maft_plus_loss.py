@@ -123,6 +123,7 @@ def test_the_compensation_draws_the_tower_to_its_teacher_and_leaves_all_else(par
     assert not moves(gradients["compensation_loss"])
 
 
+@pytest.mark.slow
 def test_without_compensation_there_is_no_teacher(params, derived):
     plain = with_settings(METHOD, compensation_weight=0.0)
     assert "teacher" in params and METHOD.copies == {"teacher": "clip/visual"}

@@ -18,8 +18,8 @@ from ovseg_jax.training import sharding, state, step
 
 TINY = Path(__file__).parent / "tiny.py"
 MESHES = {
-    "quick": ((1, MeshConfig()), (2, MeshConfig()), (8, MeshConfig(fsdp=4))),
-    "spread": ((1, MeshConfig()), (8, MeshConfig(spread_moments=True))),
+    "quick": ((1, MeshConfig()), (8, MeshConfig(fsdp=4))),
+    "spread": ((1, MeshConfig()), (2, MeshConfig()), (8, MeshConfig(spread_moments=True))),
     "masks": ((1, MeshConfig()), (4, MeshConfig(masks=2)), (6, MeshConfig(masks=3))),
 }
 """Numbers of devices, and how they are laid out."""

@@ -39,7 +39,7 @@ def test_a_full_disk_is_reported_and_the_run_goes_on_afterwards(prepared, tiny_c
     options = {
         "--workdir": workdir,
         "--data.prepared": prepared,
-        "--num-steps": 4,
+        "--num-steps": 2,
         "--evaluations.0.data.prepared": prepared,
     }
     arguments = [str(part) for pair in options.items() for part in pair]

@@ -71,7 +71,9 @@ def stepped_plainly(name, clip=None):
     return stepped(FISA if name == "fisa" else CASES[name], clip and clip())
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n == "mixed" else ()) for n in CASES]
+)
 def test_parts_give_loss_numbers_and_gradient_of_the_whole(name):
     whole = stepped_plainly(name)
     assert float(whole[1]["gradient_norm"]) > 0
@@ -122,10 +124,12 @@ FISA = FisaConfig(clip_size=0, rank=4, num_points=16, num_truth=5, chunk=4)
 
 
 POLICIES = [
-    *(("warm-up", None, policy) for policy in ("dots", "dots_with_weights", "full")),
-    ("fisa", vit_clip, "full"),
-    pytest.param("fisa", vit_clip, "dots", marks=pytest.mark.slow),
-    pytest.param("fisa", vit_clip, "dots_with_weights", marks=pytest.mark.slow),
+    *(("warm-up", None, policy) for policy in ("dots_with_weights", "full")),
+    pytest.param("warm-up", None, "dots", marks=pytest.mark.slow),
+    *(
+        pytest.param("fisa", vit_clip, policy, marks=pytest.mark.slow)
+        for policy in ("dots", "dots_with_weights", "full")
+    ),
 ]
 
 

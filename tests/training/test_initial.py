@@ -82,6 +82,7 @@ def test_the_second_phase_joins_the_adapter_with_generator_and_void(first_run, m
     }
 
 
+@pytest.mark.slow
 def test_a_joined_model_trains_on_what_its_generator_predicts(first_run, mixed, tmp_path):
     config = dataclasses.replace(mixed, init_from=str(first_run))
     after = trees.flatten(jax.device_get(train(config, tmp_path).params))

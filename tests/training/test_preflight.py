@@ -54,6 +54,11 @@ def refused(tiny_config, tmp_path, monkeypatch):
         ),
         (lambda c: changed(c, "data", classes=("ufo",)), DataError, r"\['ufo'\] are not in"),
         (
+            lambda c: changed(c, "data", others="unnamed", classes=("ball",)),
+            ConfigError,
+            "'mask_adapter' cannot learn from masks without names",
+        ),
+        (
             lambda c: dataclasses.replace(c, mesh=MeshConfig(data=8)),
             ConfigError,
             "does not fill what JAX finds here, [0-9]+ cpu device.*set one axis to -1",
