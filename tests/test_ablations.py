@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 import pytest
+from slow_cases import slow
 from test_configs import ROOT, step_in_shapes
 
 from benchmarks.claim_arms import ARMS
@@ -34,7 +35,7 @@ QUICK = (
 
 def marked(variant):
     """Shapes of large models take seconds: those of most variants are traced by the slow tests."""
-    return pytest.param(*variant, marks=() if variant in QUICK else pytest.mark.slow)
+    return variant if variant in QUICK else slow(*variant)
 
 
 @functools.cache

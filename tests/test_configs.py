@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from slow_cases import slow
 
 from configs.mask_adapter import ablations as mask_adapter
 from ovseg_jax.cli.errors import UsageError
@@ -54,7 +55,7 @@ def test_words_and_templates_exist(path):
         named_classes(config.model.train_vocabulary)
 
 
-ELSEWHERE = ("maskclippp", "ovseg", "fisa", "fcclip", "mask_adapter", "maft_plus")
+HEAVY = ("maskclippp", "ovseg", "fisa", "fcclip", "mask_adapter", "maft_plus", "maskformer")
 
 
 def quick(path):
@@ -64,13 +65,14 @@ def quick(path):
     steps in their own tests, that is enough.
     """
     folder = [other for other in FILES if other.parent == path.parent]
-    elsewhere = path.parent.name in ELSEWHERE
+    elsewhere = path.parent.name in HEAVY
     return path.parent.name == "toy" or (path == folder[0] and not elsewhere)
 
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(p, marks=() if quick(p) else pytest.mark.slow, id=names(p)) for p in FILES],
+    [path if quick(path) else slow(path) for path in FILES],
+    ids=names,
 )
 def test_one_step_fits_in_shapes(path):
     """The whole train step, at full published size, under `eval_shape`."""

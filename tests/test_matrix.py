@@ -223,14 +223,13 @@ def check(module, sources):
 
 ADMITTED = [(m, t) for m in METHODS for t in TOWERS if not refused_field(m, t)]
 FAMILIES = ("CLIP ConvNeXt", "CLIP ViT", "OpenAI ResNet", "EVA02", "SigLIP")
-# Quickly: a PSM acts on words and embeddings, whose kind no tower changes; EVA01 is a ViT to all
-# but mask tokens. The slow sweep leaves nothing out.
+ONE_OF_EACH_KIND = ("mask_pooling", "mask_adapter", "maskclippp_linear", "ovseg_mask", "fisa")
+# Quickly: every method on one tower, and on the others the methods that read each of their maps,
+# tokens and crops. The slow sweep leaves nothing out.
 QUICK = [
     (method, tower)
     for method, tower in ADMITTED
-    if tower == "CLIP ViT"
-    or (tower in FAMILIES and (method == "maskclippp_linear" or "maskclippp" not in method))
-    or (tower == "EVA01" and method in ("maskclippp_linear", "fisa", "ovseg_mask"))
+    if tower == "CLIP ViT" or (tower in FAMILIES and method in ONE_OF_EACH_KIND)
 ]
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from slow_cases import slow
 
 from ovseg_jax.cli.main import main
 from ovseg_jax.foundation import devices
@@ -46,7 +47,7 @@ def run(*arguments, cwd, **environment):
     )
 
 
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize("platform", ["cuda", slow("tpu")])
 def test_a_device_that_is_not_there_is_one_line(tmp_path, platform):
     command = ("train", "configs/toy/mask_adapter.py", "--workdir", "run")
     done = run(*command, cwd=tmp_path, JAX_PLATFORMS=platform)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import open_clip_files as files
 import pytest
+from slow_cases import quick_ones
 
 from ovseg_jax.config import MaskAdapterOnMaftConfig, MaskPoolingConfig
 from ovseg_jax.convert.conversion import convert_file, read_conversion
@@ -35,7 +36,7 @@ def everything(config, params, report, tensors):
     assert set(report.used) | set(report.skipped) == set(tensors)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", quick_ones(SHAPES, ("mask2former", "maskformer encoder")))
 def test_published_generators_fill_every_parameter(name):
     tensors = files.hollow(files.golden_shapes(SHAPES[name]))
     config, params, report = convert_closed_generator(tensors, "x")
@@ -82,6 +83,7 @@ def test_fcclip_maft_and_adapters_of_the_second_phase_hold_their_generator():
     assert config.method.panoptic and config.generator.kind == "none"  # a file of phase 1
 
 
+@pytest.mark.slow
 def test_fcclip_with_a_resnet_pools_by_attention_as_the_original_does():
     towers = files.golden_shapes("clip_towers/a3_rn50x16")
     shapes = {f"backbone.clip_model.{name}": shape for name, shape in towers.items()}

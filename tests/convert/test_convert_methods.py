@@ -4,6 +4,7 @@ import numpy as np
 import open_clip_files as files
 import pytest
 import torch_files
+from slow_cases import slow
 
 from ovseg_jax.config import (
     EnsembleConfig,
@@ -54,9 +55,9 @@ def published_adapters():
 @pytest.mark.parametrize(
     ("name", "alpha", "threshold", "overlap"),
     [
-        pytest.param("fcclip large", (0.7, 0.9), 0.5, 0.8, marks=pytest.mark.slow),
+        slow("fcclip large", (0.7, 0.9), 0.5, 0.8),
         ("maft base", (0.7, 1.0), 0.45, 0.7),
-        pytest.param("maft large", (0.8, 1.0), 0.4, 0.7, marks=pytest.mark.slow),
+        slow("maft large", (0.8, 1.0), 0.4, 0.7),
     ],
 )
 def test_adapters_of_the_second_phase_answer_with_published_settings(
@@ -151,6 +152,7 @@ def test_a_tuned_text_tower_comes_before_the_borrowed_one():
     assert "brings its own" in both.skipped["(clip) text.text_projection"]
 
 
+@pytest.mark.slow
 def test_a_whole_ovseg_file_keeps_its_prompts():
     tensors = files.hollow(files.golden_shapes("ovseg/a4_full_swinb_vitl"))
     config, params, report = convert_ovseg(tensors, "x")

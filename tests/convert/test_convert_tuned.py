@@ -7,6 +7,7 @@ import open_clip_files as files
 import pytest
 import torch_files
 import tuned_files
+from slow_cases import quick_ones
 
 from ovseg_jax import api
 from ovseg_jax.config import OVSegConfig
@@ -18,7 +19,7 @@ from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.loading.weights import load_weights
 
-LARGE = ("convnext_xxlarge", "eva01_g_14_plus")
+SMALL = ("convnext_large_d_320", "eva02_l_14_336")
 
 
 def check(config, params, report, tensors):
@@ -26,10 +27,7 @@ def check(config, params, report, tensors):
     assert set(report.used) | set(report.skipped) == set(tensors)
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [pytest.param(v, marks=pytest.mark.slow if v in LARGE else ()) for v in tuned_files.MASKCLIPPP],
-)
+@pytest.mark.parametrize("variant", quick_ones(tuned_files.MASKCLIPPP, SMALL))
 def test_every_tower_of_maskclippp_converts(variant):
     released, clip = (files.hollow(shapes()) for shapes in tuned_files.MASKCLIPPP[variant])
     config, params, report = convert_maskclippp(released, "x", base=clip)

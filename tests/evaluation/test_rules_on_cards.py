@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from slow_cases import slow
 
 from ovseg_jax.config import (
     DensePixelsConfig,
@@ -150,11 +151,7 @@ QUICK = {
 """Every source once, and each kind of rule; the other pairs are run with the slow tests."""
 
 
-def marked(case):
-    return pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
-
-
-@pytest.mark.parametrize(("name", "source"), map(marked, CASES))
+@pytest.mark.parametrize(("name", "source"), [c if c in QUICK else slow(*c) for c in CASES])
 def test_scores_move_exactly_with_what_the_card_names(name, source):
     before, said = answer(name, source)
     assert np.isfinite(before).all()

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from slow_cases import quick_ones, slow
 from tiny_scene import (
     IMAGES,
     SEGMENTS,
@@ -43,7 +44,6 @@ BATCH, TEXT = tiny_batch(), tiny_text()
 PROPOSALS = tiny_proposals(BATCH)
 PATCH, CELLS = 8, 16
 TINY = {"clip_size": 0, "rank": 8, "num_points": 64, "num_truth": 4, "chunk": 3}
-SLOW = pytest.mark.slow
 BASE = {"words_enter": "none", "adapter_layers": 0}
 QUERIES = toy.QUERIES
 NEW = toy.NEW
@@ -74,7 +74,7 @@ def with_parameters(variables, changes):
     return {"params": trees.unflatten(flat)}
 
 
-FORMS = ("seve", "relative", "separate", *(pytest.param(n, marks=SLOW) for n in ("base", "lora")))
+FORMS = ("seve", "relative", "separate", slow("base"), slow("lora"))
 """In which the quick tests run; the slow ones add what the others hold in parts."""
 
 
@@ -411,7 +411,7 @@ READINGS = {
 }
 
 
-@pytest.mark.parametrize("name", READINGS)
+@pytest.mark.parametrize("name", quick_ones(READINGS, ["simo"]))
 def test_readings_of_the_paper_train_26_million_parameters(name, capsys):
     """The two ways to 26 M, query projections or full rank in 7 blocks; printed group by group."""
     groups = trainable_groups(ablations.VARIANTS[name]())
@@ -433,7 +433,7 @@ def test_full_rank_words_enter_the_first_or_the_last_blocks():
     assert ablations.get_config("simo").model.method.words_enter == "all"
 
 
-@pytest.mark.parametrize("generator", ["", "_swin_tiny", "_resnet50"])
+@pytest.mark.parametrize("generator", ["", slow("_swin_tiny"), slow("_resnet50")])
 def test_published_models_differ_in_their_frozen_generator(generator):
     config = importlib.import_module(f"configs.fisa.vit_l_14_336{generator}").get_config()
     groups = trainable_groups(config)
@@ -442,7 +442,7 @@ def test_published_models_differ_in_their_frozen_generator(generator):
     assert config.model.generator.backbone == backbone
 
 
-@pytest.mark.parametrize("rank", [64, 128, 256])
+@pytest.mark.parametrize("rank", [64, slow(128), slow(256)])
 def test_low_rank_variants_have_two_factors_per_projection(rank):
     config = ablations.get_config(f"lora_{rank}")
     assert trainable_groups(config)["lora"] == 24 * 4 * 2 * 1024 * rank

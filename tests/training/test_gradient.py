@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from methods import tiny_scene
+from slow_cases import quick_ones, slow
 
 from ovseg_jax.config import (
     FisaConfig,
@@ -71,9 +72,7 @@ def stepped_plainly(name, clip=None):
     return stepped(FISA if name == "fisa" else CASES[name], clip and clip())
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n == "mixed" else ()) for n in CASES]
-)
+@pytest.mark.parametrize("name", quick_ones(CASES, ("pooling", "warm-up", "maskclippp")))
 def test_parts_give_loss_numbers_and_gradient_of_the_whole(name):
     whole = stepped_plainly(name)
     assert float(whole[1]["gradient_norm"]) > 0
@@ -124,12 +123,9 @@ FISA = FisaConfig(clip_size=0, rank=4, num_points=16, num_truth=5, chunk=4)
 
 
 POLICIES = [
-    *(("warm-up", None, policy) for policy in ("dots_with_weights", "full")),
-    pytest.param("warm-up", None, "dots", marks=pytest.mark.slow),
-    *(
-        pytest.param("fisa", vit_clip, policy, marks=pytest.mark.slow)
-        for policy in ("dots", "dots_with_weights", "full")
-    ),
+    ("warm-up", None, "full"),
+    *(slow("warm-up", None, policy) for policy in ("dots", "dots_with_weights")),
+    *(slow("fisa", vit_clip, policy) for policy in ("dots", "dots_with_weights", "full")),
 ]
 
 
@@ -155,7 +151,7 @@ def kept_bytes(policy, clip):
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
 
 
-@pytest.mark.parametrize("clip", [tiny_scene.tiny_clip, vit_clip])
+@pytest.mark.parametrize("clip", [tiny_scene.tiny_clip, slow(vit_clip)])
 def test_policies_keep_less_and_less(clip):
     kept = {name: kept_bytes(name, clip) for name in ("none", "dots", "dots_with_weights", "full")}
     assert kept["none"] > kept["dots"] >= kept["dots_with_weights"] > kept["full"], kept

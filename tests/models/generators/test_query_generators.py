@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from slow_cases import quick_ones
 
 from ovseg_jax.config import QueryGeneratorConfig
 from ovseg_jax.models.generators import variants
@@ -114,6 +115,9 @@ def test_parts_that_do_not_fit_are_refused(change, message):
         build_generator(dataclasses.replace(TINY, **change), 7)
 
 
+SMALL = ("resnet50", "swin_tiny", "convnext_toy")
+
+
 def test_too_few_trunk_maps_are_refused():
     maps = pyramid()
     del maps["res4"]
@@ -121,7 +125,7 @@ def test_too_few_trunk_maps_are_refused():
         initialised(TINY, maps)
 
 
-@pytest.mark.parametrize("name", variants.BACKBONES)
+@pytest.mark.parametrize("name", quick_ones(variants.BACKBONES, SMALL))
 def test_every_backbone_has_the_published_strides(name):
     module = variants.backbone(name)
     images = jax.ShapeDtypeStruct((1, 70, 101, 3), jnp.float32)
