@@ -20,7 +20,8 @@ from ovseg_jax.training.shapes import step_and_inputs
 from ovseg_jax.training.sharding import mesh_of
 from ovseg_jax.training.step import trace_step
 
-_USED = re.compile(r"Used ([\d.]+)([KMG]) of ([\d.]+)([KMG]) hbm")
+_USED = re.compile(r"Used ([\d.]+)([KMG]) of [\d.]+[KMG] hbm")
+_TEMPORARIES = re.compile(r"temporaries \(([\d.]+)([KMG])\) exceeds available HBM")
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -82,7 +83,7 @@ def compile_for(config: Config, topology: Topology) -> Compiled:
     try:
         compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
-        if (refused := _refused(str(error))) is None:
+        if (refused := needed_bytes(str(error), sum(arguments.values()))) is None:
             raise
         return Compiled(config.data.batch_size, arguments, lowering=lowering, refused=refused)
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
@@ -129,10 +130,20 @@ def _cuda_flops(step: Any, inputs: Any) -> float:
     return float(cost.get("flops", 0.0)) / jax.device_count()
 
 
-def _refused(message: str) -> int | None:
-    """Bytes that a program would need, from the compiler's refusal; None if it is another one."""
-    found = _USED.search(message)
-    return int(float(found[1]) * _UNITS[found[2]]) if found else None
+def needed_bytes(message: str, arguments: int) -> int | None:
+    """Bytes that a program would need, from the compiler's refusal; None if it is another one.
+
+    Some refusals count everything, others the temporaries alone, beside which the arguments lie.
+    """
+    if found := _USED.search(message):
+        return _bytes(found)
+    if found := _TEMPORARIES.search(message):
+        return _bytes(found) + arguments
+    return None
+
+
+def _bytes(found: re.Match[str]) -> int:
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _cpu_seconds() -> float:

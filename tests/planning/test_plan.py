@@ -12,7 +12,7 @@ from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.planning import plan as planning
 from ovseg_jax.planning.chips import topology
 from ovseg_jax.planning.collectives import Collective
-from ovseg_jax.planning.compiled import Compiled
+from ovseg_jax.planning.compiled import Compiled, needed_bytes
 from ovseg_jax.planning.fitting import advice, fits, largest_batch
 from ovseg_jax.planning.roofline import roofline
 from ovseg_jax.planning.table import rendered
@@ -40,6 +40,25 @@ def test_two_compiled_batches_know_what_does_not_grow():
 def test_a_second_batch_that_the_compiler_refuses_bounds_the_first():
     assert largest_batch([step(), step(8, refused=17 * GB)], CHIPS) == 4
     assert largest_batch([step(refused=17 * GB)], CHIPS) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "gigabytes"),
+    [
+        (
+            "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 20.50G of 15.75G hbm.",
+            20.5,
+        ),
+        (
+            "RESOURCE_EXHAUSTED: CompileTimeHbmOom: Ran out of memory on HBM, the total memory "
+            "required for HLO temporaries (42.22G) exceeds available HBM (15.75G). HLO module: a.",
+            42.22 + 3,
+        ),
+    ],
+)
+def test_refusals_of_the_compiler_say_how_much_was_needed(said, gigabytes):
+    assert needed_bytes(said, 3 * 2**30) == pytest.approx(gigabytes * 2**30)
+    assert needed_bytes("INTERNAL: Mosaic failed", 0) is None
 
 
 def test_what_does_not_fit_gets_advice_that_does():
