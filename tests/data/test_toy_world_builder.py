@@ -9,6 +9,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from data import features  # noqa: E402
 from data.build import make_builder  # noqa: E402
+from data.drawn_world import drawn_world_dataset_builder  # noqa: E402
 from data.segments import Segments  # noqa: E402
 from data.toy_world import toy_world_dataset_builder  # noqa: E402
 from data.toy_world.splits import draw_example  # noqa: E402
@@ -39,6 +40,16 @@ def test_written_examples_equal_the_drawn_ones(tmp_path):
             np.testing.assert_array_equal(example["segment_ids"][..., 0], scene.segment_ids)
             np.testing.assert_array_equal(example["categories"], scene.categories)
             assert [text.decode() for text in example["captions"]] == scene.captions
+
+
+class DrawnWorldTest(tfds.testing.DatasetBuilderTestCase):
+    """The same of the next toy world."""
+
+    DATASET_CLASS = drawn_world_dataset_builder.Builder
+    SPLITS = {"web": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
+    BUILDER_CONFIG_NAMES_TO_TEST = ["tiny"]
+    EXAMPLE_DIR = str(drawn_world_dataset_builder.Builder.code_path.parent)
+    SKIP_CHECKSUMS = True
 
 
 def test_full_and_scenes_configs_have_the_documented_sizes(tmp_path):
