@@ -73,9 +73,9 @@ def measure(model: str, repeats: int, folder: pathlib.Path) -> Iterator[tuple[st
 def inside(model: str, photos: dict[str, pathlib.Path]) -> Iterator[tuple[str, float]]:
     """Yields what a process waits for that has answered once."""
     from ovseg_jax.api import load_segmenter
-    from ovseg_jax.cli.kept_programs import keep_compiled
+    from ovseg_jax.disk.programs import keep_programs
 
-    keep_compiled()
+    keep_programs()
     segmenter = load_segmenter(model)
     segmenter.set_vocabulary(WORDS)
     encoded = segmenter.encode(photos["photo"])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ovseg_jax.disk.programs import keep_programs
 from ovseg_jax.inference.formats.folder import reformat
 from ovseg_jax.inference.image_classifier import ImageClassifier
 from ovseg_jax.inference.segmentation import Segmentation
@@ -24,6 +25,7 @@ __all__ = [
     "ImageClassifier",
     "Segmentation",
     "Segmenter",
+    "keep_programs",
     "load_image_classifier",
     "load_segmenter",
     "reformat",

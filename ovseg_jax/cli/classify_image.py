@@ -106,9 +106,9 @@ def describe(photo: Any, guesses: list[Any]) -> dict[str, Any]:
 
 def _prepare(arguments: argparse.Namespace, classes: Any, progress: Any) -> Any:
     from ovseg_jax import api
-    from ovseg_jax.cli.kept_programs import keep_compiled
+    from ovseg_jax.disk.programs import keep_programs
 
-    keep_compiled()
+    keep_programs()
     loading: Callable[[int, int], None] = progress.task("loading the model")
     classifier = api.load_image_classifier(arguments.model)
     loading(1, 1)

@@ -105,7 +105,7 @@ class ClipRecorder:
         self._choice = choice_of(arguments)
         self._seen: Counter[str] = Counter()
         self._frames, self._last = 0, Fraction(0)
-        self._format = ""
+        self._format, self._earlier = "", set[str]()
 
     def record(self, source: str = "") -> str:
         """Does the work; returns a line for the terminal.
@@ -140,6 +140,7 @@ class ClipRecorder:
             return
         form = re.compile(re.escape(self._stem) + r"_\d{6,}(?=(_labels\.png|\.json)$)")
         stems = {found[0] for path in folder.iterdir() if (found := form.match(path.name))}
+        self._earlier = stems
         for stem in sorted(stems):
             names = [f"{stem}_labels.png", f"{stem}.json", *photo_names(self._formats, stem)]
             results.claim(names, self._clip.path / f"{stem}.png")
@@ -164,6 +165,7 @@ class ClipRecorder:
     def _done(self, frame: Frame, lines: BinaryIO) -> Answer:
         """Answers a frame, and writes its files and its line."""
         result, stem = self._answer(frame.image), Path(frame.image.name).stem
+        self._earlier.discard(stem)
         place = {"number": frame.number, "seconds": round(float(frame.time), 6)}
         noted = {"clip": self._clip.name} | place
         write_answer(result, self._work.results, stem, self._formats, frame=noted)
@@ -179,6 +181,8 @@ class ClipRecorder:
         done = f"{counted(self._frames, 'frame')}, each named alone (nothing is tracked)"
         sound = "; its sound is left out" if self._clip.has_sound else ""
         other = "" if self._format == "H.264" else f" ({self._format})"
+        if self._earlier:
+            sound += f"; left from an earlier choice: {counted(len(self._earlier), 'frame')}"
         return printable(f"{one_line(self._clip.name)}: {done}: {names} -> {path}{other}{sound}")
 
     def _cut_short(self, path: Path) -> str:

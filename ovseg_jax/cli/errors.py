@@ -116,12 +116,21 @@ def _plain_warnings() -> Iterator[None]:
         def show(message: Any, category: type, *place: Any) -> None:
             if issubclass(category, OvsegWarning):
                 print(f"ovseg: warning: {message}", file=sys.stderr, flush=True)
-            else:
+            elif not _forgotten(str(message)):
                 usual(message, category, *place)
 
         warnings.simplefilter("always", OvsegWarning)
         warnings.showwarning = show
         yield
+
+
+def _forgotten(warning: str) -> bool:
+    """Whether it is about a damaged program in the cache, which is removed; JAX compiles anew."""
+    if "persistent compilation cache" not in warning:
+        return False
+    from ovseg_jax.disk.programs import forget_damaged  # JAX is there already: it warns
+
+    return forget_damaged(warning)
 
 
 def report(error: BaseException) -> None:

@@ -93,11 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
     keep_logs_back(arguments.progress)
     from ovseg_jax.cli import suites
     from ovseg_jax.cli.experiment import override
-    from ovseg_jax.cli.kept_programs import keep_compiled
     from ovseg_jax.cli.other_masks import with_other_masks
     from ovseg_jax.cli.results import inputs_of
     from ovseg_jax.cli.scoring import Files, Scoring, check_same_records, is_first
     from ovseg_jax.disk.outputs import OutputFolder
+    from ovseg_jax.disk.programs import keep_programs
     from ovseg_jax.foundation import devices
     from ovseg_jax.inputs.places import from_here
     from ovseg_jax.loading.opening import resolve
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = resolve(arguments.model)
     hosts.connect(arguments.hosts)
     devices.found()
-    keep_compiled()
+    keep_programs()
     model, params = load_weights(place)
     config = dataclasses.replace(_experiment(place, arguments), model=model)
     config = from_here(override(config, options, f"evaluate {arguments.model}"))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ovseg_jax.cli.clip_options import PARTS
 from ovseg_jax.cli.errors import is_users, report
-from ovseg_jax.cli.kept_programs import keep_compiled
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
 from ovseg_jax.cli.results import open_results, stems
 from ovseg_jax.cli.shards import Named, begin_job, left_to_do
 from ovseg_jax.disk.outputs import OutputFolder
+from ovseg_jax.disk.programs import keep_programs
 from ovseg_jax.foundation.errors import printable
 
 if TYPE_CHECKING:  # for the signatures; a help text needs no Pillow
@@ -176,7 +176,7 @@ def load_model(
     """Loads a segmenter, and another model that makes its masks if one is named."""
     from ovseg_jax import api
 
-    keep_compiled()
+    keep_programs()
     loading = progress.task("loading the model")
     segmenter = api.load_segmenter(name, generator=generator, dense=dense)
     loading(1, 1)

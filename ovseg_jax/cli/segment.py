@@ -23,6 +23,7 @@ sums their probabilities per class, "panoptic" gives the pixel to the most certa
 from __future__ import annotations
 
 import argparse
+import glob
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -145,8 +146,14 @@ def _check(arguments: argparse.Namespace) -> None:
     choice_of(arguments)
     if not arguments.photos and arguments.camera is None:
         raise UsageError("nothing to segment: give photos or videos, or --camera 0")
-    if arguments.camera is not None or any(map(is_clip, arguments.photos)):
+    clips = any(is_clip(given) and _is_there(given) for given in arguments.photos)
+    if arguments.camera is not None or clips:
         pyav()
+
+
+def _is_there(given: str) -> bool:
+    """Whether a path or pattern is of something; what is not gets another message than PyAV's."""
+    return Path(given).exists() or bool(glob.glob(given))
 
 
 def _check_dense(arguments: argparse.Namespace) -> None:

@@ -73,10 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingPackageError(
             f"the page needs {error.name}; install with pip install 'ovseg-jax[serve]'"
         ) from error
-    from ovseg_jax.cli.kept_programs import keep_compiled
+    from ovseg_jax.disk.programs import keep_programs
     from ovseg_jax.serve.models import Models
 
-    keep_compiled()
+    keep_programs()
     models = Models(_openers(arguments))
     hosts = [arguments.host, *arguments.name]
     with _listening(arguments.host, arguments.port) as opened:

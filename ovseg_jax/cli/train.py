@@ -78,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check_export:
         _check_export(config, arguments.check_export)
     if arguments.keep_compiled:
-        from ovseg_jax.cli.kept_programs import keep_compiled
+        from ovseg_jax.disk.programs import keep_programs
 
-        keep_compiled()
+        keep_programs()
     return _train(config, arguments)
 
 

@@ -19,11 +19,13 @@ from ovseg_jax.fetching import cache
 from ovseg_jax.fetching.download import Place, Wanted, download
 from ovseg_jax.fetching.table import LARGEST
 from ovseg_jax.fetching.web import (
+    TRANSIENT,
     BrokenError,
     FetchError,
     OfflineError,
     check_address,
     is_offline,
+    meaning_of,
     shown,
 )
 from ovseg_jax.foundation.errors import warn
@@ -203,6 +205,9 @@ def _asked(where: str, question: Callable[[], Any]) -> Any:
         for kind, meaning in REFUSALS.items():
             if isinstance(error, getattr(errors, kind)):
                 raise FetchError(f"{named}: {meaning}") from error
+        code = getattr(getattr(error, "response", None), "status_code", 0)
+        if code and code not in TRANSIENT:
+            raise FetchError(f"{named}: the hub answers {code}: {meaning_of(code)}") from error
         raise BrokenError(f"{named}: the hub cannot be reached: {_first_line(error)}") from error
     except Exception as error:  # its client of HTTP has errors of its own
         if not type(error).__module__.startswith(("http", "requests")):

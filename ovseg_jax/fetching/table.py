@@ -103,7 +103,7 @@ def find_published(name: str) -> PublishedFile:
     table = published_files()
     if name not in table:
         near = difflib.get_close_matches(name, table, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = f"; did you mean {' or '.join(near)}?" if near else ";"
         raise UnknownNameError(
             f"no published file is called {name!r}{hint} `ovseg models` lists all"
         )

@@ -133,10 +133,15 @@ def _refused(address: str, code: int, reason: str) -> OvsegError:
     text = f"{shown(address)} answers {code} {reason}"
     if code in TRANSIENT:
         return BrokenError(text)
-    meaning = {
+    return FetchError(f"{text}: {meaning_of(code)}", code)
+
+
+def meaning_of(code: int) -> str:
+    """What a refusal that trying again does not help asks of the user."""
+    meanings = {
         401: "it asks for a login: accept the publisher's terms there, then `hf auth login`",
         403: "it is not open to you: accept the publisher's terms there, or take another copy",
         404: "the publisher has moved or removed it; `ovseg get NAME --file FILE` takes a copy "
         "of yours",
     }
-    return FetchError(f"{text}: {meaning.get(code, 'open it in a browser')}", code)
+    return meanings.get(code, "open it in a browser")

@@ -133,10 +133,11 @@ def _scores(name: str, curves: Curves, steps: list[int]) -> list[Markup]:
         return []
     keys = [key for key in sorted(curves) if key.startswith(f"{name}/")]
     chosen = _some(steps)
-    rows = [
-        (key.removeprefix(f"{name}/"), *(_percent(dict(curves[key]).get(step)) for step in chosen))
-        for key in keys
-    ]
+    rows = []
+    for key in keys:
+        by_step = dict(curves[key])
+        scores = (_score(key, by_step.get(step)) for step in chosen)
+        rows.append((key.removeprefix(f"{name}/"), *scores))
     header = ("percent", *(f"step {step:,}" for step in chosen))
     return [element("div", table(header, rows), class_="wide")]
 
@@ -202,6 +203,12 @@ def _step(step: int) -> str:
 
 def _picture(source: str, text: str) -> Markup:
     return element("img", src=source, alt=text)
+
+
+def _score(key: str, value: float | None) -> str:
+    """A share as percent; how many masks there were as it is."""
+    is_count = key.endswith("/masks") and value is not None
+    return f"{value:,.0f}" if is_count else _percent(value)
 
 
 def _percent(value: float | None) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ovseg_jax.disk.user_cache import user_cache
-from ovseg_jax.foundation.errors import OperandError
+from ovseg_jax.foundation.errors import OperandError, warn
 
 SUFFIX = ".safetensors"
 MOST_FILES = 32
@@ -73,7 +72,7 @@ class TextCache:
             if merged:
                 self._files.clear()  # what is mapped stays on the disk
         except OSError as error:
-            warnings.warn(f"text embeddings are not cached: {error}", stacklevel=3)
+            warn(f"text embeddings are not cached: {error}")
 
     def load_all_of(self, paths: Iterable[Path], templates: int) -> File:
         """Returns everything that some files hold."""

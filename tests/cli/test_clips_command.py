@@ -122,6 +122,13 @@ def test_a_line_for_each_frame_says_when_and_what(segment, out):
     assert decoded(out / "clip_overlay.mp4")[1] == pytest.approx([0, 2 / float(RATE)], abs=0.001)
 
 
+def test_frames_of_an_earlier_choice_are_counted(segment, out):
+    segment("--every", "2")
+    text = segment("--every", "3")[1]
+    assert "; left from an earlier choice: 1 frame" in text  # 2, of 0 and 2 against 0 and 3
+    assert (out / "clip_000002.json").exists()
+
+
 def test_the_video_of_a_part_begins_with_its_first_frame(segment, out):
     assert segment("--start", "0.06", "--end", "0:00.12")[0] == 0
     assert [line["number"] for line in lines_of(out / "clip_frames.jsonl")] == [2, 3]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ovseg_jax.cli.main import main
+from ovseg_jax.foundation.errors import MissingPackageError
 from tests.inference.tiny_model import photo, rectangles
 
 SPANS = (0, 30, 0, 30), (30, 60, 20, 80), (0, 20, 50, 80)
@@ -189,3 +190,20 @@ def test_a_full_disk_stops_with_one_line_and_no_half_file(ovseg, photos, monkeyp
     err = fails(ovseg, "segment", "", "--vocab", "ball")
     assert "No space left on device" in err and "MiB free" in err
     assert [path.name for path in (photos.parent / "out").iterdir()] == [".ovseg"]
+
+
+@pytest.mark.parametrize("name", ["nosuch.mp4", "nos*.mp4"])
+def test_a_video_that_is_not_there_is_said_before_what_videos_need(
+    name, tmp_path, monkeypatch, capsys
+):
+    def missing():
+        raise MissingPackageError("videos and cameras need PyAV")
+
+    monkeypatch.setattr("ovseg_jax.inputs.containers.pyav", missing)
+    monkeypatch.chdir(tmp_path)
+    assert main(["segment", name, "--vocab", "cat"]) == 2
+    said = capsys.readouterr().err
+    assert name in said and "PyAV" not in said
+    (tmp_path / "nosuch.mp4").touch()
+    assert main(["segment", name, "--vocab", "cat"]) == 2
+    assert "need PyAV" in capsys.readouterr().err

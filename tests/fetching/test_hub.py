@@ -146,3 +146,11 @@ def test_a_token_reaches_the_hub_alone(at):
         hub.snapshot("hf:me/mine")
         asked = elsewhere.headers(blob)
     assert asked and not [headers for headers in asked if "Authorization" in headers]
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, "not open to you"), (451, "in a browser")])
+def test_a_refusal_of_a_mirror_is_told_by_its_number(at, status, message):
+    publish(at, FIRST)
+    at.files["/api/models/me/mine/revision/main"] = Served(status=status)
+    with pytest.raises(FetchError, match=f"the hub answers {status}: .*{message}"):
+        hub.snapshot("hf:me/mine")

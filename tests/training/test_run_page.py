@@ -122,6 +122,14 @@ def test_a_page_without_numbers_pictures_or_scores_is_a_page(config, tmp_path):
     assert "Settings" in text and "Objective" not in text and "Evaluation" not in text
 
 
+def test_shares_are_percentages_and_counts_are_not(config, tmp_path):
+    name = config.evaluations[0].name
+    with noted_in(tmp_path) as numbers:
+        numbers.note(6, {f"{name}/mask_accuracy/masks": 4596.0, f"{name}/semantic/mIoU": 0.5})
+    text = page(tmp_path, config, 6)
+    assert ">4,596<" in text and "459600" not in text and ">50.00<" in text
+
+
 def test_damaged_pictures_are_left_out(config, tmp_path):
     (tmp_path / SAMPLES).mkdir()
     name = config.evaluations[0].name
