@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from data.drawn_world import world
-from data.drawn_world.scenes import Scene, keep_segments, with_captions
+from data.drawn_world.captions import caption_of
+from data.drawn_world.seen import Box, Scene, keep_segments
 
 CLOSENESS = (1.1, 3.5)
 """Side of the part over the longer side of the thing that it is about; drawn log-uniformly."""
@@ -26,15 +27,9 @@ AT_THING_PROBABILITY = 0.75
 LEAST_SIDE = 24
 """Of a part in pixels of the scene: nearer there is nothing more to see."""
 
-WHOLE = 0.6
-"""A thing is named if so much of its pixels lies inside."""
-
-LEAST_THING, LEAST_STUFF = 0.02, 0.1
-"""Smallest part of the picture that is named."""
-
 
 def random_crop(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
-    """Cuts a square out of a scene and brings it to `size` x `size` pixels."""
+    """Cuts a square out of a scene and brings it to `size` x `size` pixels, with two captions."""
     box = _box(rng, scene)
     image, ids = (
         np.asarray(Image.fromarray(array).resize((size, size), method, box))
@@ -43,12 +38,13 @@ def random_crop(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
             (scene.segment_ids, Image.Resampling.NEAREST),
         )
     )
-    part = dataclasses.replace(scene, image=image, segment_ids=ids)
-    inside = scene.segment_ids[box[1] : box[3], box[0] : box[2]]
-    return with_captions(rng, keep_segments(part, _named(scene, inside)))
+    texts = [caption_of(rng, scene, box) for _ in range(2)]
+    part = dataclasses.replace(scene, image=image, segment_ids=ids, captions=texts)
+    visible = np.bincount(ids.ravel(), minlength=len(scene.categories) + 1)[1:] > 0
+    return keep_segments(part, visible)
 
 
-def _box(rng: np.random.Generator, scene: Scene) -> tuple[int, int, int, int]:
+def _box(rng: np.random.Generator, scene: Scene) -> Box:
     """Left, top, right and bottom of a square: around some thing, or anywhere."""
     whole = len(scene.image)
     side, centre = whole * _between(rng, SHARES), rng.uniform(0, whole, 2)
@@ -67,15 +63,3 @@ def _box(rng: np.random.Generator, scene: Scene) -> tuple[int, int, int, int]:
 
 def _between(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(np.exp(rng.uniform(*np.log(bounds))))
-
-
-def _named(scene: Scene, inside: np.ndarray) -> np.ndarray:
-    """Which segments a caption of a part is about; the largest one if there is no other."""
-    count = len(scene.categories)
-    seen, whole = (
-        np.bincount(ids.ravel(), minlength=count + 1)[1:] for ids in (inside, scene.segment_ids)
-    )
-    share = seen / inside.size
-    things = np.asarray(world.IS_THING)[scene.categories]
-    named = np.where(things, (seen >= WHOLE * whole) & (share >= LEAST_THING), share >= LEAST_STUFF)
-    return named if named.any() else np.arange(count) == share.argmax()

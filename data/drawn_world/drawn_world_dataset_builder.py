@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data.drawn_world.canvas import SIZE
 from data.drawn_world.splits import FULL_COUNTS, draw_example
 from data.features import segmentation_example, segmentation_features
 from data.segments import Segments
@@ -25,7 +26,7 @@ class DrawnWorldConfig(tfds.core.BuilderConfig):
     """
 
     counts: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(FULL_COUNTS))
-    size: int = 128
+    size: int = SIZE
 
 
 _SCENE_COUNTS = {name: count for name, count in FULL_COUNTS.items() if name != "web"}
@@ -39,7 +40,7 @@ def class_list(root: str, config: str) -> ClassList:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Scenes of drawn things on textured ground, with exact masks and captions."""
+    """Scenes of drawn things on drawn ground, with exact masks and captions."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}

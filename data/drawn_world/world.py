@@ -1,8 +1,8 @@
-"""The classes of the drawn world, which are those of the toy world; their colours and their homes.
+"""The classes of the drawn world, which are those of the toy world; their colours and homes.
 
-40 things that a person names at sight, each drawn by its own function in `drawings`, and 8 stuff
-classes, which are textures. Many things share their outline or their colour with others (ball,
-coin, clock, plate, wheel and pizza are round), so that neither alone says what something is.
+40 things are drawn from parts (`drawings`), 8 stuff classes are textures (`textures`). Colour and
+home are habits, not marks: every thing comes in other colours and other places too, and no two
+classes differ by them alone.
 """
 
 from __future__ import annotations
@@ -11,86 +11,102 @@ from dataclasses import dataclass
 
 from data.toy_world import world as toy_world
 
+HUE_COLORS = {
+    "red": (0.85, 0.16, 0.16),
+    "green": (0.20, 0.62, 0.25),
+    "blue": (0.16, 0.38, 0.85),
+    "yellow": (0.97, 0.80, 0.16),
+    "purple": (0.56, 0.24, 0.68),
+    "orange": (0.96, 0.52, 0.12),
+    "white": (0.94, 0.94, 0.93),
+    "black": (0.15, 0.15, 0.17),
+    "brown": (0.58, 0.37, 0.20),
+    "grey": (0.62, 0.64, 0.67),
+}
+HUES = tuple(HUE_COLORS)
+
 THING_NAMES, STUFF_NAMES = toy_world.THING_NAMES, toy_world.STUFF_NAMES
 CLASS_NAMES, IS_THING, SYNONYMS = toy_world.CLASS_NAMES, toy_world.IS_THING, toy_world.SYNONYMS
 SEEN, UNSEEN = toy_world.SEEN, toy_world.UNSEEN
 class_names = toy_world.class_names
 
-HUES = (
-    *("red", "green", "blue", "yellow", "purple", "orange", "white", "black"),
-    *("brown", "grey", "pink"),
-)
-
-HUE_COLORS = (
-    *((0.84, 0.15, 0.14), (0.20, 0.60, 0.25), (0.16, 0.33, 0.84), (0.95, 0.80, 0.18)),
-    *((0.56, 0.22, 0.66), (0.95, 0.52, 0.12), (0.94, 0.94, 0.94), (0.16, 0.16, 0.19)),
-    *((0.58, 0.37, 0.20), (0.60, 0.62, 0.66), (0.95, 0.58, 0.70)),
-)
-
-LOOKS = {
-    **dict.fromkeys(
-        ("ball", "kite"), (("red", "blue", "yellow", "green"), ("grass", "sand", "sky"))
-    ),
-    "coin": (("yellow", "grey", "orange"), ("road", "sand", "brick")),
-    "clock": (("red", "blue", "black", "green"), ("brick",)),
-    "plate": (("blue", "red", "green"), ("grass", "sand")),
-    "wheel": (("grey", "white", "red"), ("road",)),
-    "box": (("brown", "orange"), ("road", "brick")),
-    "book": (("blue", "red", "green", "purple"), ("grass", "brick")),
-    "radio": (("red", "brown", "blue", "white"), ("brick", "sand")),
-    "gift": (("red", "green", "purple", "blue"), ("snow", "brick")),
-    "oven": (("white", "grey", "black"), ("brick",)),
-    "tent": (("orange", "green", "blue"), ("grass", "forest", "snow")),
-    "pizza": (("yellow",), ("brick", "grass")),
-    "sail": (("white", "red", "blue", "yellow"), ("water",)),
-    "cone": (("orange",), ("road",)),
-    "harp": (("brown", "yellow", "orange"), ("brick", "grass")),
-    "gem": (("blue", "red", "green", "purple"), ("sand", "snow", "brick")),
-    "sign": (("red", "blue", "yellow", "green"), ("road", "forest")),
-    "rug": (("red", "blue", "purple", "green"), ("brick", "sand")),
-    "leaf": (("green", "orange", "yellow", "red"), ("forest", "grass")),
-    "boat": (("red", "blue", "green", "black"), ("water",)),
-    "fish": (("orange", "blue", "purple", "yellow"), ("water",)),
-    "sledge": (("brown", "red"), ("snow",)),
-    "bread": (("brown",), ("brick", "grass")),
-    "car": (("red", "blue", "yellow", "green"), ("road",)),
-    "flower": (("red", "purple", "pink", "white"), ("grass", "forest")),
-    "starfish": (("orange", "pink", "red"), ("sand", "water")),
-    "badge": (("blue", "red", "yellow"), ("brick", "snow")),
-    "crab": (("red", "orange"), ("sand", "water")),
-    "spider": (("black", "brown"), ("forest", "brick")),
-    "plane": (("white", "grey", "red", "blue"), ("sky",)),
-    "bird": (("blue", "red", "yellow", "brown"), ("sky", "forest")),
-    "robot": (("grey", "blue", "yellow"), ("snow", "road")),
-    "fan": (("blue", "green", "pink", "purple"), ("brick", "sand")),
-    "windmill": (("white", "brown", "grey"), ("grass", "sky")),
-    "tower": (("grey", "brown"), ("sky", "forest", "snow")),
-    "lamp": (("yellow", "pink", "green", "orange"), ("brick", "snow")),
-    "bottle": (("green", "blue", "brown"), ("water", "sand")),
-    "phone": (("black", "white", "grey"), ("brick", "road")),
-    "rocket": (("white", "grey", "red"), ("sky",)),
-}
-"""The hues of each thing's body, the first ones most often, and the stuff where it is at home."""
-
 
 @dataclass(frozen=True)
-class Appearance:
-    """What colour a thing has, and where it lives.
+class Habit:
+    """Where a thing is at home, and its colours.
 
     Attributes:
-        hues: Typical body hues, indices into `HUES`.
-        homes: Stuff where it is at home, indices into `STUFF_NAMES`.
+        home: Home stuff, one of `STUFF_NAMES`.
+        hue: Typical body colour, one of `HUES`.
+        others: Further body colours that people would not wonder at.
     """
 
-    hues: tuple[int, ...]
-    homes: tuple[int, ...]
+    home: str
+    hue: str
+    others: tuple[str, ...]
 
 
-APPEARANCES = tuple(
-    Appearance(
-        hues=tuple(HUES.index(hue) for hue in LOOKS[name][0]),
-        homes=tuple(STUFF_NAMES.index(stuff) for stuff in LOOKS[name][1]),
-    )
-    for name in THING_NAMES
-)
-"""One per thing, in the order of `THING_NAMES`."""
+def _habit(text: str) -> Habit:
+    home, hue, *others = text.split()
+    return Habit(home, hue, tuple(others))
+
+
+HABITS = {
+    "ball": _habit("grass red blue green yellow purple orange"),
+    "coin": _habit("sand yellow grey brown"),
+    "clock": _habit("brick brown red blue green black white"),
+    "plate": _habit("brick white blue green yellow"),
+    "wheel": _habit("road black brown red"),
+    "box": _habit("road brown grey white blue yellow"),
+    "book": _habit("sand blue red green purple brown orange"),
+    "radio": _habit("sand red black brown grey yellow blue"),
+    "gift": _habit("snow purple red blue green yellow white"),
+    "oven": _habit("brick white black grey red"),
+    "tent": _habit("grass green orange blue red yellow brown"),
+    "pizza": _habit("forest yellow orange red"),
+    "sail": _habit("water white red blue yellow orange"),
+    "cone": _habit("road orange red yellow green"),
+    "harp": _habit("grass yellow brown orange"),
+    "kite": _habit("sky purple red yellow green orange blue"),
+    "gem": _habit("sand blue red green purple white"),
+    "sign": _habit("road red blue yellow green white"),
+    "rug": _habit("grass red blue green brown purple"),
+    "leaf": _habit("forest green orange red yellow brown"),
+    "boat": _habit("water brown white red blue green"),
+    "fish": _habit("water orange blue yellow red green grey"),
+    "sledge": _habit("snow brown red blue"),
+    "bread": _habit("forest brown orange yellow"),
+    "car": _habit("road blue red yellow green white black grey"),
+    "flower": _habit("grass red yellow purple white blue orange"),
+    "starfish": _habit("water orange red purple yellow blue"),
+    "badge": _habit("brick blue red yellow purple green"),
+    "crab": _habit("sand red orange brown blue"),
+    "spider": _habit("forest black brown grey red"),
+    "plane": _habit("sky white grey blue red yellow"),
+    "bird": _habit("sky blue red yellow black white brown green"),
+    "robot": _habit("snow grey red blue yellow green"),
+    "fan": _habit("brick white blue black grey red"),
+    "windmill": _habit("grass white brown red grey"),
+    "tower": _habit("snow grey brown white red"),
+    "lamp": _habit("forest yellow red green blue white"),
+    "bottle": _habit("water green brown blue red"),
+    "phone": _habit("brick black white red blue green"),
+    "rocket": _habit("sky white red grey blue yellow"),
+}
+"""One `Habit` per thing: about five residents to each stuff."""
+
+
+_ODD_PLURALS = {
+    "box": "boxes",
+    "dish": "dishes",
+    "penny": "pennies",
+    "leaf": "leaves",
+    "loaf": "loaves",
+    "fish": "fish",
+    "starfish": "starfish",
+}
+
+
+def plural(name: str) -> str:
+    """Returns what several of a thing are called."""
+    return _ODD_PLURALS.get(name, f"{name}s")

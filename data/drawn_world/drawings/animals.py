@@ -1,113 +1,148 @@
-"""Animals: fish, bird, starfish, crab, spider."""
+"""Animals."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data.drawn_world.drawings.sketch import DARK, GOLD, WHITE, Sketch, shade
+from data.drawn_world.drawings.parts import (
+    BLACK,
+    TURN,
+    WHITE,
+    Color,
+    Part,
+    arc,
+    band,
+    both_sides,
+    bow,
+    ellipse,
+    line,
+    mark,
+    polygon,
+    shade,
+    traced,
+    turned,
+)
 
 
-def fish(s: Sketch) -> None:
-    """Swims to the right: tail, fins, scales, gill, an eye."""
-    height = s.vary(0.48)
-    s.fill([(-0.55, 0), (-1.0, -0.45), (-0.88, 0), (-1.0, 0.45)], shade(s.body, 0.75))
-    s.fill([(-0.2, -0.3), (0.1, -0.75), (0.4, -0.3)], shade(s.body, 0.75))
-    s.fill([(0.0, 0.3), (0.0, 0.68), (0.3, 0.3)], shade(s.body, 0.75))
-    s.oval((0.15, 0), (0.8, height))
-    for column in range(s.some(2, 4)):
-        for row in (-0.16, 0.08, 0.3):
-            x = -0.4 + 0.24 * column
-            s.arc((x, row), 0.13, 0.05, (-80, 80), shade(s.body, 0.65))
-    s.arc((0.42, 0), 0.32, 0.06, (-55, 55), shade(s.body, 0.55))
-    eye(s, 0.68, -0.12, 0.12)
+def _eye(x: float, y: float, radius: float) -> list[Part]:
+    return [Part(ellipse(x, y, radius), WHITE), mark(ellipse(x, y, radius * 0.55), BLACK)]
 
 
-def bird(s: Sketch) -> None:
-    """Stands sideways: beak, wing, tail, two legs."""
-    for x in (-0.1, 0.15):
-        s.stroke([(x, 0.45), (x, 0.9), (x + 0.2, 0.92)], 0.09, (0.85, 0.5, 0.1))
-    s.fill(
-        [(-0.45, 0.1), (-1.0, s.vary(-0.2, 0.8)), (-0.95, 0.25), (-0.4, 0.4)], shade(s.body, 0.7)
+def fish(rng: np.random.Generator, body: Color) -> list[Part]:
+    """From the side: tail, fins, eye, gill, mouth, and scales or stripes."""
+    high, dark = rng.uniform(0.4, 0.52), shade(body, 0.7)
+    tail = polygon(-0.4, 0.0, -0.98, -0.48, -0.84, 0.0, -0.98, 0.48)
+    parts = [Part(tail, dark), Part(polygon(-0.2, -0.3, 0.1, -0.75, 0.45, -0.3), dark)]
+    parts += [Part(polygon(-0.1, 0.3, 0.0, 0.68, 0.3, 0.3), dark)]
+    parts += [Part(ellipse(0.22, 0.0, 0.74, high), body)]
+    if rng.random() < 0.5:
+        for x in (-0.22, 0.05, 0.32):
+            half = high * np.sqrt(1 - ((x - 0.22) / 0.74) ** 2) - 0.05
+            parts.append(mark(band(bow(x, -half, x + 0.1, 0, x, half), 0.12), WHITE))
+    else:
+        for row, x in enumerate((-0.2, 0.0, 0.2, 0.4)):
+            for y in np.arange(-0.2, 0.3, 0.2) + 0.1 * (row % 2) - 0.05:
+                parts.append(
+                    mark(band(bow(x, y - 0.09, x - 0.14, y, x, y + 0.09, count=5), 0.04), dark)
+                )
+    parts += [mark(band(bow(0.52, -0.3, 0.4, 0, 0.52, 0.3), 0.05), dark), *_eye(0.68, -0.1, 0.11)]
+    fin = polygon(0.35, 0.05, 0.1, 0.02, 0.12, 0.26)
+    return [*parts, Part(fin, dark), mark(line(0.8, 0.15, 0.95, 0.1, width=0.06), shade(body, 0.4))]
+
+
+def starfish(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Five thick round-tipped arms with rows of bumps."""
+    angles = np.linspace(0, TURN, 100, endpoint=False)
+    waist = rng.uniform(0.3, 0.38)
+    radii = waist + (0.98 - waist) * np.abs(np.cos(2.5 * angles)) ** rng.uniform(1.6, 2.4)
+    outline = radii[:, None] * np.stack([np.sin(angles), -np.cos(angles)], axis=1)
+    parts = [Part(outline, body), mark(outline * 0.72, shade(body, 1.15))]
+    for arm in range(5):
+        bumps = [
+            mark(ellipse(0, -d, 0.075 - 0.03 * d), shade(body, 1.65))
+            for d in (0.25, 0.42, 0.58, 0.74)
+        ]
+        parts += [dot._replace(points=turned(dot.points, arm * TURN / 5)) for dot in bumps]
+    return [*parts, mark(ellipse(0, 0, 0.09), shade(body, 1.65))]
+
+
+def crab(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A broad shell, eyes on stalks, six legs, and two raised claws."""
+    legs, lift = int(rng.integers(3, 5)), rng.uniform(-0.08, 0.08)
+    half: list[Part] = []
+    for number in range(legs):
+        y, out = 0.1 + 0.15 * number, 0.95 - 0.14 * number
+        joints = (0.4, y, out - 0.12, y + 0.02, out, y + 0.36)
+        half.append(Part(line(*joints, width=0.13, end_width=0.05), shade(body, 0.85)))
+    half.append(Part(line(0.45, 0.0, 0.78, -0.18, 0.74, -0.45, width=0.15), shade(body, 0.9)))
+    claw = np.concatenate(
+        [arc(0.7, -0.66 + lift, 0.27, 0.3, (-0.2 * TURN, 0.68 * TURN), 18), [(0.66, -0.6 + lift)]]
     )
-    s.oval((0, 0.15), (s.vary(0.62, 0.08), s.vary(0.42)), turn=-12)
-    s.fill([(0.72, -0.55), (1.0, -0.4), (0.7, -0.28)], (0.95, 0.6, 0.12))
-    s.oval((0.48, -0.42), 0.33)
-    wing = [(-0.05, -0.1), (0.3, 0.1), (0.05, 0.4), (-0.6, 0.42)]
-    s.fill(wing, shade(s.body, 0.65))
-    eye(s, 0.58, -0.5, 0.1)
+    half.append(Part(claw, body))
+    half += [
+        Part(line(0.16, -0.1, 0.18, -0.46, width=0.08), shade(body, 0.8)),
+        *_eye(0.18, -0.48, 0.11),
+    ]
+    spots = [
+        mark(ellipse(0.25, 0.05, 0.07), shade(body, 1.4)),
+        mark(ellipse(0.1, -0.08, 0.05), shade(body, 1.4)),
+    ]
+    smile = mark(band(bow(-0.17, 0.28, 0.0, 0.38, 0.17, 0.28), 0.05), shade(body, 0.4))
+    return [*both_sides(half), Part(ellipse(0, 0.15, 0.58, 0.4), body), *both_sides(spots), smile]
 
 
-def starfish(s: Sketch) -> None:
-    """Five thick arms with dots along them."""
-    turn = s.rng.uniform(0, 72)
-    angles = np.radians(turn + 72 * np.arange(5))
-    for angle in angles:
-        along, side = (
-            np.array([np.cos(angle), np.sin(angle)]),
-            np.array([-np.sin(angle), np.cos(angle)]),
-        )
-        arm = [-0.3 * side, 0.75 * along - 0.17 * side, 0.95 * along, 0.75 * along + 0.17 * side]
-        s.fill([*arm, 0.3 * side], edged=True)
-    s.oval((0, 0), 0.36, edged=False)
-    for angle in angles:
-        for distance in (0.22, 0.42, 0.6, 0.76)[: s.some(3, 4)]:
-            s.oval(
-                (distance * np.cos(angle), distance * np.sin(angle)),
-                0.06,
-                shade(s.body, 1.9),
-                edged=False,
-            )
-    s.oval((0, 0), 0.08, shade(s.body, 1.9), edged=False)
+def spider(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Eight bent legs, a small head with eyes, a large abdomen with a mark."""
+    legs, knee = [], rng.uniform(0.15, 0.3)
+    for angle in (-0.95, -0.32, 0.3, 0.9):
+        x, y = np.cos(angle), np.sin(angle)
+        foot = 0.35 * np.sign(y)
+        joints = (0.1, 0.0, 0.55 * x + 0.1, 0.6 * y - knee, 0.72 * x + 0.25, 0.62 * y + foot)
+        legs.append(Part(line(*joints, width=0.11, end_width=0.07), shade(body, 0.85)))
+    ink = (0.85, 0.15, 0.12) if body[0] < 0.7 else BLACK
+    pattern = [mark(polygon(-0.13, 0.22, 0.13, 0.22, -0.13, 0.6, 0.13, 0.6), ink)]
+    if rng.random() < 0.5:
+        pattern = [mark(line(-0.2, y, 0.2, y, width=0.07), ink) for y in (0.25, 0.42, 0.58)]
+    eyes = both_sides(
+        [mark(ellipse(0.1, -0.34, 0.075), WHITE), mark(ellipse(0.1, -0.36, 0.035), BLACK)]
+    )
+    return [
+        *both_sides(legs),
+        Part(ellipse(0, 0.38, 0.36, 0.44), body),
+        *pattern,
+        Part(ellipse(0, -0.22, 0.26), body),
+        *eyes,
+    ]
 
 
-def crab(s: Sketch) -> None:
-    """A wide shell, two raised claws, bent legs, eyes on stalks."""
-    dark = shade(s.body, 0.75)
-    for side in (-1, 1):
-        for number in range(3):
-            y = 0.1 + 0.2 * number
-            knee = (side * 0.85, y + 0.05)
-            s.stroke([(side * 0.4, y), knee, (side * 0.95, y + 0.35)], 0.11, dark)
-        s.stroke([(side * 0.45, 0), (side * 0.8, -0.25)], 0.15, dark)
-        s.slice((side * 0.74, -0.5), s.vary(0.32), (-60, 240))
-        s.stroke([(side * 0.18, -0.2), (side * 0.2, -0.5)], 0.08, dark)
-        eye(s, side * 0.2, -0.52, 0.11)
-    s.oval((0, 0.15), (s.vary(0.6, 0.06), s.vary(0.4)))
-    s.arc((0, 0.1), 0.22, 0.06, (30, 150), shade(s.body, 0.5))
-    for x in (-0.28, 0.0, 0.28):
-        s.oval((x, -0.02), 0.06, shade(s.body, 1.6), edged=False)
+def bird(rng: np.random.Generator, body: Color) -> list[Part]:
+    """From the side, perched with folded wing or in flight with a raised one."""
+    beak, dark = (0.97, 0.62, 0.1), shade(body, 0.75)
+    parts = [Part(traced("-.35 0  -.98 -.05  -.95 .1  -.92 .25  -.3 .3"), dark)]
+    if flying := rng.random() < 0.5:
+        parts.append(Part(polygon(0.25, 0.0, 0.1, -0.85, -0.1, -0.6, -0.2, 0.0), dark))
+    else:
+        legs = [line(x, 0.4, x + 0.02, 0.9, x + 0.14, 0.92, width=0.07) for x in (-0.05, 0.15)]
+        parts += [Part(leg, beak) for leg in legs]
+    parts += [Part(polygon(0.72, -0.36, 0.99, -0.2, 0.7, -0.14), beak)]
+    back, chest = bow(-0.55, 0.1, -0.2, -0.2, 0.2, -0.25), bow(0.72, 0.0, 0.5, 0.72, -0.1, 0.52)
+    head = arc(0.5, -0.28, 0.29, 0.29, (TURN / 2, 1.1 * TURN), 14)
+    parts += [Part(np.concatenate([back, head, chest]), body)]
+    parts += [mark(bow(0.66, 0.02, 0.42, 0.68, -0.05, 0.45), shade(body, 1.5))]
+    return [*parts, *_eye(0.56, -0.32, 0.08), *_wing(body, flying)]
 
 
-def spider(s: Sketch) -> None:
-    """Eight bent legs around a round body and a small head."""
-    for side in (-1, 1):
-        for start, knee, foot in (
-            (-0.2, -0.75, -0.45),
-            (0, -0.35, 0.1),
-            (0.1, 0.15, 0.6),
-            (0.2, 0.5, 0.98),
-        ):
-            reach = s.vary(0.62, 0.08)
-            s.stroke(
-                [(0, start), (side * reach, knee), (side * 0.97, foot)], 0.09, shade(s.body, 0.8)
-            )
-    s.oval((0, 0.3), (s.vary(0.4), s.vary(0.46)))
-    s.oval((0, -0.28), 0.25)
-    for x in (-0.1, 0.1):
-        s.oval((x, -0.36), 0.075, WHITE, edged=False)
-        s.oval((x, -0.37), 0.035, DARK, edged=False)
-    if s.chance(0.5):
-        s.fill(
-            [(0, 0.1), (0.13, 0.3), (0, 0.5), (-0.13, 0.3)],
-            s.one_of((0.85, 0.15, 0.12), GOLD, WHITE),
-            edged=False,
-        )
-
-
-def eye(s: Sketch, x: float, y: float, r: float) -> None:
-    """White with a dark middle."""
-    s.oval((x, y), r, WHITE)
-    s.oval((x + 0.2 * r, y), 0.5 * r, DARK, edged=False)
-
-
-DRAWINGS = (fish, bird, starfish, crab, spider)
+def _wing(body: Color, flying: bool) -> list[Part]:
+    if flying:
+        wing = [bow(0.3, 0.1, -0.2, -0.3, -0.35, -0.98), bow(-0.5, -0.6, -0.5, 0.0, -0.15, 0.22)]
+        feather = line(-0.36, -0.5, -0.2, -0.45, width=0.04)
+        feathers = [feather + (0.1 * number, 0.24 * number) for number in range(3)]
+    else:
+        wing = [bow(0.25, -0.05, -0.1, -0.2, -0.6, 0.28), bow(-0.3, 0.45, 0.2, 0.4, 0.25, -0.05)]
+        feather = band(bow(-0.35, 0.26, -0.2, 0.3, -0.1, 0.18), 0.04)
+        feathers = [feather + (0.14 * number, 0.0) for number in range(3)]
+    dark = shade(body, 0.5)
+    return [
+        Part(np.concatenate(wing), shade(body, 0.8)),
+        *(mark(points, dark) for points in feathers),
+    ]

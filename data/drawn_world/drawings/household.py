@@ -1,142 +1,162 @@
-"""What stands about the house: box, book, gift, rug, fan, lamp, phone."""
+"""What stands or lies in a living room."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data.drawn_world.drawings.sketch import (
-    CREAM,
-    DARK,
-    GLASS,
+from data.drawn_world.drawings.parts import (
+    BLACK,
     GOLD,
-    METAL,
-    RED,
+    GREY,
+    TURN,
     WHITE,
-    Sketch,
+    WOOD,
+    Color,
+    Part,
+    arc,
+    band,
+    both_sides,
+    bow,
+    contrast,
+    ellipse,
+    line,
+    mark,
+    polygon,
+    rectangle,
     shade,
+    turned,
 )
 
 
-def box(s: Sketch) -> None:
-    """A carton seen from a corner, its flaps open or shut with tape."""
-    card = s.body
-    lift = s.vary(0.3, 0.2)
-    if s.chance(0.6):
-        s.fill([(-0.75, -0.3), (0.0, -0.3 - lift), (0.75, -0.3), (0, 0.0)], shade(card, 0.45))
-        s.fill(
-            [(-0.75, -0.3), (0, -0.3 - lift), (-0.3, -0.55 - lift), (-1.0, -0.6)], shade(card, 0.9)
+def clock(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A rim, a pale face, ticks, two hands; at times bells and feet of an alarm clock."""
+    parts: list[Part] = []
+    if rng.random() < 0.4:
+        half = [
+            Part(ellipse(0.5, -0.82, 0.26, 0.2), shade(body, 0.85)),
+            Part(line(0.4, 0.6, 0.68, 0.98, width=0.13), shade(body, 0.8)),
+        ]
+        parts += [*both_sides(half), Part(rectangle(-0.06, -0.98, 0.06, -0.75), GREY)]
+    face = WHITE if rng.random() < 0.75 else (0.96, 0.92, 0.78)
+    parts += [Part(ellipse(0, 0, 0.9, count=36), body), Part(ellipse(0, 0, 0.72, count=32), face)]
+    for number in range(12):
+        tick = (
+            rectangle(-0.03, -0.68, 0.03, -0.56)
+            if number % 3
+            else rectangle(-0.045, -0.68, 0.045, -0.48)
         )
-        s.fill([(0.75, -0.3), (0, -0.3 - lift), (0.3, -0.55 - lift), (1.0, -0.6)], shade(card, 1.2))
-    else:
-        s.fill([(-0.75, -0.3), (0.0, -0.3 - lift), (0.75, -0.3), (0, 0.0)], shade(card, 1.25))
-        s.fill([(-0.45, -0.4), (-0.3, -0.46), (0.45, -0.12), (0.3, -0.06)], CREAM, edged=False)
-    s.fill([(-0.75, -0.3), (0, 0.0), (0, 0.95), (-0.75, 0.6)], card)
-    s.fill([(0.75, -0.3), (0, 0.0), (0, 0.95), (0.75, 0.6)], shade(card, 0.75))
-    s.fill([(0.3, -0.12), (0.45, -0.18), (0.45, 0.1), (0.3, 0.16)], CREAM, edged=False)
-    s.fill([(-0.62, 0.2), (-0.25, 0.36), (-0.25, 0.6), (-0.62, 0.44)], CREAM, edged=False)
+        parts.append(mark(turned(tick, number * TURN / 12), BLACK))
+    hour, minute = rng.uniform(0, TURN, 2)
+    while np.cos(hour - minute) > 0.85:
+        minute = rng.uniform(0, TURN)
+    for length, width, angle in ((0.36, 0.11, hour), (0.56, 0.08, minute)):
+        parts.append(mark(turned(rectangle(-width / 2, -length, width / 2, 0.08), angle), BLACK))
+    return [*parts, mark(ellipse(0, 0, 0.08), (0.8, 0.15, 0.15))]
 
 
-def book(s: Sketch) -> None:
-    """Open with lines of text, or shut with a title and the edges of its pages."""
-    if s.chance(0.55):
-        s.fill([(-1, -0.5), (0, -0.32), (1, -0.5), (1, 0.6), (0, 0.75), (-1, 0.6)])
-        for side in (-1, 1):
-            s.fill([(side * 0.92, -0.62), (0, -0.42), (0, 0.62), (side * 0.92, 0.48)], WHITE)
-            for y in np.linspace(-0.3, 0.3, s.some(4, 5)):
-                s.stroke([(side * 0.8, y - 0.08), (side * 0.14, y + 0.06)], 0.06, shade(DARK, 1.8))
-        s.stroke([(0, -0.42), (0, 0.65)], 0.05, DARK)
-    else:
-        s.box((-0.7, -0.92, 0.72, 0.95), corner=0.05)
-        s.box((-0.5, 0.72, 0.72, 0.88), CREAM, edged=False)
-        s.box((-0.7, -0.92, -0.5, 0.95), shade(s.body, 0.6))
-        s.box((-0.3, -0.65, 0.52, -0.2), CREAM)
-        for y in (-0.52, -0.34):
-            s.stroke([(-0.2, y), (0.42, y)], 0.07, DARK)
-        s.star((0.1, 0.25), (0.26, 0.11), 5, GOLD)
-
-
-def gift(s: Sketch) -> None:
-    """A parcel with a ribbon both ways, a lid and a bow on top."""
-    ribbon = s.one_of(GOLD, WHITE, RED if s.body[0] < 0.6 else (0.15, 0.3, 0.8))
-    s.box((-0.78, -0.2, 0.78, 0.95))
-    s.box((-0.14, -0.2, 0.14, 0.95), ribbon, edged=False)
-    s.box((-0.88, -0.45, 0.88, -0.12), shade(s.body, 0.8))
-    s.box((-0.16, -0.45, 0.16, -0.12), ribbon, edged=False)
-    for x in np.linspace(-0.55, 0.55, 4)[:: s.some(1, 3)]:
-        s.oval((x, s.rng.uniform(0.1, 0.8)), 0.07, shade(s.body, 1.9), edged=False)
-    s.box((-0.78, 0.3, 0.78, 0.5), ribbon, edged=False)
-    for side in (-1, 1):
-        s.oval((side * 0.34, -0.68), (s.vary(0.36, 0.1), 0.2), ribbon, turn=side * 28)
-        s.oval((side * 0.34, -0.68), (0.16, 0.08), shade(ribbon, 0.6), turn=side * 28, edged=False)
-    s.oval((0, -0.52), 0.14, ribbon)
-
-
-def rug(s: Sketch) -> None:
-    """Flat, with a border, a row of diamonds and fringes at both ends."""
-    for y in np.linspace(-0.52, 0.52, 9):
-        for side in (-1, 1):
-            s.stroke([(side * 0.85, y), (side * 0.98, y)], 0.06, CREAM)
-    s.box((-0.88, -0.6, 0.88, 0.6))
-    inner = s.one_of(CREAM, GOLD, shade(s.body, 0.5))
-    s.box((-0.76, -0.48, 0.76, 0.48), inner, edged=False)
-    s.box((-0.68, -0.4, 0.68, 0.4), s.body, edged=False)
-    count = s.some(2, 4)
-    for x in (np.arange(count) + 0.5) * 1.3 / count - 0.65:
-        w = 0.55 / count
-        s.fill([(x - w, 0), (x, -0.32), (x + w, 0), (x, 0.32)], inner)
-        s.fill(
-            [(x - w / 2, 0), (x, -0.16), (x + w / 2, 0), (x, 0.16)], shade(s.body, 0.6), edged=False
+def lamp(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A shade on a stem with a foot, or a lantern with a flame behind glass."""
+    if rng.random() < 0.35:
+        return _lantern(rng, body)
+    top, bottom = rng.uniform(0.25, 0.4), rng.uniform(0.65, 0.8)
+    stem = WOOD if rng.random() < 0.4 else shade(GREY, 0.6)
+    cloth = polygon(-top, -0.95, top, -0.95, bottom, -0.1, -bottom, -0.1)
+    parts = [
+        Part(rectangle(-0.07, -0.15, 0.07, 0.85), stem),
+        Part(ellipse(0, 0.87, 0.42, 0.12), stem),
+    ]
+    if rng.random() < 0.5:
+        parts.append(Part(ellipse(0, 0.5, 0.22, 0.26), shade(stem, 1.15)))
+    parts += [Part(ellipse(0, -0.08, 0.16, 0.16), (1.0, 0.95, 0.65)), Part(cloth, body)]
+    parts += [
+        mark(
+            polygon(-top * 0.3, -0.95, top * 0.3, -0.95, bottom * 0.3, -0.1, -bottom * 0.3, -0.1),
+            shade(body, 1.4),
         )
+    ]
+    edge = bottom - 0.05
+    return [
+        *parts,
+        mark(polygon(-edge, -0.22, edge, -0.22, bottom, -0.1, -bottom, -0.1), shade(body, 0.65)),
+    ]
 
 
-def fan(s: Sketch) -> None:
-    """Blades behind a round grille, on a stand with a foot."""
-    s.box((-0.07, 0.2, 0.07, 0.85), METAL)
-    s.oval((0, 0.88), (0.45, 0.12), shade(s.body, 0.7))
-    s.oval((0, -0.3), 0.7, shade(WHITE, 0.92))
-    count, turn = (s.some(3, 4), s.rng.uniform(0, 120))
-    for number in range(count):
-        angle = turn + 360 * number / count
-        x, y = (0.32 * np.cos(np.radians(angle)), 0.32 * np.sin(np.radians(angle)) - 0.3)
-        s.oval((x, y), (0.32, 0.19), turn=angle + 20)
-    for r in (0.7, 0.47):
-        s.arc((0, -0.3), r, 0.05, (0, 360), shade(METAL, 0.7))
-    for angle in np.radians(np.arange(0, 180, 30)):
-        end = np.array([np.cos(angle), np.sin(angle)]) * 0.7
-        s.stroke([(0, -0.3) - end, (0, -0.3) + end], 0.025, shade(METAL, 0.8))
-    s.oval((0, -0.3), 0.15, METAL)
-
-
-def lamp(s: Sketch) -> None:
-    """A table lamp: a wide shade that glows, a stem, a foot."""
-    s.box((-0.06, 0.0, 0.06, 0.85), METAL)
-    s.oval((0, 0.3), (0.2, s.vary(0.26)), shade(s.body, 0.7))
-    s.box((-0.42, 0.82, 0.42, 0.97), shade(s.body, 0.7), corner=0.05)
-    top = s.vary(0.34, 0.15)
-    s.fill([(-top, -0.95), (top, -0.95), (0.82, 0.02), (-0.82, 0.02)])
-    s.fill(
-        [(-0.4 * top, -0.9), (0.4 * top, -0.9), (0.4, -0.02), (-0.4, -0.02)],
-        shade(s.body, 1.6),
-        edged=False,
+def _lantern(rng: np.random.Generator, body: Color) -> list[Part]:
+    half, metal = rng.uniform(0.38, 0.48), shade(body, 0.6)
+    flame = np.concatenate(
+        [bow(0, -0.25, 0.22, 0.15, 0.0, 0.35), bow(0.0, 0.35, -0.22, 0.15, 0, -0.25)]
     )
-    s.stroke([(-0.76, -0.06), (0.76, -0.06)], 0.09, shade(s.body, 0.6))
-    s.stroke([(0.3, 0.05), (0.3, 0.3)], 0.03, DARK)
-    s.oval((0.3, 0.32), 0.05, GOLD, edged=False)
+    return [
+        Part(band(arc(0, -0.65, 0.3, 0.3, (TURN / 2, TURN), 12), 0.08), metal),
+        Part(polygon(-0.2, -0.75, 0.2, -0.75, half + 0.12, -0.4, -half - 0.12, -0.4), body),
+        Part(rectangle(-half, -0.42, half, 0.72), (1.0, 0.93, 0.65)),
+        Part(flame, (0.98, 0.55, 0.1)),
+        mark(flame * 0.5 + (0, 0.15), (1.0, 0.9, 0.4)),
+        mark(rectangle(-0.09, 0.36, 0.09, 0.72), WHITE),
+        *(Part(rectangle(x - 0.045, -0.4, x + 0.045, 0.72), metal) for x in (-half, half)),
+        Part(rectangle(-half - 0.12, 0.68, half + 0.12, 0.95, 0.05), body),
+    ]
 
 
-def phone(s: Sketch) -> None:
-    """A flat one: dark frame, bright screen with coloured squares, a round button."""
-    s.box((-0.52, -0.98, 0.52, 0.98), corner=0.14)
-    s.box((-0.43, -0.78, 0.43, 0.68), s.one_of(GLASS, WHITE, (0.2, 0.25, 0.5)))
-    s.stroke([(-0.14, -0.88), (0.14, -0.88)], 0.05, METAL)
-    s.oval((0, 0.83), 0.09, METAL)
-    colors = [RED, GOLD, (0.2, 0.65, 0.3), (0.2, 0.4, 0.9), (0.6, 0.3, 0.7), (0.95, 0.5, 0.1)]
-    for row in range(s.some(3, 4)):
-        for column in range(3):
-            x, y = (-0.27 + 0.27 * column, -0.62 + 0.32 * row)
-            s.box(
-                (x - 0.09, y - 0.1, x + 0.09, y + 0.1), colors[(2 * row + column) % 6], edged=False
-            )
+def rug(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Woven, with fringes on its short sides, a border, and a row of diamonds or stripes."""
+    half, second = (
+        rng.uniform(0.52, 0.64),
+        [GOLD, WHITE, (0.2, 0.3, 0.55), (0.35, 0.6, 0.45)][rng.integers(4)],
+    )
+    thread = (0.93, 0.87, 0.7)
+    rows = np.linspace(-half + 0.04, half - 0.04, 9)
+    fringe = [Part(line(0.8, y, 0.98, y, width=0.07), thread) for y in rows]
+    parts = [*both_sides(fringe), Part(rectangle(-0.83, -half, 0.83, half), body)]
+    parts += [
+        mark(rectangle(-0.74, 0.09 - half, 0.74, half - 0.09), second),
+        mark(rectangle(-0.66, 0.17 - half, 0.66, half - 0.17), shade(body, 0.85)),
+    ]
+    if rng.random() < 0.6:
+        for x in np.linspace(-0.42, 0.42, int(rng.integers(2, 4))):
+            for size, color in ((1.0, second), (0.6, shade(body, 1.2)), (0.3, thread)):
+                wide, high = 0.22 * size, (half - 0.2) * size
+                parts.append(mark(polygon(x - wide, 0, x, -high, x + wide, 0, x, high), color))
+        return parts
+    stripes = np.linspace(-0.58, 0.5, int(rng.integers(4, 7)))
+    return [
+        *parts,
+        *(
+            mark(rectangle(x, 0.17 - half, x + 0.09, half - 0.17), [second, thread][n % 2])
+            for n, x in enumerate(stripes)
+        ),
+    ]
 
 
-DRAWINGS = (box, book, gift, rug, fan, lamp, phone)
+def book(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Open with lines of text, or closed with spine, pages and a title."""
+    return _open_book(rng, body) if rng.random() < 0.5 else _closed_book(rng, body)
+
+
+def _open_book(rng: np.random.Generator, body: Color) -> list[Part]:
+    ink = shade(GREY, 0.75)
+    page = [bow(0, -0.42, 0.4, -0.68, 0.88, -0.48), bow(0.88, 0.5, 0.4, 0.3, 0, 0.55)]
+    cover = [bow(0, -0.36, 0.5, -0.6, 0.98, -0.45), bow(0.98, 0.62, 0.4, 0.45, 0, 0.68)]
+    half = [Part(np.concatenate(cover), body), Part(np.concatenate(page), (0.98, 0.96, 0.88))]
+    for y in np.linspace(-0.3, 0.36, 6):
+        half.append(mark(band(bow(0.12, y, 0.4, y - 0.17, 0.76, y - 0.06, count=6), 0.05), ink))
+    parts = both_sides(half)
+    if rng.random() < 0.5:
+        picture = polygon(0.18, -0.3, 0.7, -0.4, 0.7, -0.05, 0.18, 0.05)
+        parts.append(mark(picture, shade(body, 1.3)))
+    return [*parts, mark(line(0, -0.42, 0, 0.6, width=0.05), ink)]
+
+
+def _closed_book(rng: np.random.Generator, body: Color) -> list[Part]:
+    half, spine = rng.uniform(0.55, 0.68), shade(body, 0.7)
+    title = GOLD if rng.random() < 0.6 else contrast(body)
+    pages = polygon(0.1 - half, 0.75, half + 0.15, 0.75, half + 0.22, 0.95, 0.12 - half, 0.95)
+    parts = [Part(pages, (0.95, 0.92, 0.8))]
+    parts += [mark(line(0.15 - half, y, half + 0.16, y, width=0.02), GREY) for y in (0.81, 0.87)]
+    parts += [Part(rectangle(-half, 0.9, half + 0.2, 0.98), spine)]
+    parts += [Part(rectangle(-half, -0.98, half + 0.15, 0.78, 0.04), body)]
+    parts += [Part(rectangle(-half, -0.98, 0.2 - half, 0.98, 0.05), spine)]
+    bars = ((0.35, -0.7, 0.0, 0.12), (0.45, -0.48, 0.1, 0.08), (0.45, 0.5, 0.1, 0.07))
+    for left, top, right, high in bars:
+        parts.append(mark(rectangle(left - half, top, half - right, top + high), title))
+    return [*parts, mark(ellipse(0.14, 0.1, 0.22), title), mark(ellipse(0.14, 0.1, 0.13), body)]

@@ -1,116 +1,125 @@
-"""What stands in kitchens and on tables: plate, oven, pizza, bread, bottle."""
+"""What stands in a kitchen."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data.drawn_world.drawings.sketch import (
-    CREAM,
-    DARK,
-    GLASS,
-    GREEN,
-    METAL,
-    RED,
+from data.drawn_world.drawings.parts import (
+    BLACK,
+    STEEL,
+    TURN,
     WHITE,
-    Sketch,
+    Color,
+    Part,
+    bow,
+    contrast,
+    ellipse,
+    line,
+    mark,
+    polygon,
+    rectangle,
     shade,
 )
 
 
-def plate(s: Sketch) -> None:
-    """White from above, a coloured band, the hollow in the middle; fork and knife beside it."""
-    for x in (-0.93, -0.85, -0.77):
-        s.stroke([(x, -0.6), (x, -0.25)], 0.05, METAL)
-    s.box((-0.97, -0.3, -0.73, -0.18), METAL)
-    s.stroke([(-0.85, -0.2), (-0.85, 0.65)], 0.1, METAL)
-    s.box((0.78, -0.65, 0.96, 0.1), METAL, corner=0.08)
-    s.stroke([(0.87, 0.0), (0.87, 0.65)], 0.1, DARK)
-    s.oval((0, 0), 0.68, WHITE)
-    s.oval((0, 0), 0.61, edged=False)
-    s.oval((0, 0), s.vary(0.53, 0.04), WHITE, edged=False)
-    s.oval((0, 0), 0.38, shade(WHITE, 0.8), edged=False)
-    s.oval((0.015, 0.015), 0.35, shade(WHITE, 0.95), edged=False)
-
-
-def oven(s: Sketch) -> None:
-    """A row of knobs over a door with a dark window and a handle."""
-    s.box((-0.8, -0.92, 0.8, 0.88), corner=0.06)
-    s.box((-0.8, -0.92, 0.8, -0.5), shade(s.body, 0.7))
-    for x in np.linspace(-0.58, 0.58, s.some(3, 5)):
-        s.oval((x, -0.71), 0.12, WHITE)
-        s.stroke([(x, -0.71), (x, -0.8)], 0.04, DARK)
-    s.stroke([(-0.55, -0.34), (0.55, -0.34)], 0.1, METAL, edged=True)
-    s.box((-0.58, -0.18, 0.58, 0.58), DARK, corner=0.08)
-    glow = s.one_of((0.95, 0.55, 0.15), (0.3, 0.3, 0.34))
-    s.box((-0.46, -0.06, 0.46, 0.46), shade(glow, 0.7), corner=0.04, edged=False)
-    for y in (0.12, 0.3):
-        s.stroke([(-0.44, y), (0.44, y)], 0.05, METAL)
-    for x in (-0.65, 0.65):
-        s.box((x - 0.1, 0.86, x + 0.1, 1.0), DARK)
-
-
-def pizza(s: Sketch) -> None:
-    """A slice with its crust on top, or a whole one in slices; sausage and herbs."""
-    cheese, crust = ((0.97, 0.8, 0.36), (0.76, 0.5, 0.22))
-    spots = [(-0.32, -0.35), (0.3, -0.38), (0.0, 0.02), (0.02, 0.45), (-0.02, -0.45)]
-    if s.chance(0.5):
-        s.fill([(-0.85, -0.55), (0.85, -0.55), (0, 1.0)], cheese)
-        s.box((-0.95, -0.85, 0.95, -0.5), crust, corner=0.16)
-        size, places = (0.19, spots[: s.some(4, 4)])
+def plate(rng: np.random.Generator, body: Color) -> list[Part]:
+    """From above or a little aslant: brim, decoration on it, a hollow; often fork and knife."""
+    flat, hollow = rng.uniform(0.72, 1.0), rng.uniform(0.56, 0.66)
+    blue = [(0.25, 0.4, 0.8), (0.8, 0.3, 0.25), (0.3, 0.55, 0.35), (0.75, 0.6, 0.25)][
+        rng.integers(4)
+    ]
+    accent = blue if body[2] > 0.85 else WHITE
+    parts = [Part(ellipse(0, 0, 0.98, 0.98 * flat, count=36), shade(body, 0.97))]
+    if rng.random() < 0.5:
+        parts += [
+            mark(ellipse(0, 0, 0.92, 0.92 * flat), accent),
+            mark(ellipse(0, 0, 0.86, 0.86 * flat), body),
+        ]
     else:
-        s.oval((0, 0), 0.96, crust)
-        s.oval((0, 0), 0.8, cheese, edged=False)
-        places = [(0.5 * np.cos(a), 0.5 * np.sin(a)) for a in np.radians(30 + 60 * np.arange(6))]
-        size = 0.17
-        for angle in np.radians([0, 60, 120]):
-            end = np.array([np.cos(angle), np.sin(angle)]) * 0.85
-            s.stroke([-end, end], 0.04, shade(crust, 0.8))
-    for x, y in places:
-        s.oval((x, y), s.vary(size), (0.78, 0.16, 0.12))
-    for x, y in places[:: s.some(1, 2)]:
-        s.fill([(x + 0.2, y + 0.1), (x + 0.32, y + 0.14), (x + 0.22, y + 0.22)], GREEN, edged=False)
+        middle = (hollow + 0.98) / 2
+        around = np.arange(12) * TURN / 12
+        parts += [
+            mark(ellipse(middle * np.cos(a), middle * flat * np.sin(a), 0.06), accent)
+            for a in around
+        ]
+    parts += [mark(ellipse(0, 0, hollow, hollow * flat), shade(body, 0.72))]
+    parts += [mark(ellipse(0, 0.02, hollow - 0.07, (hollow - 0.07) * flat), shade(body, 1.2))]
+    return [*parts, *_cutlery(flat)] if rng.random() < 0.75 else parts
 
 
-def bread(s: Sketch) -> None:
-    """A loaf with its cut side in front: brown crust, pale inside."""
-    crust = shade((0.72, 0.45, 0.2), s.vary(1.0, 0.15))
-    s.fill([(-0.05, -0.62), (0.8, -0.62), (0.98, -0.35), (0.9, 0.55), (-0.05, 0.62)], crust)
-    for x in np.linspace(0.35, 0.75, s.some(2, 3)):
-        s.stroke([(x, -0.58), (x + 0.08, -0.1)], 0.05, shade(crust, 0.65))
-    s.box((-0.85, -0.2, 0.2, 0.65), crust)
-    for x in (-0.58, -0.07):
-        s.oval((x, -0.3), (0.42, 0.36), crust)
-    s.box((-0.72, -0.2, 0.07, 0.52), CREAM, edged=False)
-    for x in (-0.54, -0.11):
-        s.oval((x, -0.24), (0.31, 0.26), CREAM, edged=False)
-    for _ in range(s.some(3, 6)):
-        x, y = (s.rng.uniform(-0.6, -0.05), s.rng.uniform(-0.3, 0.4))
-        s.oval((x, y), 0.045, shade(CREAM, 0.8), edged=False)
+def _cutlery(flat: float) -> list[Part]:
+    """A fork on the left and a knife on the right, within the plate."""
+    long, metal = 0.62 * flat, shade(STEEL, 0.75)
+    tines = [
+        mark(line(-0.2 + x, -long, -0.2 + x, -0.2 * flat, width=0.05), metal)
+        for x in (-0.1, 0.0, 0.1)
+    ]
+    fork = [
+        *tines,
+        mark(rectangle(-0.32, -0.3 * flat, -0.08, -0.12 * flat, 0.05), metal),
+        mark(line(-0.2, -0.2 * flat, -0.2, long, width=0.08), metal),
+    ]
+    blade = np.concatenate(
+        [polygon(0.16, 0.05), polygon(0.16, -long), bow(0.16, -long, 0.34, -0.4 * flat, 0.3, 0.05)]
+    )
+    return [
+        *fork,
+        mark(blade, metal),
+        mark(line(0.21, 0.0, 0.21, long, width=0.1), shade(metal, 0.6)),
+    ]
 
 
-def bottle(s: Sketch) -> None:
-    """A neck with a cap, shoulders, a paper label."""
-    width = s.vary(0.34, 0.1)
-    s.box((-0.16, -1.0, 0.16, -0.82), s.one_of(RED, DARK, (0.9, 0.75, 0.2)))
-    shoulder = s.vary(-0.35, 0.15)
-    s.fill(
+def oven(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A stove: knobs above, a door with handle and glowing window, plates or a pot on top."""
+    knobs, ink = int(rng.integers(3, 6)), contrast(body)
+    parts = [Part(rectangle(x, 0.85, x + 0.14, 0.98), BLACK) for x in (-0.66, 0.52)]
+    if rng.random() < 0.5:
+        parts += [
+            Part(rectangle(-0.45, -0.98, 0.1, -0.66, 0.04), (0.75, 0.3, 0.25)),
+            Part(line(0.1, -0.88, 0.4, -0.88, width=0.08), BLACK),
+        ]
+        parts += [Part(line(-0.5, -0.98, 0.15, -0.98, width=0.07), STEEL)]
+    parts += [Part(rectangle(x - 0.25, -0.72, x + 0.25, -0.6), BLACK) for x in (-0.4, 0.4)]
+    parts += [
+        Part(rectangle(-0.78, -0.62, 0.78, 0.88, 0.06), body),
+        mark(rectangle(-0.78, -0.3, 0.78, -0.25), shade(body, 0.6)),
+    ]
+    parts += [Part(ellipse(x, -0.45, 0.09), ink) for x in np.linspace(-0.58, 0.58, knobs)]
+    parts += [
+        Part(rectangle(-0.5, -0.17, 0.5, -0.08, 0.04), STEEL),
+        Part(rectangle(-0.55, 0.06, 0.55, 0.68, 0.06), (0.2, 0.16, 0.15)),
+    ]
+    if rng.random() < 0.6:
+        parts += [
+            mark(ellipse(0, 0.52, 0.42, 0.14), (0.95, 0.5, 0.12)),
+            mark(ellipse(0, 0.55, 0.26, 0.08), (1.0, 0.85, 0.35)),
+        ]
+    return [
+        *parts,
+        *(mark(rectangle(-0.5, y, 0.5, y + 0.045), shade(STEEL, 0.8)) for y in (0.2, 0.4)),
+    ]
+
+
+def bottle(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Cap, neck, shoulders, a label with a picture, and a gleam."""
+    half, shoulder = rng.uniform(0.26, 0.36), rng.uniform(-0.4, -0.15)
+    neck = rng.uniform(0.09, 0.13)
+    cap = [(0.85, 0.2, 0.15), (0.75, 0.58, 0.35), (0.9, 0.75, 0.2)][rng.integers(3)]
+    right = np.concatenate(
         [
-            (-0.12, -0.84),
-            (0.12, -0.84),
-            (0.13, shoulder - 0.1),
-            (width, shoulder + 0.15),
-            (width, 0.95),
-            (-width, 0.95),
-            (-width, shoulder + 0.15),
-            (-0.13, shoulder - 0.1),
+            polygon(neck, -0.85),
+            bow(neck, shoulder - 0.2, half, shoulder - 0.1, half, shoulder + 0.2),
+            bow(half, 0.9, half, 0.98, half - 0.1, 0.98),
         ]
     )
-    s.box((-width, 0.1, width, 0.6), WHITE)
-    s.box((-0.2, 0.2, 0.2, 0.3), shade(s.body, 0.6), edged=False)
-    s.box((-0.15, 0.4, 0.15, 0.48), shade(s.body, 0.6), edged=False)
-    s.stroke([(-width + 0.1, -0.05), (-width + 0.1, 0.05)], 0.07, shade(s.body, 2.2))
-    s.stroke([(-0.04, -0.7), (-0.04, shoulder)], 0.05, shade(s.body, 2.2))
-    s.stroke([(-width + 0.1, 0.68), (-width + 0.1, 0.85)], 0.07, GLASS)
-
-
-DRAWINGS = (plate, oven, pizza, bread, bottle)
+    outline = np.concatenate([right, right[::-1] * (-1, 1)])
+    label, low = (WHITE if rng.random() < 0.6 else (0.95, 0.87, 0.55)), rng.uniform(0.6, 0.75)
+    return [
+        Part(outline, body),
+        Part(rectangle(-neck - 0.03, -0.99, neck + 0.03, -0.8), cap),
+        mark(rectangle(-half, 0.15, half, low), label),
+        mark(ellipse(0, (0.15 + low) / 2, 0.13), cap),
+        mark(rectangle(-half * 0.7, low - 0.1, half * 0.7, low - 0.06), shade(label, 0.6)),
+        mark(line(-neck * 0.5, -0.7, -neck * 0.5, shoulder - 0.1, width=0.04), shade(body, 1.6)),
+        mark(rectangle(-half + 0.06, shoulder + 0.2, -half + 0.13, 0.12), shade(body, 1.6)),
+    ]

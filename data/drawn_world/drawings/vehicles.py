@@ -1,135 +1,166 @@
-"""What moves: boat, sail, car, plane, rocket, sledge, wheel."""
+"""What drives and sails."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data.drawn_world.drawings.sketch import (
-    DARK,
+from data.drawn_world.drawings.parts import (
+    BLACK,
     GLASS,
-    GOLD,
-    METAL,
-    RED,
+    GREY,
+    STEEL,
+    TURN,
     WHITE,
     WOOD,
-    Sketch,
+    Color,
+    Part,
+    arc,
+    band,
+    bow,
+    contrast,
+    ellipse,
+    line,
+    mark,
+    polygon,
+    rectangle,
     shade,
 )
 
 
-def boat(s: Sketch) -> None:
-    """A small steamer: hull, cabin with round windows, funnel with a band."""
-    s.box((-0.12, -0.85, 0.18, -0.3), s.one_of(RED, DARK, GOLD))
-    s.box((-0.12, -0.7, 0.18, -0.55), WHITE, edged=False)
-    s.box((-0.6, -0.35, 0.5, 0.15), WHITE)
-    for x in np.linspace(-0.42, 0.32, s.some(3, 4)):
-        s.oval((x, -0.1), 0.1, GLASS)
-    s.fill([(-0.98, 0.1), (1.0, 0.1), (0.65, 0.75), (-0.7, 0.75)])
-    s.fill([(-0.84, 0.42), (0.83, 0.42), (0.78, 0.55), (-0.78, 0.55)], WHITE, edged=False)
-
-
-def sail(s: Sketch) -> None:
-    """A sail alone, as surfers hold it: a bent mast, a tall curved cloth with battens, a boom."""
-    belly = s.vary(0.85, 0.1)
-    heights = np.linspace(-0.92, 0.72, 9)
-    leech = belly * np.sin(np.linspace(0.12, np.pi * 0.86, 9)) + 0.05
-    mast = -0.45 + 0.25 * np.linspace(1, 0, 9) ** 2
-    cloth = np.concatenate(
-        [np.stack([mast, heights], 1), np.stack([mast + leech, heights], 1)[::-1]]
+def boat(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A hull with planks, a mast, two sails, and a pennant."""
+    top, left, mast = rng.uniform(0.25, 0.4), rng.uniform(-0.98, -0.8), rng.uniform(-0.1, 0.12)
+    cloth = WHITE if rng.random() < 0.7 else (0.95, 0.85, 0.6)
+    hull = np.concatenate(
+        [polygon(left, top, 0.98, top - 0.04), bow(0.98, top, 0.7, 0.9, 0.4, 0.9)]
     )
-    s.fill(cloth)
-    band = shade(s.body, 0.6) if s.chance(0.5) else s.one_of(RED, GOLD, WHITE)
-    s.fill([*cloth[3:5], *cloth[13:15]], band, edged=False)
-    for row in (2, 5, 7)[: s.some(2, 3)]:
-        s.stroke([cloth[row], cloth[17 - row]], 0.045, shade(s.body, 0.55))
-    s.stroke(np.stack([mast, heights], 1), 0.09, DARK)
-    s.stroke([(mast[-1], 0.7), (mast[-1], 0.98)], 0.09, DARK)
-    s.stroke([(mast[5], 0.2), (mast[5] + leech[5] + 0.15, 0.28)], 0.08, WOOD)
+    hull = np.concatenate([hull, bow(-0.45, 0.9, -0.8, 0.85, left, top)])
+    stripes = [mark(rectangle(left + 0.1, top + 0.1, 0.84, top + 0.2), contrast(body))]
+    if rng.random() < 0.5:
+        stripes += [mark(ellipse(x, top + 0.33, 0.07), GLASS) for x in (-0.4, 0.0, 0.4)]
+    return [
+        Part(line(mast, -0.98, mast, top, width=0.09), WOOD),
+        Part(
+            np.concatenate([bow(mast + 0.07, -0.85, 0.7, -0.3, 0.85, 0.12), [(mast + 0.07, 0.12)]]),
+            cloth,
+        ),
+        Part(polygon(mast - 0.07, -0.7, mast - 0.07, 0.12, -0.75, 0.12), shade(cloth, 0.9)),
+        Part(polygon(mast, -1.0, mast, -0.82, mast - 0.3, -0.91), (0.85, 0.2, 0.2)),
+        Part(hull, body),
+        *stripes,
+    ]
 
 
-def car(s: Sketch) -> None:
-    """Sideways: body, cabin with two windows, two wheels, lights."""
-    roof = s.vary(-0.52, 0.1)
-    s.fill([(-0.55, -0.05), (-0.35, roof), (0.3, roof), (0.58, -0.05)])
-    s.fill([(-0.43, -0.06), (-0.28, roof + 0.1), (-0.05, roof + 0.1), (-0.05, -0.06)], GLASS)
-    s.fill([(0.03, -0.06), (0.03, roof + 0.1), (0.24, roof + 0.1), (0.45, -0.06)], GLASS)
-    s.box((-0.98, -0.08, 0.98, 0.4), corner=0.14)
-    s.oval((0.88, 0.08), 0.09, GOLD)
-    s.box((-0.97, 0.0, -0.86, 0.16), RED, edged=False)
-    s.stroke([(0, 0.0), (0, 0.3)], 0.03, shade(s.body, 0.5))
-    for x in (-0.55, 0.55):
-        s.oval((x, 0.42), 0.25, DARK)
-        s.oval((x, 0.42), 0.11, METAL, edged=False)
-
-
-def plane(s: Sketch) -> None:
-    """From above, nose to the right: wings, tail, windows, engines."""
-    sweep = s.vary(0.35, 0.3)
-    wing = shade(s.body, 0.75)
-    for side in (-1, 1):
-        s.fill(
-            [
-                (0.28, side * 0.1),
-                (-0.12 - sweep / 2, side * 0.98),
-                (-0.34 - sweep / 2, side * 0.98),
-                (-0.15, side * 0.1),
-            ],
-            wing,
+def sail(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A wind surfer's: one tall striped sail, a bent mast and a boom on a thin board."""
+    second = contrast(body) if rng.random() < 0.4 else rng.choice([0.9, 0.25, 0.3, 0.65], 3)
+    second = tuple(float(value) for value in second)
+    mast = bow(-0.35, 0.85, -0.55, -0.3, 0.05, -1.0, count=14)
+    leech = bow(0.05, -1.0, 0.75, -0.5, 0.72, 0.55, count=14)
+    parts = [Part(np.concatenate([mast[2:], leech, bow(0.72, 0.55, 0.2, 0.6, -0.36, 0.5)]), body)]
+    count = int(rng.integers(3, 6))
+    for number in range(1, count):
+        low, high = (np.array([number, number + 0.5]) / count * 9 + 3).astype(int)
+        parts.append(
+            mark(np.concatenate([mast[low : high + 1], leech[13 - high : 14 - low]]), second)
         )
-        s.fill(
-            [(-0.65, side * 0.08), (-0.92, side * 0.42), (-1.0, side * 0.42), (-0.9, side * 0.05)],
-            wing,
-        )
-        s.box((-0.12, side * 0.45 - 0.08, 0.16, side * 0.45 + 0.08), METAL, corner=0.05)
-    s.oval((0, 0), (1.0, 0.17))
-    s.fill([(0.72, -0.1), (0.86, -0.06), (0.86, 0.06), (0.72, 0.1)], DARK, edged=False)
-    for x in np.linspace(-0.6, 0.5, s.some(5, 7)):
-        s.oval((x, 0), 0.05, GLASS, edged=False)
+    boom = band(bow(-0.42, 0.2, 0.2, 0.02, 0.75, 0.3), 0.07)
+    return [
+        *parts,
+        Part(band(mast, 0.1, 0.05), BLACK),
+        Part(boom, shade(GREY, 0.6)),
+        Part(ellipse(0.0, 0.9, 0.8, 0.09), shade(second, 1.2)),
+    ]
 
 
-def rocket(s: Sketch) -> None:
-    """Upright: nose, round window, fins, flame."""
-    s.fill([(-0.2, 0.62), (0.2, 0.62), (0, 1.0)], (0.98, 0.6, 0.1), edged=False)
-    s.fill([(-0.1, 0.62), (0.1, 0.62), (0, 0.85)], (1.0, 0.9, 0.3), edged=False)
-    trim = s.one_of(RED, (0.15, 0.3, 0.8), DARK)
-    for side in (-1, 1):
-        s.fill([(side * 0.25, 0.15), (side * 0.62, 0.7), (side * 0.22, 0.58)], trim)
-    width = s.vary(0.3)
-    s.fill([(-width, -0.4), (width, -0.4), (0.24, 0.62), (-0.24, 0.62)])
-    s.fill(
-        [(-width, -0.4), (-0.7 * width, -0.72), (0, -1.0), (0.7 * width, -0.72), (width, -0.4)],
-        trim,
+def car(rng: np.random.Generator, body: Color) -> list[Part]:
+    """From the side: cabin with two windows, body with door and lights, two wheels."""
+    roof, front = rng.uniform(-0.6, -0.42), rng.uniform(0.3, 0.5)
+    cabin = polygon(-0.7, 0.0, -0.45, roof, front - 0.15, roof, front + 0.15, 0.0)
+    shell = polygon(
+        -0.98, 0.02, -0.9, -0.08, 0.55, -0.08, 0.9, 0.05, 0.98, 0.18, 0.98, 0.42, -0.98, 0.42
     )
-    s.oval((0, -0.12), 0.16, METAL)
-    s.oval((0, -0.12), 0.1, GLASS, edged=False)
-    s.box((-0.26, 0.3, 0.26, 0.4), trim, edged=False)
+    wheels = []
+    for x in (-0.52, 0.55):
+        wheels += [Part(ellipse(x, 0.42, 0.25), BLACK), Part(ellipse(x, 0.42, 0.12), STEEL)]
+    return [
+        Part(cabin, body),
+        mark(polygon(-0.58, -0.06, -0.4, roof + 0.1, -0.16, roof + 0.1, -0.16, -0.06), GLASS),
+        mark(
+            polygon(-0.06, -0.06, -0.06, roof + 0.1, front - 0.19, roof + 0.1, front, -0.06), GLASS
+        ),
+        Part(shell, body),
+        mark(line(-0.11, -0.05, -0.11, 0.38, width=0.035), shade(body, 0.6)),
+        mark(rectangle(0.0, 0.06, 0.14, 0.11), shade(body, 0.45)),
+        mark(ellipse(0.9, 0.17, 0.08), (1.0, 0.93, 0.6)),
+        mark(rectangle(-0.97, 0.06, -0.88, 0.2), (0.8, 0.12, 0.1)),
+        mark(rectangle(-0.98, 0.33, 0.98, 0.42), shade(GREY, 0.7)),
+        *wheels,
+    ]
 
 
-def sledge(s: Sketch) -> None:
-    """Wooden slats over two runners that bend up in front, with a rope."""
-    frame = s.one_of(WOOD, shade(WOOD, 0.7))
-    s.stroke([(0.72, -0.2), (0.98, -0.75)], 0.05, shade(frame, 0.5))
-    for x in (-0.6, 0.0, 0.5):
-        s.stroke([(x, 0.0), (x, 0.5)], 0.12, shade(frame, 0.75))
-    steel = shade(METAL, 0.55)
-    s.stroke([(-0.95, 0.55), (0.55, 0.55)], 0.13, steel)
-    s.arc((0.55, 0.13), 0.42, 0.13, (-75, 90), steel)
-    s.fill([(-0.95, -0.2), (0.72, -0.2), (0.72, 0.05), (-0.95, 0.05)], s.body)
-    for x in np.linspace(-0.7, 0.5, s.some(3, 5)):
-        s.stroke([(x, -0.18), (x, 0.03)], 0.05, shade(s.body, 0.6))
-    s.stroke([(-0.95, -0.24), (0.72, -0.24)], 0.1, frame)
+def sledge(rng: np.random.Generator, body: Color) -> list[Part]:
+    """Two runners that curl up in front, struts, and a seat of slats, with a rope."""
+    curl = rng.uniform(0.25, 0.34)
+    runner = np.concatenate(
+        [
+            polygon(-0.95, 0.55),
+            polygon(0.45, 0.55),
+            arc(0.6, 0.55 - curl, 0.36, curl, (TURN / 4, -TURN / 3), 10),
+        ]
+    )
+    far = runner + (0.1, -0.22)
+    seat = polygon(-0.95, 0.0, -0.8, -0.32, 0.62, -0.32, 0.5, 0.0)
+    parts = (
+        [Part(band(bow(0.62, -0.05, 1.0, -0.1, 1.0, -0.6), 0.05), (0.8, 0.72, 0.5))]
+        if rng.random() < 0.4
+        else []
+    )
+    parts += [Part(band(far, 0.09), shade(body, 0.6))]
+    for x in (-0.6, 0.2):
+        parts += [Part(line(x + 0.1, -0.2, x + 0.12, 0.35, width=0.1), shade(body, 0.6))]
+        parts += [Part(line(x, 0.0, x + 0.03, 0.55, width=0.12), shade(body, 0.8))]
+    parts += [
+        Part(band(runner, 0.12), body if rng.random() < 0.5 else shade(GREY, 0.75)),
+        Part(seat, shade(body, 1.2)),
+    ]
+    rows = np.linspace(0.0, 1.0, int(rng.integers(3, 5)) + 1)[1:-1]
+    parts += [
+        mark(
+            line(-0.95 + 0.15 * r, -0.32 * r, 0.5 + 0.12 * r, -0.32 * r, width=0.05),
+            shade(body, 0.45),
+        )
+        for r in rows
+    ]
+    return [*parts, Part(line(-0.95, 0.04, 0.5, 0.04, width=0.1), shade(body, 0.9))]
 
 
-def wheel(s: Sketch) -> None:
-    """A thick tyre, a rim and spokes around a hub."""
-    s.oval((0, 0), 0.97, DARK)
-    s.oval((0, 0), s.vary(0.7, 0.06), METAL)
-    s.oval((0, 0), 0.58, shade(METAL, 0.55))
-    count, turn = (s.some(5, 8), s.rng.uniform(0, 360))
-    for angle in np.radians(turn + np.arange(count) * 360 / count):
-        s.stroke([(0, 0), (0.6 * np.cos(angle), 0.6 * np.sin(angle))], 0.13, s.body)
-    s.oval((0, 0), 0.2)
-    s.oval((0, 0), 0.08, DARK, edged=False)
-
-
-DRAWINGS = (boat, sail, car, plane, rocket, sledge, wheel)
+def wheel(rng: np.random.Generator, body: Color) -> list[Part]:
+    """A tyre with treads round a rim with spokes, or a wooden wheel where the colour is brown."""
+    wooden = body[0] > body[2] + 0.2 and body[1] > 0.3
+    count, turn = int(rng.integers(5, 9)), rng.uniform(0.0, TURN)
+    hole, spoke = ((0.32, 0.22, 0.14), shade(body, 1.15)) if wooden else ((0.2, 0.2, 0.22), STEEL)
+    inner, width = (0.78, 0.13) if wooden else (rng.uniform(0.58, 0.68), 0.17)
+    parts = [Part(ellipse(0, 0, 0.98, count=36), body)]
+    if not wooden:
+        angles = turn + np.arange(20) * TURN / 20
+        parts += [
+            mark(
+                line(
+                    0.86 * np.cos(a),
+                    0.86 * np.sin(a),
+                    0.97 * np.cos(a),
+                    0.97 * np.sin(a),
+                    width=0.06,
+                ),
+                shade(body, 1.3),
+            )
+            for a in angles
+        ]
+        parts += [Part(ellipse(0, 0, inner + 0.07), spoke)]
+    parts += [Part(ellipse(0, 0, inner), hole)]
+    for angle in turn + np.arange(count) * TURN / count:
+        parts.append(
+            Part(line(0, 0, inner * np.cos(angle), inner * np.sin(angle), width=width), spoke)
+        )
+    return [*parts, Part(ellipse(0, 0, 0.22), spoke), mark(ellipse(0, 0, 0.09), shade(spoke, 0.5))]
