@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from ovseg_jax.cli.errors import UsageError
@@ -52,6 +54,19 @@ def choice_of(arguments: argparse.Namespace) -> Any:
     if end is not None and end <= start:
         raise UsageError(f"--end {float(end):g} is not behind --start {float(start):g}")
     return Choice(arguments.every or 1, arguments.fps, start, end)
+
+
+def check_parts(arguments: argparse.Namespace, photos: Iterable[Path]) -> None:
+    """Refuses a choice of frames where nothing has frames.
+
+    Raises:
+        UsageError: An option of `PARTS` is given, and no photo is a video.
+    """
+    from ovseg_jax.inputs.images import is_clip
+
+    given = [part for part in PARTS if getattr(arguments, part, None) is not None]
+    if given and not any(map(is_clip, photos)):
+        raise UsageError(f"--{given[0]} chooses frames of videos, and there is none; leave it out")
 
 
 def _count(text: str) -> int:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovseg_jax.cli.clip_options import PARTS
+from ovseg_jax.cli.clip_options import PARTS, check_parts
 from ovseg_jax.cli.errors import is_users, report
 from ovseg_jax.cli.options import read_vocabulary
 from ovseg_jax.cli.progress import Progress
@@ -65,8 +65,10 @@ def for_each_photo(
 
     Raises:
         OutputError: A result would meet a file that it may not replace; no photo was touched.
+        UsageError: Frames are chosen, and nothing has frames.
     """
     photos = find_photos(arguments, clips=read is not None)
+    check_parts(arguments, photos.photos)
     classes = read_vocabulary(arguments)
     named = list(zip(photos.photos, stems(photos.photos), strict=True))
     shard = getattr(arguments, "shard", None)

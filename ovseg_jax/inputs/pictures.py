@@ -44,7 +44,14 @@ def read_picture(file: Image.Image, name: str) -> tuple[UInt8[np.ndarray, "H W 3
                 f"{pixels.max()} of 255; if the photo is not that dark, save it with 8 bits"
             )
     turned = pixels.shape[1::-1] != size
+    if _is_several(file) and file.tell() == 0:
+        warn(f"{name}: holds several pictures, and the first is taken; save others as files")
     return np.ascontiguousarray(pixels), turned
+
+
+def _is_several(file: Image.Image) -> bool:
+    """Whether a file is an animation or has pages; phones' MPO photos have previews beside them."""
+    return file.format != "MPO" and bool(getattr(file, "is_animated", False))
 
 
 def _upright(file: Image.Image) -> Image.Image:

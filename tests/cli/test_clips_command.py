@@ -319,3 +319,9 @@ def test_a_camera_takes_no_masks_and_must_be_there(camera, capsys, tmp_path, mon
     monkeypatch.undo()
     assert main(["segment", "--camera", "/dev/video99", "--vocab", "cat"]) == 2
     assert "camera /dev/video99: " in capsys.readouterr().err
+
+
+def test_a_choice_of_frames_without_a_video_is_refused(tmp_path, capsys):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    status = main(["segment", str(tmp_path / "a.png"), "--vocab", "cat", "--every", "2"])
+    assert status == 2 and "--every chooses frames of videos" in capsys.readouterr().err

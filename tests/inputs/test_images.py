@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs.images import ImageError, read_image
 
 
@@ -91,6 +92,23 @@ def test_a_transparent_palette_colour_is_white(tmp_path):
     indices.putpalette([10, 20, 30])
     indices.save(tmp_path / "a.gif", transparency=0)
     assert (read_image(tmp_path / "a.gif").pixels == 255).all()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "webp", "png"])
+def test_the_first_of_several_pictures_is_taken_and_said(tmp_path, picture, suffix):
+    first, second = (Image.fromarray(pixels) for pixels in (picture * 0 + 200, picture * 0))
+    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second])
+    with pytest.warns(OvsegWarning, match="holds several pictures"):
+        loaded = read_image(tmp_path / f"a.{suffix}")
+    assert loaded.pixels.min() == 200
+
+
+def test_a_phones_photo_with_a_preview_is_one_picture(tmp_path, picture, recwarn):
+    Image.fromarray(picture).save(
+        tmp_path / "a.mpo", save_all=True, append_images=[Image.fromarray(picture)]
+    )
+    read_image(tmp_path / "a.mpo")
+    assert not recwarn.list
 
 
 def test_a_missing_file_is_named(tmp_path):

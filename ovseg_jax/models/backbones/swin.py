@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import truncated_normal
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from ovseg_jax.models.layers import MLP, DropPath, LayerNorm
 from ovseg_jax.models.transformer import Attention
@@ -146,7 +147,11 @@ class SwinBlock(nn.Module):
         bias = jnp.moveaxis(table[_relative_index(self.window)], -1, 0)[None]
         if not self.shift:
             return bias
-        apart = np.tile(_torn_apart(grid, self.window, self.shift), (batch, 1, 1))
+        regions = _regions(grid, self.window, self.shift)
+        # Compared by the program: pairs of a whole batch kept as a constant took 10 MB an image.
+        cells = jax.lax.optimization_barrier(jnp.asarray(regions))
+        cells = jnp.broadcast_to(cells, (batch, *cells.shape)).reshape(-1, cells.shape[-1])
+        apart = cells[:, :, None] != cells[:, None]
         return bias + jnp.where(apart, BLOCKED, 0.0)[:, None]
 
 
@@ -179,13 +184,9 @@ def _relative_index(window: int) -> Int[np.ndarray, "l l"]:
 
 
 @functools.lru_cache
-def _torn_apart(grid: tuple[int, int], window: int, shift: int) -> Bool[np.ndarray, "windows l l"]:
-    """Which pairs of cells share a shifted window without being neighbours in the picture."""
-    parts = [
-        np.digitize(np.arange(side), [side - window, side - shift]).astype(np.int64)
-        for side in grid
-    ]
-    region = (parts[0][:, None] * 3 + parts[1])[None, :, :, None]
-    windows = np.asarray(region).reshape(1, grid[0] // window, window, grid[1] // window, window, 1)
-    regions = windows.swapaxes(2, 3).reshape(-1, window * window)
-    return regions[:, :, None] != regions[:, None]
+def _regions(grid: tuple[int, int], window: int, shift: int) -> Int[np.ndarray, "windows l"]:
+    """Numbers parts of the picture that share shifted windows without being neighbours in it."""
+    parts = [np.digitize(np.arange(side), [side - window, side - shift]) for side in grid]
+    region = (parts[0][:, None] * 3 + parts[1])[None, :, :, None].astype(np.int32)
+    windows = region.reshape(1, grid[0] // window, window, grid[1] // window, window, 1)
+    return windows.swapaxes(2, 3).reshape(-1, window * window)
