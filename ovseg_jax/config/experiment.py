@@ -20,9 +20,12 @@ class LrFactor:
 
 @schema
 class OptimizerConfig:
-    """AdamW on the trainable part.
+    """How the trainable part is updated.
 
     Attributes:
+        rule: "adamw", as in all papers; or "muon", which turns the momentum of every matrix of a
+            hidden layer into an orthogonal one of AdamW's usual size and leaves the rest to AdamW,
+            at the same learning rate. From scratch it needs far fewer steps.
         trainable: Patterns of the parameters that train; the rest is frozen.
         schedule: Shape of the learning rate after the warm-up.
         milestones: Steps at which a "step" schedule divides by ten.
@@ -34,6 +37,7 @@ class OptimizerConfig:
             matches counts.
     """
 
+    rule: Literal["adamw", "muon"] = "adamw"
     peak_lr: float = 1e-4
     schedule: Literal["constant", "cosine", "step", "poly"] = "cosine"
     warmup_steps: int = 0

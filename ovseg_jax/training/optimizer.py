@@ -1,4 +1,4 @@
-"""Learning-rate schedules and AdamW for the trainable part of the parameters."""
+"""Learning-rate schedules and update rules for the trainable part of the parameters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from jaxtyping import Float
 from ovseg_jax.config import LrFactor, OptimizerConfig
 from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.foundation import trees
+
+ADAMS_SIZE = 0.2
+"""Root mean square of AdamW's usual updates, over the learning rate."""
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
@@ -46,26 +49,53 @@ def learning_rates(config: OptimizerConfig, num_steps: int) -> Float[np.ndarray,
 def make_optimizer(
     config: OptimizerConfig, num_steps: int, trainable: dict[str, Any]
 ) -> optax.GradientTransformation:
-    """Builds AdamW with the gradient clipped by its global norm.
+    """Builds the update rule, with the gradient clipped by its global norm.
 
     Args:
         config: Rates and patterns.
         num_steps: Length of the schedule.
         trainable: The parameters it will update; weight decay is decided by their paths.
     """
-    decayed = trees.unflatten(
-        {path: not trees.first_match(path, config.no_decay) for path in trees.flatten(trainable)}
-    )
-    adamw = optax.adamw(
-        make_schedule(config, num_steps),
-        b1=config.beta1,
-        b2=config.beta2,
-        eps=config.eps,
-        weight_decay=config.weight_decay,
-        mask=decayed,
-    )
     factors = [scale_updates(config.lr_factors, trainable)] if config.lr_factors else []
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), adamw, *factors)
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        _rules(config, make_schedule(config, num_steps), trainable),
+        *factors,
+    )
+
+
+def _rules(
+    config: OptimizerConfig, rate: optax.Schedule, trainable: dict[str, Any]
+) -> optax.GradientTransformation:
+    """Updates every parameter by the rule that it falls under.
+
+    Of Jordan's Muon, updates have the size that Liu et al. give them (arXiv 2502.16982). Tables of
+    embeddings are looked up, not multiplied, and so no matrices to it: as elsewhere, they are told
+    by what does not decay.
+    """
+    decayed = {
+        path: not trees.first_match(path, config.no_decay) for path in trees.flatten(trainable)
+    }
+
+    def adamw(weight_decay: float, mask: Any = None) -> optax.GradientTransformation:
+        return optax.adamw(
+            rate, config.beta1, config.beta2, config.eps, weight_decay=weight_decay, mask=mask
+        )
+
+    if config.rule == "adamw":
+        return adamw(config.weight_decay, trees.unflatten(decayed))
+    labels = {
+        path: ("matrix" if leaf.ndim == 2 else "decayed") if decayed[path] else "other"
+        for path, leaf in trees.flatten(trainable).items()
+    }
+    rules = {
+        "matrix": optax.contrib.muon(
+            rate, weight_decay=config.weight_decay, consistent_rms=ADAMS_SIZE
+        ),
+        "decayed": adamw(config.weight_decay),
+        "other": adamw(0.0),
+    }
+    return optax.partition(rules, trees.unflatten(labels))
 
 
 def scale_updates(

@@ -88,8 +88,10 @@ def moment_shardings(
     place = functools.partial(sharding.spread, mesh=mesh) if spread else lambda leaf: leaf.sharding
     return optax.tree.map_params(
         tx,
-        lambda _, chosen: chosen,
+        # A rule of some parameters has masked nodes in place of the others.
+        lambda leaf, chosen: leaf if isinstance(leaf, optax.MaskedNode) else chosen,
         jax.eval_shape(tx.init, trainable),
         jax.tree.map(place, trainable),
+        is_leaf=lambda leaf: isinstance(leaf, optax.MaskedNode),
         transform_non_params=lambda _: sharding.replicated(mesh),
     )

@@ -85,12 +85,13 @@ def test_a_run_saved_on_one_device_goes_on_with_eight(uninterrupted, prepared, t
         np.testing.assert_allclose(value, uninterrupted[path], rtol=2e-2, atol=2e-4, err_msg=path)
 
 
-def test_two_steps_and_two_more_equal_four(tiny_config, tmp_path):
+@pytest.mark.parametrize("rule", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
+def test_two_steps_and_two_more_equal_four(tiny_config, tmp_path, rule):
     import dataclasses
 
     def run(steps, workdir):
         checkpoint = dataclasses.replace(tiny_config.checkpoint, every_steps=2)
-        optimizer = dataclasses.replace(tiny_config.optimizer, schedule="constant")
+        optimizer = dataclasses.replace(tiny_config.optimizer, schedule="constant", rule=rule)
         config = dataclasses.replace(
             tiny_config, num_steps=steps, checkpoint=checkpoint, optimizer=optimizer
         )
