@@ -1,6 +1,6 @@
 """TFDS builder of the drawn world: draws its examples, needs no download.
 
-Run `ovseg data build drawn_world --config full` (or `scenes`, without the web split, or `tiny`).
+Run `ovseg data build drawn_world --config full` (or `scenes`, without web and parts, or `tiny`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data.drawn_world.canvas import SIZE
-from data.drawn_world.splits import FULL_COUNTS, draw_example
+from data.drawn_world.splits import CAPTIONED, FULL_COUNTS, draw_example
 from data.features import segmentation_example, segmentation_features
 from data.segments import Segments
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
@@ -29,8 +29,8 @@ class DrawnWorldConfig(tfds.core.BuilderConfig):
     size: int = SIZE
 
 
-_SCENE_COUNTS = {name: count for name, count in FULL_COUNTS.items() if name != "web"}
-_TINY_COUNTS = {"web": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
+_SCENE_COUNTS = {name: count for name, count in FULL_COUNTS.items() if name not in CAPTIONED}
+_TINY_COUNTS = {"web": 12, "parts": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -46,7 +46,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
         DrawnWorldConfig(name="full", description="All splits."),
-        DrawnWorldConfig(name="scenes", description="Without the web split.", counts=_SCENE_COUNTS),
+        DrawnWorldConfig(name="scenes", description="Without web and parts.", counts=_SCENE_COUNTS),
         DrawnWorldConfig(
             name="tiny", description="A handful of each, for tests.", counts=_TINY_COUNTS
         ),

@@ -248,6 +248,23 @@ def test_a_part_of_a_scene_shows_what_its_segments_say():
         assert len(part.captions) == 2 and all(part.captions)
 
 
+def test_parts_are_small_and_hide_all_masks():
+    first = draw_example("parts", 5)
+    draw_example("parts", 80)  # of another scene, in between
+    again = draw_example("parts", 5)
+    assert first.image.shape == (64, 64, 3) and len(first.captions) == 2
+    assert first.segment_ids.max() == 0 and len(first.categories) == 0
+    np.testing.assert_array_equal(first.image, again.image)
+    others = [draw_example("parts", index) for index in range(20)]
+    assert len({part.image.tobytes() for part in others}) > 15  # a thing may fill its picture
+
+
+def test_parts_show_things_of_all_classes():
+    wholes = [draw_whole("parts", index) for index in range(400)]
+    seen = {category for part in wholes for category in part.categories.tolist()}
+    assert len(seen) == len(world.CLASS_NAMES)
+
+
 def test_keep_classes_renumbers_segments():
     scene = make_scene(np.random.default_rng(9), "scene")
     wanted = tuple(sorted(set(scene.categories.tolist())))[1:]
@@ -265,7 +282,7 @@ def test_keep_classes_renumbers_segments():
 
 
 def test_splits_show_different_pictures():
-    images = [draw_example(split, 0).image for split in SPLIT_SEEDS]
+    images = [draw_example(split, 0).image for split in SPLIT_SEEDS if split != "parts"]
     for first, second in itertools.combinations(images, 2):
         assert (first != second).mean() > 0.5
     assert set(FULL_COUNTS) == set(SPLIT_SEEDS)

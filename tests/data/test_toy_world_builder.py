@@ -46,7 +46,7 @@ class DrawnWorldTest(tfds.testing.DatasetBuilderTestCase):
     """The same of the next toy world."""
 
     DATASET_CLASS = drawn_world_dataset_builder.Builder
-    SPLITS = {"web": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
+    SPLITS = {"web": 12, "parts": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
     BUILDER_CONFIG_NAMES_TO_TEST = ["tiny"]
     EXAMPLE_DIR = str(drawn_world_dataset_builder.Builder.code_path.parent)
     SKIP_CHECKSUMS = True
