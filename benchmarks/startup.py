@@ -50,9 +50,9 @@ def main() -> None:
         print(f"{name:14} {seconds:7.2f} s  {goal}")
     report = {"when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     report |= {"cores": os.cpu_count(), "machine": platform.platform()}
-    report |= {"python": platform.python_version(), "model": options.model, "seconds": rows}
-    name = f"startup_{pathlib.Path(options.model).name}.json"
-    (RESULTS / name).write_text(json.dumps(report, indent=1) + "\n")
+    model = pathlib.Path(options.model).name
+    report |= {"python": platform.python_version(), "model": model, "seconds": rows}
+    (RESULTS / f"startup_{model}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def measure(model: str, repeats: int, folder: pathlib.Path) -> Iterator[tuple[str, float]]:
