@@ -155,7 +155,9 @@ def test_altered_bytes_send_the_run_one_checkpoint_back_and_it_says_so(tmp_path,
 
 def test_a_step_that_was_lost_can_be_saved_again(tmp_path):
     folder = saved(tmp_path, 2, 4)
-    (folder / "4" / "commit_success.txt").unlink()
+    (folder / "4" / "commit_success.txt").unlink(
+        missing_ok=True
+    )  # Orbax 0.12 writes it, 0.11 does not
     shutil.rmtree(folder / "4" / "data")
     run = checkpoint.open_run(tmp_path, CONFIG, {})
     run.restore(state(0))
