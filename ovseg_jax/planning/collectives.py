@@ -1,4 +1,4 @@
-"""What devices send each other in a compiled program, read from its text."""
+"""What devices send each other in a compiled program, and its loops, read from its text."""
 
 from __future__ import annotations
 
@@ -74,6 +74,11 @@ def collectives(text: str, devices: int) -> list[Collective]:
     times = _times(edges, entry)
     read = [_read(found, line, devices, times(inside)) for inside, found, line in calls]
     return [item for item in read if item.group > 1]
+
+
+def loops(text: str) -> list[int]:
+    """Returns how many rounds each loop of a compiled program takes that takes several."""
+    return [rounds for rounds in map(_trips, text.splitlines()) if rounds > 1]
 
 
 def _read(found: re.Match, line: str, devices: int, times: int) -> Collective:

@@ -14,7 +14,8 @@ from jax.sharding import Mesh
 from ovseg_jax.config import Config
 from ovseg_jax.loading.parameters import without_places
 from ovseg_jax.planning.chips import Topology
-from ovseg_jax.planning.collectives import Collective, collectives
+from ovseg_jax.planning.collectives import Collective, collectives, loops
+from ovseg_jax.training.flops import model_flops
 from ovseg_jax.training.layout import bytes_on_a_device
 from ovseg_jax.training.shapes import step_and_inputs
 from ovseg_jax.training.sharding import mesh_of
@@ -35,8 +36,10 @@ class Compiled:
         outputs: Bytes that the result takes beside the arguments, whose memory it reuses.
         temporaries: Bytes of intermediate values at the worst moment.
         code: Bytes of the program.
-        flops: Operations.
-        accessed: Bytes read and written in the device's memory.
+        flops: Operations. XLA counts what is in loops once; where the products of the traced
+            program, shared evenly, are more, they are the number.
+        accessed: Bytes read and written in the device's memory; of loops those of one round.
+        rounds: Of each loop that takes several.
         collectives: Exchanges with other devices.
         lowering: Seconds until the compiler started.
         compiling: Seconds of the compiler by the clock.
@@ -52,6 +55,7 @@ class Compiled:
     code: int = 0
     flops: float = 0.0
     accessed: float = 0.0
+    rounds: tuple[int, ...] = ()
     collectives: tuple[Collective, ...] = ()
     lowering: float = 0.0
     compiling: float = 0.0
@@ -77,7 +81,8 @@ def compile_for(config: Config, topology: Topology) -> Compiled:
     mesh = _mesh(config, topology)
     begun = time.monotonic()
     step, inputs = step_and_inputs(config, mesh)
-    lowered = trace_step(step, *inputs).lower()
+    traced = trace_step(step, *inputs)
+    lowered = traced.lower()
     lowering, cpu = time.monotonic() - begun, _cpu_seconds()
     arguments = _arguments(inputs)
     try:
@@ -87,15 +92,18 @@ def compile_for(config: Config, topology: Topology) -> Compiled:
             raise
         return Compiled(config.data.batch_size, arguments, lowering=lowering, refused=refused)
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
+    counted = cost.get("flops", 0.0) if topology.chip.accelerator else _cuda_flops(step, inputs)
+    text = compiled.as_text()
     return Compiled(
         batch=config.data.batch_size,
         arguments=arguments,
         outputs=memory.output_size_in_bytes - memory.alias_size_in_bytes,
         temporaries=memory.temp_size_in_bytes,
         code=memory.generated_code_size_in_bytes,
-        flops=cost.get("flops", 0.0) if topology.chip.accelerator else _cuda_flops(step, inputs),
+        flops=max(counted, model_flops(traced.jaxpr) / topology.count),
         accessed=cost.get("bytes accessed", 0.0),
-        collectives=tuple(collectives(compiled.as_text(), topology.count)),
+        rounds=tuple(loops(text)),
+        collectives=tuple(collectives(text, topology.count)),
         lowering=lowering,
         compiling=time.monotonic() - begun - lowering,
         compiling_cpu=_cpu_seconds() - cpu,

@@ -14,6 +14,10 @@ GUESSED = (
     "temporaries and bytes accessed are of the same step compiled for {count} CPU devices, whose "
     "forms of some operations differ and which keep bfloat16 as float32"
 )
+LOOPS = (
+    "  of {count} loops, of up to {most} rounds, the compiler counts one round: compute is mended, "
+    "memory is not"
+)
 MIB = 2**20
 
 
@@ -69,7 +73,10 @@ def _work(plan: Plan) -> str:
         ("memory", f"{step.accessed / 1e9:.2f} GB", _at(time.memory, chip.bandwidth, "B/s")),
         ("network", f"{sent / 1e6:.2f} MB sent", _at(time.network, chip.network, "B/s")),
     ]
-    return _columns("work per chip and step", rows)
+    table = _columns("work per chip and step", rows)
+    if rounds := step.rounds:
+        table += "\n" + LOOPS.format(count=len(rounds), most=max(rounds))
+    return table
 
 
 def _network(plan: Plan) -> str:

@@ -35,7 +35,8 @@ def answer(request: dict[str, Any], batch: int) -> Compiled:
 def from_json(fields: dict[str, Any]) -> Compiled:
     """Reads what `main` wrote."""
     found: Any = tuple(Collective(*item) for item in fields["collectives"])
-    return Compiled(**{**fields, "collectives": found})
+    rounds: Any = tuple(fields["rounds"])
+    return Compiled(**{**fields, "collectives": found, "rounds": rounds})
 
 
 def main() -> None:

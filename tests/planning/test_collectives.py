@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from ovseg_jax.planning.collectives import Collective, collectives
+from ovseg_jax.planning.collectives import Collective, collectives, loops
 
 TEXT = """HloModule jit_step, num_partitions=16
 
@@ -47,6 +47,10 @@ def test_kinds_sizes_groups_loops_and_origins():
         Collective("all-gather", 64 * 8 * 4, 4, 1, ""),
         Collective("collective-permute", 3, 2, 1, ""),
     ]
+
+
+def test_loops_say_how_often_they_go_round():
+    assert loops(TEXT) == [5]
 
 
 @pytest.mark.parametrize(

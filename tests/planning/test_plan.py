@@ -12,7 +12,7 @@ from ovseg_jax.foundation.errors import MissingPackageError
 from ovseg_jax.planning import plan as planning
 from ovseg_jax.planning.chips import topology
 from ovseg_jax.planning.collectives import Collective
-from ovseg_jax.planning.compiled import Compiled, needed_bytes
+from ovseg_jax.planning.compiled import Compiled, compile_for, needed_bytes
 from ovseg_jax.planning.fitting import advice, fits, largest_batch
 from ovseg_jax.planning.roofline import roofline
 from ovseg_jax.planning.table import rendered
@@ -112,6 +112,28 @@ def test_the_table_says_hours_and_cost_of_the_whole_run():
 def test_an_estimate_says_that_it_is_one():
     assert "this is an estimate" in rendered(made(topology=topology("h100x4")), "toy")
     assert "estimate" not in rendered(made(), "toy")
+
+
+def test_the_table_says_what_loops_hide():
+    looped = made(step=step(flops=1e12, accessed=1e9, rounds=(5, 16)))
+    assert "of 2 loops, of up to 16 rounds, the compiler counts one" in rendered(looped, "toy")
+    assert "loops" not in rendered(made(), "toy")
+
+
+@pytest.mark.slow
+def test_work_in_loops_is_counted_as_often_as_it_is_done():
+    """XLA counts the body of a loop once, however often it runs."""
+
+    def planned(chunk):
+        config = mask_adapter.get_config()
+        method = dataclasses.replace(config.model.method, chunk=chunk)
+        model = dataclasses.replace(config.model, method=method)
+        return compile_for(dataclasses.replace(config, model=model), topology("h100x1"))
+
+    whole, looped = planned(chunk=64), planned(chunk=1)
+    assert 6 in looped.rounds and 6 not in whole.rounds
+    # A little more: a chunk's activations are computed again for the gradient.
+    assert whole.flops <= looped.flops < 1.5 * whole.flops
 
 
 def test_without_libtpu_the_message_says_what_to_install(monkeypatch):
