@@ -88,7 +88,7 @@ def _rules(
         path: ("matrix" if leaf.ndim == 2 else "decayed") if decayed[path] else "other"
         for path, leaf in trees.flatten(trainable).items()
     }
-    rules = {
+    rules: dict[Any, optax.GradientTransformation] = {
         "matrix": optax.contrib.muon(
             rate, weight_decay=config.weight_decay, consistent_rms=ADAMS_SIZE
         ),
