@@ -73,9 +73,8 @@ def _rules(
     embeddings are looked up, not multiplied, and so no matrices to it: as elsewhere, they are told
     by what does not decay.
     """
-    decayed = {
-        path: not trees.first_match(path, config.no_decay) for path in trees.flatten(trainable)
-    }
+    leaves = trees.flatten(trainable)
+    decayed = {path: not trees.first_match(path, config.no_decay) for path in leaves}
 
     def adamw(weight_decay: float, mask: Any = None) -> optax.GradientTransformation:
         return optax.adamw(
@@ -86,7 +85,7 @@ def _rules(
         return adamw(config.weight_decay, trees.unflatten(decayed))
     labels = {
         path: ("matrix" if leaf.ndim == 2 else "decayed") if decayed[path] else "other"
-        for path, leaf in trees.flatten(trainable).items()
+        for path, leaf in leaves.items()
     }
     rules: dict[Any, optax.GradientTransformation] = {
         "matrix": optax.contrib.muon(

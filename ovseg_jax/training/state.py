@@ -88,10 +88,14 @@ def moment_shardings(
     place = functools.partial(sharding.spread, mesh=mesh) if spread else lambda leaf: leaf.sharding
     return optax.tree.map_params(
         tx,
-        # A rule of some parameters has masked nodes in place of the others.
-        lambda leaf, chosen: leaf if isinstance(leaf, optax.MaskedNode) else chosen,
+        lambda leaf, chosen: leaf if _is_masked(leaf) else chosen,
         jax.eval_shape(tx.init, trainable),
         jax.tree.map(place, trainable),
-        is_leaf=lambda leaf: isinstance(leaf, optax.MaskedNode),
+        is_leaf=_is_masked,
         transform_non_params=lambda _: sharding.replicated(mesh),
     )
+
+
+def _is_masked(leaf: Any) -> bool:
+    """Whether it stands for a parameter that falls under another rule of the optimizer."""
+    return isinstance(leaf, optax.MaskedNode)
