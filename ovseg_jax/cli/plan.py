@@ -5,15 +5,16 @@
 
 The training step is compiled for these chips on this machine, minutes for a large model: for TPUs
 by their own compiler (`libtpu`), for GPUs by an estimate that says what it is. Nothing is read but
-the config. A batch that does not divide over the chips is rounded up. Status 1: it does not fit.
-Every field of the config is an option, for example --mesh.fsdp 4. See docs/scaling.md.
+the config, and what training would refuse of it is refused. A batch that does not divide over the
+chips is rounded up. Status 1: it does not fit. Every field of the config is an option, for example
+--mesh.fsdp 4. See docs/scaling.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+import math
 import sys
 
 from ovseg_jax.cli.errors import UsageError
@@ -52,28 +53,22 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments, "plan")
     if not arguments.topology:
         raise UsageError(f"plan needs --topology, the chips to plan for, such as {FORMS}")
+    if not 0 <= arguments.price < math.inf:
+        raise UsageError(f"--price {arguments.price:g}: give what a chip costs an hour, 0 or more")
     chips = topology(arguments.topology)
-    from ovseg_jax.planning.plan import environment, plan
+    from ovseg_jax.planning.elsewhere import environment
+    from ovseg_jax.planning.figures import figures
+    from ovseg_jax.planning.given import rounding
+    from ovseg_jax.planning.plan import plan
     from ovseg_jax.planning.table import rendered
-    from ovseg_jax.training.sharding import mesh_shape
 
+    if said := rounding(config, chips):
+        print(f"ovseg: {said}", file=sys.stderr)
     environment(chips)
-    data, fsdp, masks = mesh_shape(config.mesh, chips.count, chips.name)
-    over = f"{chips.count} chips" if masks == 1 else f"{data * fsdp} groups of {masks} chips"
-    _note(config.data.batch_size, data * fsdp, over)
     print(f"ovseg: compiling for {chips.name}, which may take minutes", file=sys.stderr, flush=True)
     made = plan(config, chips, twice=arguments.twice)
     if arguments.json:
-        print(json.dumps(dataclasses.asdict(made), indent=1))
+        print(json.dumps(figures(made, arguments.price), indent=1))
     else:
         print(printable(rendered(made, str(arguments.config), arguments.price)))
     return 0 if made.fits else UNFIT
-
-
-def _note(batch: int, parts: int, over: str) -> None:
-    if batch % parts:
-        print(
-            f"ovseg: data.batch_size {batch} does not divide over {over}; planned with the "
-            "next multiple, which training needs too",
-            file=sys.stderr,
-        )

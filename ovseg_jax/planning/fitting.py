@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 
 from ovseg_jax.config import Config
+from ovseg_jax.foundation.errors import counted
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.compiled import Compiled
+from ovseg_jax.planning.given import is_accepted, with_fields
 
 LARGE = 0.2
 """Parameters and moments above this part of the memory are worth sharing out."""
+SHARERS = (4, 2)
+"""Neighbours over which they are, where there are so many."""
 
 
 def fits(step: Compiled, topology: Topology) -> bool:
@@ -18,21 +22,22 @@ def fits(step: Compiled, topology: Topology) -> bool:
     return not step.refused and step.memory <= topology.chip.memory
 
 
-def largest_batch(steps: Sequence[Compiled], topology: Topology, masks: int = 1) -> int:
+def largest_batch(steps: Sequence[Compiled], config: Config, topology: Topology) -> int:
     """Returns how many images per step fit on all chips together; 0 where none does.
 
     Memory is taken as affine in the images. Of two compiled batches both terms are known; of one
-    the temporaries are taken as proportional, which says too few images rather than too many.
+    the temporaries are taken as proportional, which is mostly too few images, and seldom a little
+    too many.
 
     Args:
         steps: One compiled step, or two of different batches.
+        config: The experiment: which chips hold the same images, and in how many parts.
         topology: The chips.
-        masks: How many of them hold the same pictures (`mesh.masks`).
     """
     first, last = (min(steps, key=_batch), max(steps, key=_batch))
     if first.refused:
         return 0
-    chips = topology.count // masks
+    chips, parts = topology.count // config.mesh.masks, config.step.accumulate
     here = first.batch / chips
     if len(steps) > 1 and not last.refused:
         slope = (last.memory - first.memory) / (last.batch / chips - here)
@@ -42,14 +47,14 @@ def largest_batch(steps: Sequence[Compiled], topology: Topology, masks: int = 1)
     most = math.floor((topology.chip.memory - fixed) / max(slope, 1.0))
     if last.refused:
         most = min(most, last.batch // chips - 1)
-    return max(most, 0) * chips
+    return max(most // parts * parts, 0) * chips
 
 
 def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
     """Returns what would make a step smaller or faster, the most effective first.
 
     Args:
-        config: The experiment.
+        config: The experiment as it was planned.
         step: What the compiler told.
         topology: The chips.
     """
@@ -58,17 +63,44 @@ def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
         lines.append("--model.clip.compute-dtype bfloat16: half of the memory and of the traffic")
     if fits(step, topology):
         return lines
-    if (parts := step.batch // chips) > config.step.accumulate:
-        lines.append(f"--step.accumulate {parts}: one image per chip at a time, the same gradient")
+    if parts := _parts(config, step.batch // chips, topology):
+        lines.append(
+            f"--step.accumulate {parts}: {counted(step.batch // chips // parts, 'image')} per chip "
+            "at a time, the same gradient"
+        )
     if config.step.remat == "none":
         lines.append("--step.remat full: blocks keep their input alone and are computed twice")
     kept = sum(step.arguments[name] for name in ("trained parameters", "moments"))
     frozen = step.arguments["frozen parameters"]
-    if kept + frozen > LARGE * topology.chip.memory and config.mesh.fsdp == 1:
-        lines.append("--mesh.fsdp 4: each chip keeps a quarter of the large parameters and moments")
+    if kept + frozen > LARGE * topology.chip.memory and (sharers := _sharers(config, topology)):
+        lines.append(
+            f"--mesh.fsdp {sharers}: each chip keeps 1 of {sharers} parts of the large parameters "
+            "and moments"
+        )
     if step.batch <= chips:
         lines.append("a chip with more memory, or smaller data.image-size: one image does not fit")
     return lines
+
+
+def _parts(config: Config, images: int, topology: Topology) -> int:
+    """The most parts of a step's images on a chip that training would take; 0 if it takes none."""
+    return next(
+        (
+            parts
+            for parts in range(images, config.step.accumulate, -1)
+            if images % parts == 0
+            and is_accepted(with_fields(config, "step", accumulate=parts), topology)
+        ),
+        0,
+    )
+
+
+def _sharers(config: Config, topology: Topology) -> int:
+    """Over how many chips parameters can be split; 0 where they are already, or cannot be."""
+    if config.mesh.fsdp != 1:
+        return 0
+    given = (with_fields(config, "mesh", fsdp=count) for count in SHARERS)
+    return next((item.mesh.fsdp for item in given if is_accepted(item, topology)), 0)
 
 
 def _batch(step: Compiled) -> int:

@@ -111,9 +111,9 @@ def _fit(plan: Plan) -> str:
     if plan.step.refused:
         lines.append("the compiler refuses it: too large for the memory")
     else:
-        least = "" if plan.by_two else "at least "
+        roughly = "" if plan.by_two else "about "
         each = plan.largest / plan.topology.count
-        lines.append(f"largest batch that fits: {least}{plan.largest}, {each:g} per chip")
+        lines.append(f"largest batch that fits: {roughly}{plan.largest}, {each:g} per chip")
     return "\n".join([*lines, *(f"advice: {line}" for line in plan.advice)])
 
 

@@ -1,14 +1,17 @@
 """Compiles in a process of its own: what JAX compiles for is decided before it starts.
 
-`python -m ovseg_jax.planning.worker` reads a JSON object from its input (`config`, `topology`,
-`batches`) and writes one line of JSON for each batch.
+`python -m ovseg_jax.planning.worker` reads a line from its input, a JSON object (`config`,
+`topology`, `batches`), and writes one line of JSON for each batch. When its input closes, whoever
+asked is gone, and it ends in the middle of whatever it compiles.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
+import threading
 from typing import Any
 
 from ovseg_jax.config import Config
@@ -39,9 +42,16 @@ def from_json(fields: dict[str, Any]) -> Compiled:
     return Compiled(**{**fields, "collectives": found, "rounds": rounds})
 
 
+def _end_with_input() -> None:
+    while os.read(0, 1024):  # of `sys.stdin` a lock would be held, which Python wants at its end
+        pass
+    os._exit(1)
+
+
 def main() -> None:
     """Answers a request."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_input, daemon=True).start()
     for batch in request["batches"]:
         try:
             said = dataclasses.asdict(answer(request, batch))

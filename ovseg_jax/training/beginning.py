@@ -16,6 +16,7 @@ from ovseg_jax.loading import build
 from ovseg_jax.loading.checks import check_classes
 from ovseg_jax.loading.embedding import embed_vocabulary
 from ovseg_jax.training import content, preflight, record, sharding
+from ovseg_jax.training.changes import Change
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.vocabulary.classes import ClassList
@@ -26,7 +27,7 @@ from ovseg_jax.vocabulary.token_check import check_tokens
 class Accepted(NamedTuple):
     """What a run begins or goes on with: what differs from its record, and what it reads."""
 
-    changes: list[record.Change]
+    changes: list[Change]
     content: content.Content
     news: list[str]
 

@@ -74,7 +74,9 @@ class Run:
         try:
             restored = self._manager.restore(step, args=arguments)
         except (ValueError, KeyError, FileNotFoundError) as error:
-            raise self._unfit(step, str(error)) from error
+            # Parameters are the same; what remains are the optimizer's values.
+            why = f"its optimizer keeps other moments ({str(error).strip().splitlines()[0]})"
+            raise self._unfit(step, why) from error
         data = restored["data"]
         self._frozen_hash = data.get("frozen", "")
         still = frozen.restore(self._workdir, state.frozen, self._frozen_hash)

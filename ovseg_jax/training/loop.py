@@ -122,11 +122,13 @@ def _end(
 ) -> None:
     """Writes what a run leaves; after a kill in here, the next one finds its way back here."""
     keeper.settle()
-    _save_weights(workdir, config, current)
+    with keeper.goodput.during("save"):
+        _save_weights(workdir, config, current)
     keeper.score_final(current)
-    report.close()  # its last numbers belong on the page
-    if jax.process_index() == 0:
-        write_page(workdir, config, config.num_steps)
+    with keeper.goodput.during("save"):
+        report.close()  # its last numbers belong on the page
+        if jax.process_index() == 0:
+            write_page(workdir, config, config.num_steps)
 
 
 def _save_weights(workdir: Path, config: Config, current: state.TrainState) -> None:

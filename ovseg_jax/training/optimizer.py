@@ -69,9 +69,9 @@ def _rules(
 ) -> optax.GradientTransformation:
     """Updates every parameter by the rule that it falls under.
 
-    Of Jordan's Muon, updates have the size that Liu et al. give them (arXiv 2502.16982). Tables of
-    embeddings are looked up, not multiplied, and so no matrices to it: as elsewhere, they are told
-    by what does not decay.
+    Of Jordan's Muon, updates have the size that Liu et al. give them (arXiv 2502.16982). It takes
+    the kernels of dense layers; tables, of tokens, queries or positions, are looked up or added
+    and multiply nothing.
     """
     leaves = trees.flatten(trainable)
     decayed = {path: not trees.first_match(path, config.no_decay) for path in leaves}
@@ -84,7 +84,7 @@ def _rules(
     if config.rule == "adamw":
         return adamw(config.weight_decay, trees.unflatten(decayed))
     labels = {
-        path: ("matrix" if leaf.ndim == 2 else "decayed") if decayed[path] else "other"
+        path: ("matrix" if _multiplies(path, leaf) else "decayed") if decayed[path] else "other"
         for path, leaf in leaves.items()
     }
     rules: dict[Any, optax.GradientTransformation] = {
@@ -95,6 +95,11 @@ def _rules(
         "other": adamw(0.0),
     }
     return optax.partition(rules, trees.unflatten(labels))
+
+
+def _multiplies(path: str, leaf: Any) -> bool:
+    """Whether a parameter is the matrix of a dense layer."""
+    return path.rsplit("/", maxsplit=1)[-1] == "kernel" and leaf.ndim == 2
 
 
 def scale_updates(

@@ -30,7 +30,8 @@ from ovseg_jax.loading.opening import resolve
 from ovseg_jax.loading.parameters import parameter_shapes
 from ovseg_jax.loading.weights import find_weights
 from ovseg_jax.methods.method import Method
-from ovseg_jax.training import initial, ranges, sharding, statistics
+from ovseg_jax.training import initial, ranges, shares
+from ovseg_jax.training.optimizer import scale_updates
 
 
 class PreflightError(OvsegError, ValueError):
@@ -94,25 +95,36 @@ def note_settings(config: Config, problems: Problems, count: int, described: str
         count: Devices that it is to run on.
         described: What messages call them.
     """
-    _check_numbers(config, problems)
+    note_numbers(config, problems)
     _warn_of_warmup(config)
+    note_step(config, problems, count, described)
+    for check in (_check_best, initial.check_places, _check_initial):
+        with problems.noted():
+            check(config)
+    _check_items(located_evaluations(config), config.model, problems)
+
+
+def note_step(config: Config, problems: Problems, count: int, described: str) -> None:
+    """Notes what is wrong with the step of a training, of which no file is read.
+
+    Args:
+        config: The experiment; its numbers are in their ranges.
+        problems: Where it is noted.
+        count: Devices that it is to run on.
+        described: What messages call them.
+    """
     with problems.noted():
-        _check_devices(config, count, described)
-    with problems.noted():
-        _check_best(config)
-    with problems.noted():
-        initial.check_places(config)
+        shares.check_batch(config, count, described)
     with problems.noted():
         method = build.method(config.model)
         check_source(config.masks, method)
         build.mask_source(config.masks)
+        _check_trainable(config, method)
         if config.num_steps:
             _check_frame(config.data, method)
-            _check_parts(config, method)
-            _check_shares(config, method)
+            shares.check_parts(config, method)
+            shares.check_masks(config, method)
             _check_unnamed(config, method)
-        _check_parameters(config, method)
-    _check_items(located_evaluations(config), config.model, problems)
 
 
 def note_data(config: Config, problems: Problems) -> None:
@@ -150,7 +162,7 @@ def check_evaluations(items: Sequence[EvaluationConfig], model: ModelConfig) -> 
     _check_data(_sections(items), problems)
 
 
-def _check_numbers(section: Config | EvaluationConfig, problems: Problems, where: str = "") -> None:
+def note_numbers(section: Config | EvaluationConfig, problems: Problems, where: str = "") -> None:
     """Notes every number that is out of range."""
     for refusal in ranges.refusals(section):
         with problems.noted(where):
@@ -164,16 +176,6 @@ def _warn_of_warmup(config: Config) -> None:
         warn(
             f"optimizer.warmup_steps is {warmup} of {config.num_steps} steps: the learning rate "
             "never reaches optimizer.peak_lr"
-        )
-
-
-def _check_devices(config: Config, count: int, described: str) -> None:
-    data, fsdp, masks = sharding.mesh_shape(config.mesh, count, described)
-    if config.num_steps and config.data.batch_size % (data * fsdp):
-        over = f"{count} devices" if masks == 1 else f"{data * fsdp} groups of {masks} devices"
-        raise DataError(
-            f"data.batch_size: {config.data.batch_size} images do not divide over {over}; use a "
-            "multiple"
         )
 
 
@@ -194,15 +196,6 @@ def _check_best(config: Config) -> None:
     )
 
 
-def _check_shares(config: Config, method: Method) -> None:
-    """Refuses to share masks out where that would only compute the same several times."""
-    if config.mesh.masks != 1 and not method.shares_masks:
-        raise ConfigError(
-            f"mesh.masks is {config.mesh.masks}, but method {config.model.method.kind!r} does not "
-            "encode its masks one by one, so devices have nothing to share out; give 1"
-        )
-
-
 def _check_unnamed(config: Config, method: Method) -> None:
     """Refuses masks without names where a method would pass them over in silence."""
     if config.data.others == "unnamed" and not (config.data.classes and method.trains_unnamed):
@@ -211,31 +204,6 @@ def _check_unnamed(config: Config, method: Method) -> None:
             f"their masks, {len(config.data.classes)} classes are given, and method "
             f"{config.model.method.kind!r} {'learns' if method.trains_unnamed else 'cannot learn'} "
             "from masks without names; name classes and train 'mask_generator', or give 'void'"
-        )
-
-
-def _check_parts(config: Config, method: Method) -> None:
-    """Refuses to take a batch in parts where they would not add up to it."""
-    parts, images = config.step.accumulate, config.data.batch_size
-    if parts <= 1:
-        return
-    if not method.adds_up:
-        raise ConfigError(
-            f"step.accumulate is {parts}, but the loss of method {config.model.method.kind!r} "
-            "compares the images of a batch with each other, so parts do not add up to it; give 1, "
-            "and see step.remat"
-        )
-    if statistics.watched(trees.split(parameter_shapes(method), config.optimizer.trainable)[0]):
-        raise ConfigError(
-            f"step.accumulate is {parts}, but optimizer.trainable lists running statistics, for "
-            "which a tower normalises by the whole batch; give 1, or leave */mean and */variance "
-            "out"
-        )
-    whole = parts * (len(devices.found()) // config.mesh.masks)
-    if images % whole:
-        raise DataError(
-            f"step.accumulate: {images} images (data.batch_size) do not divide into {parts} parts "
-            f"over {devices.described()}; use a multiple of {whole}"
         )
 
 
@@ -249,12 +217,17 @@ def _check_frame(data: DataConfig, method: Method, where: str = "") -> None:
         )
 
 
-def _check_parameters(config: Config, method: Any) -> None:
-    """Compares patterns and stored weights with the parameters of the model."""
-    shapes = parameter_shapes(method)
-    trees.split(shapes, config.optimizer.trainable)
+def _check_trainable(config: Config, method: Any) -> None:
+    """Compares patterns of the optimizer with the parameters of the model."""
+    trainable, _ = trees.split(parameter_shapes(method), config.optimizer.trainable)
+    scale_updates(config.optimizer.lr_factors, trainable)
+
+
+def _check_initial(config: Config) -> None:
+    """Compares stored weights with the parameters of the model."""
     if config.init_from or config.init_parts:
-        initial.check_initial(shapes, config, method.copies)
+        method = build.method(config.model)
+        initial.check_initial(parameter_shapes(method), config, method.copies)
 
 
 def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems: Problems) -> None:
@@ -270,7 +243,7 @@ def _check_items(items: Sequence[EvaluationConfig], model: ModelConfig, problems
         if model.train_vocabulary:
             named_classes(model.train_vocabulary)
     for item in items:
-        _check_numbers(item, problems, f"evaluation {item.name!r}: ")
+        note_numbers(item, problems, f"evaluation {item.name!r}: ")
         with problems.noted(f"evaluation {item.name!r}: "):
             if item.data.mixed_with:
                 raise DataError("data.mixed_with: data sets are mixed for training only")

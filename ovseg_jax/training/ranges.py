@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,8 @@ Range = tuple[Callable[[float], bool], str]
 """Whether a number lies inside, which NaN never does, and what a message asks for."""
 
 ABOVE_ZERO: Range = (lambda number: number > 0, "a number above 0")
-FROM_ZERO: Range = (lambda number: number >= 0, "0 or more")
+FROM_ZERO: Range = (lambda number: 0 <= number < math.inf, "0 or more")
+RATE: Range = (lambda number: 0 < number < math.inf, "a number above 0")
 BELOW_ONE: Range = (lambda number: 0 <= number < 1, "0 or more, below 1")
 
 SEED: Range = (lambda number: 0 <= number < 2**32, "a number from 0 to 4294967295")
@@ -27,7 +29,7 @@ TRAINING = {
     "checkpoint.keep_best": ABOVE_ZERO,
     "step.accumulate": ABOVE_ZERO,
     "step.watchdog_seconds": FROM_ZERO,
-    "optimizer.peak_lr": FROM_ZERO,
+    "optimizer.peak_lr": RATE,
     "optimizer.end_lr": FROM_ZERO,
     "optimizer.warmup_steps": FROM_ZERO,
     "optimizer.clip_norm": ABOVE_ZERO,

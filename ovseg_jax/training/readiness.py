@@ -14,7 +14,7 @@ from ovseg_jax.foundation.errors import OvsegError, counted
 from ovseg_jax.inputs.labels import class_list
 from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import without_places
-from ovseg_jax.training import layout, preflight, shapes, sharding
+from ovseg_jax.training import layout, preflight, ranges, shapes, sharding, shares
 from ovseg_jax.training.optimizer import make_schedule
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
@@ -43,7 +43,9 @@ def readiness(config: Config, count: int) -> Readiness:
     preflight.note_settings(config, problems, count, counted(count, "device"))
     preflight.note_data(config, problems)
     subjects = (_model, _words, _batch, _rate, _places, _step)
-    if problems.lines():  # numbers out of range would fail in there without saying why
+    if any(ranges.refusals(config)):  # they would fail in there without saying why
+        subjects = (_words, _batch)
+    elif problems.lines():
         subjects = subjects[:-1]
     for subject in subjects:
         with problems.noted():
@@ -54,7 +56,8 @@ def readiness(config: Config, count: int) -> Readiness:
 def _model(config: Config, count: int) -> list[tuple[str, str]]:
     del count
     model, method = config.model, build.method(config.model)
-    state, _ = shapes.state_shapes(config, method, _mesh(config, 1))
+    alone = AbstractMesh((1, 1, 1), sharding.AXES, axis_types=sharding.AUTO)
+    state, _ = shapes.state_shapes(config, method, alone)
     trained, frozen = trees.count(state.trainable), trees.count(state.frozen)
     name = f"{model.method.kind} on {model.clip.variant or 'no CLIP'}"
     numbers = f"{(trained + frozen) / 1e6:.1f} M parameters, {trained / 1e6:.3f} M of them trained"
@@ -73,9 +76,10 @@ def _words(config: Config, count: int) -> list[tuple[str, str]]:
 
 
 def _batch(config: Config, count: int) -> list[tuple[str, str]]:
-    data = config.data
+    data, mesh = config.data, _mesh(config, count)
     height, width = data.image_size
-    each = f"{data.batch_size / count:g} on each of {counted(count, 'device')}"
+    over = shares.named(config, mesh.size)
+    each = f"{data.batch_size / sharding.picture_groups(mesh):g} on each of {over}"
     size = f"{counted(data.batch_size, 'image')} of {height} x {width}"
     return [("batch", f"{size}, up to {counted(data.max_segments, 'segment')} each; {each}")]
 
@@ -119,6 +123,5 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
 
 def _mesh(config: Config, count: int) -> AbstractMesh:
     """A mesh of devices that need not be here."""
-    described = counted(count, "device")
-    shape = sharding.mesh_shape(config.mesh, count, described) if count > 1 else (1, 1, 1)
+    shape = sharding.mesh_shape(config.mesh, count, counted(count, "device"))
     return AbstractMesh(shape, sharding.AXES, axis_types=sharding.AUTO)

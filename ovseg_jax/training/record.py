@@ -7,12 +7,10 @@ those that would make one run out of two different ones are refused.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ovseg_jax.config import Config
 from ovseg_jax.disk.atomic import write_atomically
@@ -20,6 +18,7 @@ from ovseg_jax.disk.configs_io import ConfigError, from_dict, read_json, to_dict
 from ovseg_jax.disk.run_layout import CHANGES, CHECKPOINTS, RECORD, WEIGHTS
 from ovseg_jax.foundation import trees
 from ovseg_jax.foundation.errors import OvsegError
+from ovseg_jax.training.changes import Change, config_tree, differences, fields_of
 from ovseg_jax.training.integrity import saved_steps
 
 HARMLESS = {
@@ -37,31 +36,16 @@ HARMLESS = {
     r"init_(from|parts|missing)(/.*)?": "was read at step 0 only; no effect on what goes on",
 }
 """Fields that may change while a run goes on, and why; all others are part of what the run is."""
+MOMENTS = (r"optimizer/rule", r"optimizer/lr_factors(/.*)?")
+"""Fields of the optimizer by which it keeps other values."""
+STRUCTURE = ("optimizer/rule", "optimizer/lr_factors")
+"""Those of them by which it does: the second differs where there were no factors, or are none."""
 OPEN_ENDED = ("constant", "step")
 """Schedules whose rates do not depend on the number of steps, which may then change too."""
 
 
 class RecordError(OvsegError, ValueError):
     """A config does not go on with the run in a work directory; the message lists the fields."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """One field that differs; None stands for a field that is absent on one side.
-
-    Attributes:
-        field: Parts joined by slashes, `optimizer/peak_lr`.
-        old: Value in the record.
-        new: Value asked for.
-    """
-
-    field: str
-    old: Any
-    new: Any
-
-    def __str__(self) -> str:
-        """The field as options write it, and both values."""
-        return f"{self.field.replace('/', '.')}: {json.dumps(self.old)} -> {json.dumps(self.new)}"
 
 
 def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> list[Change]:
@@ -81,7 +65,8 @@ def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> 
     """
     if not (workdir / RECORD).is_file() or not begun(workdir):
         return []
-    changes = differences(_fields(to_dict(read_config(workdir))), _fields(to_dict(config)))
+    changes = differences(fields_of(to_dict(read_config(workdir))), fields_of(to_dict(config)))
+    _check_moments(workdir, changes)
     refused = [item for item in changes if not reason(item, config)]
     if refused and not anyway:
         raise RecordError(
@@ -89,6 +74,19 @@ def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> 
             + "\nUse another --workdir; or go on with these values all the same: --resume-anyway"
         )
     return changes
+
+
+def _check_moments(workdir: Path, changes: Iterable[Change]) -> None:
+    """Refuses what no saved state fits, `--resume-anyway` or not."""
+    changes = [item for item in changes if trees.first_match(item.field, MOMENTS)]
+    if not any(item.field in STRUCTURE for item in changes):
+        return
+    said = [str(item) for item in changes if item.field != "optimizer/lr_factors"]
+    raise RecordError(
+        trees.listing(f"{workdir} has saved the moments of another optimizer", said)
+        + "\nUse another --workdir; `ovseg weights RUN OUT` and --init-from OUT start it from the "
+        "parameters of this run, with new moments"
+    )
 
 
 def reason(change: Change, config: Config) -> str:
@@ -148,7 +146,7 @@ def read_config(workdir: Path) -> Config:
     Raises:
         ovseg_jax.disk.configs_io.ConfigError: The record or its changes cannot be read.
     """
-    fields = _fields(to_dict(read_json(Config, workdir / RECORD)))
+    fields = fields_of(to_dict(read_json(Config, workdir / RECORD)))
     path = workdir / CHANGES
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
@@ -159,39 +157,4 @@ def read_config(workdir: Path) -> Config:
         fields.pop(field, None)
         if value is not None:
             fields[field] = value
-    return from_dict(Config, _nested(fields), str(workdir / RECORD))
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Lists the fields in which two flat configs differ, in the order of the new one."""
-    names = dict.fromkeys([*new, *old])
-    pairs = ((name, old.get(name), new.get(name)) for name in names)
-    return [Change(name, before, after) for name, before, after in pairs if before != after]
-
-
-def _fields(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Returns every value of a config by its path; lists of sections are numbered."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        items = list(enumerate(value))
-    else:
-        return {prefix[:-1]: value}
-    found: dict[str, Any] = {}
-    for key, item in items:
-        found |= _fields(item, f"{prefix}{key}/")
-    return found
-
-
-def _nested(fields: Mapping[str, Any]) -> Any:
-    """Returns the config of its fields; the inverse of `_fields`."""
-    return _with_lists(trees.unflatten(fields))
-
-
-def _with_lists(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    items = {key: _with_lists(item) for key, item in value.items()}
-    if items and all(key.isdigit() for key in items):
-        return [items[key] for key in sorted(items, key=int)]
-    return items
+    return from_dict(Config, config_tree(fields), str(workdir / RECORD))

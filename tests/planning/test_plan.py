@@ -3,21 +3,27 @@
 import dataclasses
 import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 
-from configs.toy import mask_adapter
+from configs.toy import clip_convnext, mask_adapter
 from ovseg_jax.cli import main
-from ovseg_jax.foundation.errors import MissingPackageError
+from ovseg_jax.foundation.errors import MissingPackageError, OvsegError
+from ovseg_jax.planning import elsewhere
 from ovseg_jax.planning import plan as planning
 from ovseg_jax.planning.chips import topology
 from ovseg_jax.planning.collectives import Collective
 from ovseg_jax.planning.compiled import Compiled, compile_for, needed_bytes
+from ovseg_jax.planning.figures import figures
 from ovseg_jax.planning.fitting import advice, fits, largest_batch
+from ovseg_jax.planning.given import planned, with_fields
 from ovseg_jax.planning.roofline import roofline
 from ovseg_jax.planning.table import rendered
 
 CHIPS = topology("v5e-4")
+TOY = mask_adapter.get_config()
 GB = 10**9
 
 
@@ -27,19 +33,26 @@ def step(batch=4, temporaries=2 * GB, **fields):
     return Compiled(batch=batch, arguments=arguments, temporaries=temporaries, **fields)
 
 
-def test_one_compiled_batch_says_too_few_images_rather_than_too_many():
+def test_one_compiled_batch_takes_temporaries_as_proportional():
     # 3 GB an image beside 4 GB: four images make 16 GB.
-    assert largest_batch([step()], CHIPS) == 4 * 4
+    assert largest_batch([step()], TOY, CHIPS) == 4 * 4
 
 
 def test_two_compiled_batches_know_what_does_not_grow():
     # Temporaries of 2 and 2.5 GB: 1.5 GB an image beside 5.5 GB: seven images make 16 GB.
-    assert largest_batch([step(), step(8, 2_500_000_000)], CHIPS) == 4 * 7
+    assert largest_batch([step(), step(8, 2_500_000_000)], TOY, CHIPS) == 4 * 7
+
+
+def test_the_largest_batch_divides_into_parts_and_over_groups():
+    in_parts = with_fields(TOY, "step", accumulate=3)
+    assert largest_batch([step()], in_parts, CHIPS) == 4 * 3
+    shared = with_fields(TOY, "mesh", masks=2)
+    assert largest_batch([step(2)], shared, CHIPS) == largest_batch([step()], TOY, CHIPS) // 2
 
 
 def test_a_second_batch_that_the_compiler_refuses_bounds_the_first():
-    assert largest_batch([step(), step(8, refused=17 * GB)], CHIPS) == 4
-    assert largest_batch([step(refused=17 * GB)], CHIPS) == 0
+    assert largest_batch([step(), step(8, refused=17 * GB)], TOY, CHIPS) == 4
+    assert largest_batch([step(refused=17 * GB)], TOY, CHIPS) == 0
 
 
 @pytest.mark.parametrize(
@@ -61,20 +74,68 @@ def test_refusals_of_the_compiler_say_how_much_was_needed(said, gigabytes):
     assert needed_bytes("INTERNAL: Mosaic failed", 0) is None
 
 
+def options_of(lines):
+    return [line.split(":")[0] for line in lines]
+
+
 def test_what_does_not_fit_gets_advice_that_does():
-    config = mask_adapter.get_config()
-    clip = dataclasses.replace(config.model.clip, compute_dtype="float32")
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, clip=clip))
+    clip = dataclasses.replace(TOY.model.clip, compute_dtype="float32")
+    config = with_fields(with_fields(TOY, "model", clip=clip), "data", batch_size=8)
     large = step(8, 14 * GB)
     assert fits(step(), CHIPS) and not fits(large, CHIPS)
     lines = advice(config, large, CHIPS)
-    assert [line.split(" ")[0] for line in lines] == [
-        "--model.clip.compute-dtype",
-        "--step.accumulate",
-        "--step.remat",
-        "--mesh.fsdp",
+    assert options_of(lines) == [
+        "--model.clip.compute-dtype bfloat16",
+        "--step.accumulate 2",
+        "--step.remat full",
+        "--mesh.fsdp 4",
     ]
     assert len(advice(config, step(), CHIPS)) == 1
+
+
+def test_advice_names_nothing_that_training_refuses():
+    """Parts of a contrastive batch would be compared with themselves alone."""
+    contrastive = with_fields(clip_convnext.get_config(), "data", batch_size=8)
+    two = topology("h100x2")
+    taken = options_of(advice(contrastive, step(8, 90 * GB), two))
+    assert taken == ["--model.clip.compute-dtype bfloat16", "--step.remat full"]
+    large = step(8, 90 * GB)
+    large.arguments["moments"] = 40 * GB
+    assert options_of(advice(contrastive, large, two))[-1] == "--mesh.fsdp 2"
+    assert "fsdp" not in str(advice(contrastive, large, topology("h100x1")))
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "said"),
+    [
+        ("mesh", {"masks": 4}, "does not encode its masks one by one"),
+        ("mesh", {"fsdp": 3}, "does not fill"),
+        ("data", {"batch_size": -4}, "data.batch_size is -4; give a number above 0"),
+        ("data", {"image_size": (97, 96)}, "give multiples of"),
+        ("step", {"accumulate": 0}, "step.accumulate is 0"),
+        ("optimizer", {"peak_lr": 0.0}, "optimizer.peak_lr is 0.0; give a number above 0"),
+        ("optimizer", {"trainable": ("adaptor/.*",)}, "adaptor"),
+    ],
+)
+def test_a_plan_refuses_what_training_refuses(section, fields, said):
+    with pytest.raises(OvsegError, match=said):
+        planned(with_fields(TOY, section, **fields), CHIPS)
+
+
+def test_a_plan_of_no_steps_or_of_parts_that_do_not_add_up_is_refused():
+    with pytest.raises(OvsegError, match="num_steps is 0"):
+        planned(dataclasses.replace(TOY, num_steps=0), CHIPS)
+    contrastive = with_fields(clip_convnext.get_config(), "step", accumulate=2)
+    with pytest.raises(OvsegError, match="parts do not add up"):
+        planned(contrastive, CHIPS)
+
+
+def test_the_batch_is_rounded_to_what_training_takes():
+    given = with_fields(with_fields(TOY, "data", batch_size=9), "step", accumulate=3)
+    assert planned(given, CHIPS).data.batch_size == 12
+    auto = dataclasses.replace(TOY.model.clip, compute_dtype="auto")
+    found = planned(with_fields(TOY, "model", clip=auto), CHIPS)
+    assert found.model.clip.compute_dtype == "bfloat16"
 
 
 def test_the_roofline_divides_by_published_peaks():
@@ -87,7 +148,8 @@ def test_the_roofline_divides_by_published_peaks():
 
 def made(**fields):
     planned = planning.Plan(
-        config=mask_adapter.get_config(),
+        config=TOY,
+        images=4800,
         topology=CHIPS,
         step=step(flops=197e12, accessed=819e9),
         time=roofline(step(flops=197e12, accessed=819e9), CHIPS.chip),
@@ -105,8 +167,25 @@ def test_the_table_says_hours_and_cost_of_the_whole_run():
     # 300 steps of 16 images are 1200 of 4; a second each on four chips.
     assert "whole run, 4,800 images: at least 1.3 chip-hours (0.3 h)" in text
     assert "at 3 per chip-hour: at least 4" in text
-    assert "largest batch that fits: at least 16, 4 per chip" in text
+    assert "largest batch that fits: about 16, 4 per chip" in text
     assert "at 3" not in rendered(made(), "toy")
+
+
+def test_json_names_what_the_table_says():
+    found = figures(made(), price=3.0)
+    assert found["step"]["memory"] == made().step.memory
+    assert found["topology"]["chip"]["name"] == "v5e" and found["time"]["bound"] == "compute"
+    assert found["run"] == {
+        "images": 4800,
+        "steps": 1200,
+        "images_per_second": 4,
+        "hours": pytest.approx(1 / 3),
+        "chip_hours": pytest.approx(4 / 3),
+        "price": 3.0,
+        "cost": pytest.approx(4),
+    }
+    assert json.loads(json.dumps(found)) == found
+    assert "run" not in figures(made(step=step(refused=17 * GB)))
 
 
 def test_an_estimate_says_that_it_is_one():
@@ -125,7 +204,7 @@ def test_work_in_loops_is_counted_as_often_as_it_is_done():
     """XLA counts the body of a loop once, however often it runs."""
 
     def planned(chunk):
-        config = mask_adapter.get_config()
+        config = TOY
         method = dataclasses.replace(config.model.method, chunk=chunk)
         model = dataclasses.replace(config.model, method=method)
         return compile_for(dataclasses.replace(config, model=model), topology("h100x1"))
@@ -139,13 +218,31 @@ def test_work_in_loops_is_counted_as_often_as_it_is_done():
 def test_without_libtpu_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match="pip install .*libtpu.*PYTHONPATH=DIR"):
-        planning.environment(CHIPS)
+        elsewhere.environment(CHIPS)
 
 
 def test_what_the_compiler_process_says_last_reaches_the_user(monkeypatch):
-    monkeypatch.setattr(planning, "environment", lambda chips: {"PYTHONHOME": "/nowhere"})
-    with pytest.raises(planning.PlanError, match="ended with status 1: .*No module named"):
-        planning.plan(mask_adapter.get_config(), CHIPS)
+    monkeypatch.setattr(elsewhere, "environment", lambda chips: {"PYTHONHOME": "/nowhere"})
+    with pytest.raises(elsewhere.PlanError, match="ended with status 1: .*No module named"):
+        planning.plan(TOY, CHIPS)
+
+
+def test_the_compiler_process_ends_with_whoever_asked():
+    """A killed plan leaves no process that compiles on for minutes."""
+    request = {"config": {}, "topology": "v5e-4", "batches": [1]}
+    slow = "import ovseg_jax.planning.worker as w, time; w.answer = lambda *_: time.sleep(60)"
+    busy = subprocess.Popen(
+        [sys.executable, "-c", f"{slow}; w.main()"], stdin=subprocess.PIPE, text=True
+    )
+    busy.communicate(json.dumps(request) + "\n", timeout=30)
+    assert busy.returncode == 1
+
+
+@pytest.mark.parametrize("price", ["-1", "nan", "inf"])
+def test_a_price_is_a_number(price, capsys):
+    options = ["--topology", "v5e-4", f"--price={price}"]
+    assert main.main(["plan", "configs/toy/mask_adapter.py", *options]) == 2
+    assert "--price" in capsys.readouterr().err
 
 
 def test_plan_needs_a_topology(capsys):
@@ -163,7 +260,7 @@ def test_a_plan_for_gpus_estimates_by_cpu_devices(capsys):
     assert "batch_size 6 does not divide over 4 chips" in shown.err
     found = json.loads(shown.out)["step"]
     assert found["batch"] == 8 and found["flops"] > 1e8
-    assert {item[0] for item in found["collectives"]} == {"all-reduce"}
+    assert {item["kind"] for item in found["collectives"]} == {"all-reduce"}
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ pytest.importorskip("tensorflow_datasets")
 from ovseg_jax.config import Config, DataConfig
 from ovseg_jax.disk.run_layout import CONTENT
 from ovseg_jax.training import content
-from ovseg_jax.training.record import Change, RecordError, reason
+from ovseg_jax.training.changes import Change
+from ovseg_jax.training.record import RecordError, reason
 from tests.data.photo_folder import DOG, PERSON, Folder, rectangle
 
 

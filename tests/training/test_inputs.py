@@ -11,6 +11,7 @@ from ovseg_jax.foundation.errors import OvsegWarning
 from ovseg_jax.inputs import reading
 from ovseg_jax.inputs.datasets import DataError, open_split
 from ovseg_jax.training import content, integrity, record
+from ovseg_jax.training.changes import Change
 from ovseg_jax.training.loop import train
 from ovseg_jax.training.preflight import PreflightError, check_training
 
@@ -90,6 +91,6 @@ def test_a_mixture_is_checked_and_remembered_by_all_of_its_sets(tiny_config, pre
 
 def test_what_decides_nothing_about_the_stream_may_change():
     for field in ("data/mixed_with/0/root", "data/mixed_with/1/prepared", "data/workers"):
-        assert record.reason(record.Change(field, 1, 2), Config())
-    assert not record.reason(record.Change("data/mixed_with/0/weight", 1, 2), Config())
-    assert not record.reason(record.Change("data/reuse_batch", False, True), Config())
+        assert record.reason(Change(field, 1, 2), Config())
+    assert not record.reason(Change("data/mixed_with/0/weight", 1, 2), Config())
+    assert not record.reason(Change("data/reuse_batch", False, True), Config())

@@ -16,6 +16,7 @@ PARAMS = {
         "convolution": np.ones((3, 3, 2, 4)),
     },
     "token_embedding": np.ones((5, 4)),
+    "query_features": np.ones((5, 4)),  # looked up too, though it decays
     "logit_scale": np.ones(()),
 }
 

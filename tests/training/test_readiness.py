@@ -44,6 +44,27 @@ def test_an_experiment_in_order(capsys):
         assert part in shown, part
 
 
+@pytest.mark.parametrize("number", ["peak-lr", "end-lr", "warmup-steps", "eps"])
+def test_numbers_out_of_range_end_no_check(capsys, number):
+    assert main.main(["check", TOY, f"--optimizer.{number}=-1"]) == 1
+    shown = capsys.readouterr().out
+    assert "1 problem" in shown and f"optimizer.{number.replace('-', '_')} is -1" in shown
+
+
+def test_the_given_devices_decide_not_those_found_here(capsys):
+    """Nor do they where a batch is taken in parts, or masks are shared out."""
+    options = ["--step.accumulate", "2", "--data.batch-size"]
+    assert main.main(["check", TOY, "--devices", "8", *options, "16"]) == 0
+    assert main.main(["check", TOY, "--devices", "8", *options, "8"]) == 1
+    assert "2 parts over 8 devices; use a multiple of 16" in capsys.readouterr().out
+    masks = ["--mesh.masks", "4", "--step.accumulate", "2"]
+    assert main.main(["check", TOY, *masks]) == 1
+    assert "does not fill" in capsys.readouterr().out
+    assert main.main(["check", TOY, "--devices", "8", *masks]) == 1
+    shown = capsys.readouterr().out
+    assert "8 on each of 2 groups of 4 devices" in shown and "does not encode" in shown
+
+
 def test_all_problems_are_told_at_once(capsys):
     options = {
         "--devices": "3",

@@ -10,11 +10,13 @@ from ovseg_jax.config import (
     Config,
     DataConfig,
     EvaluationConfig,
+    LrFactor,
     MaskAdapterConfig,
     ModelConfig,
     OptimizerConfig,
 )
 from ovseg_jax.training import record
+from ovseg_jax.training.changes import Change, fields_of
 
 BASE = Config(
     model=ModelConfig(method=MaskAdapterConfig(width=64)),
@@ -98,8 +100,8 @@ def test_harmless_fields_are_taken_with_a_reason_and_noted_once(workdir, field):
 
 def test_every_field_outside_of_the_table_is_refused(workdir):
     """A field that somebody adds to the schema binds a run until the table says otherwise."""
-    fields = record._fields(record.to_dict(BASE))
-    harmless = [f for f in fields if record.reason(record.Change(f, 0, 1), BASE)]
+    fields = fields_of(record.to_dict(BASE))
+    harmless = [f for f in fields if record.reason(Change(f, 0, 1), BASE)]
     sections = {field.partition("/")[0] for field in harmless}
     known = {"log_every", "checkpoint", "evaluations", "mesh", "step", "data"}
     assert sections <= known | {"init_from", "init_parts", "init_missing", "model"}
@@ -122,6 +124,36 @@ def test_before_the_first_checkpoint_no_record_binds(tmp_path):
     assert record.accepted_changes(tmp_path, corrected) == []
     record.write(tmp_path, corrected, [], 0)
     assert record.read_config(tmp_path) == corrected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("optimizer.rule", "muon", 'optimizer.rule: "adamw" -> "muon"'),
+        (
+            "optimizer.lr_factors",
+            (LrFactor(pattern="adapter/.*", factor=0.1),),
+            "optimizer.lr_factors.0.factor",
+        ),
+    ],
+)
+def test_moments_of_another_optimizer_are_refused_even_then(workdir, field, value, said):
+    with pytest.raises(record.RecordError) as caught:
+        record.accepted_changes(workdir, changed(field, value), anyway=True)
+    assert said in str(caught.value) and "--init-from OUT" in str(caught.value)
+    assert "--resume-anyway" not in str(caught.value) and "[]" not in str(caught.value)
+
+
+def test_another_factor_keeps_the_moments(tmp_path):
+    record.write(
+        tmp_path, changed("optimizer.lr_factors", (LrFactor(pattern="a", factor=0.1),)), [], 0
+    )
+    (tmp_path / "checkpoints" / "20").mkdir(parents=True)
+    asked = changed(
+        "optimizer.lr_factors",
+        (LrFactor(pattern="a", factor=0.2), LrFactor(pattern="b", factor=0.1)),
+    )
+    assert len(record.accepted_changes(tmp_path, asked, anyway=True)) == 3
 
 
 def test_several_fields_are_listed_together(workdir):

@@ -1,0 +1,57 @@
+"""A plan as numbers with names, for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ovseg_jax.planning.plan import Plan
+
+
+def figures(plan: Plan, price: float = 0.0) -> dict[str, Any]:
+    """Returns all of a plan as JSON: its fields, and what the table reckons from them.
+
+    Args:
+        plan: The plan.
+        price: Of one chip for an hour; 0 leaves cost away.
+
+    Returns:
+        Bytes, operations and seconds, as in `Plan` and what it holds. Beside them `step.memory`,
+        the sum, and where the step was compiled `run`: what the whole training takes at least.
+    """
+    found = _named(plan)
+    found["step"]["memory"] = plan.step.memory
+    if not plan.step.refused:
+        found["time"] |= {
+            "shortest": plan.time.shortest,
+            "longest": plan.time.longest,
+            "bound": plan.time.bound,
+        }
+        found["run"] = _run(plan, price)
+    return found
+
+
+def _run(plan: Plan, price: float) -> dict[str, float]:
+    seconds = plan.time.shortest
+    run = {
+        "images": plan.images,
+        "steps": plan.steps,
+        "images_per_second": plan.step.batch / seconds,
+        "hours": plan.steps * seconds / 3600,
+        "chip_hours": plan.hours(seconds),
+    }
+    return run | ({"price": price, "cost": price * run["chip_hours"]} if price else {})
+
+
+def _named(value: Any) -> Any:
+    """JSON of records of all kinds, field by field."""
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: _named(getattr(value, name)) for name in names}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _named(item) for name, item in value._asdict().items()}
+    if isinstance(value, tuple | list):
+        return [_named(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _named(item) for name, item in value.items()}
+    return value
