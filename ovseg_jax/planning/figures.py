@@ -44,12 +44,10 @@ def _run(plan: Plan, price: float) -> dict[str, float]:
 
 
 def _named(value: Any) -> Any:
-    """JSON of records of all kinds, field by field."""
-    if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value)]
+    """JSON of records of both kinds, field by field."""
+    records = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    if names := [field.name for field in records] or getattr(value, "_fields", ()):
         return {name: _named(getattr(value, name)) for name in names}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _named(item) for name, item in value._asdict().items()}
     if isinstance(value, tuple | list):
         return [_named(item) for item in value]
     if isinstance(value, dict):
