@@ -19,6 +19,8 @@ from ovseg_jax.foundation.errors import counted, printable
 
 PASSES_ON = True
 """Unknown options are fields of the config, `--help` after a config included."""
+MOST = 10**6
+"""Devices beyond which a number is a slip of the finger."""
 FOUND = 1
 """Exit status where something stands in the way."""
 
@@ -39,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.foundation import devices
 
-    if arguments.devices is not None and arguments.devices < 1:
-        raise UsageError(f"--devices {arguments.devices}: give 1 or more")
+    if arguments.devices is not None and not 1 <= arguments.devices <= MOST:
+        raise UsageError(f"--devices {arguments.devices}: give 1 to {MOST:,}")
     config = config_of(arguments, "check")
     from ovseg_jax.training.readiness import readiness
 

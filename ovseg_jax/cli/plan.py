@@ -47,9 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Plans; returns the exit status."""
     if arguments.config is None:
         return help_status(arguments)
+    import jax
+
     from ovseg_jax.cli.experiment import config_of
     from ovseg_jax.planning.chips import FORMS, topology
 
+    jax.config.update("jax_platforms", "cpu")  # or libtpu looks for a chip, and says so at length
     config = config_of(arguments, "plan")
     if not arguments.topology:
         raise UsageError(f"plan needs --topology, the chips to plan for, such as {FORMS}")

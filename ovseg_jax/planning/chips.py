@@ -54,6 +54,7 @@ CHIPS = {
 SQUARES = {1: (1, 1), 4: (2, 2), 8: (2, 4), 16: (4, 4), 32: (4, 8), 64: (8, 8)}
 SQUARES |= {128: (8, 16), 256: (16, 16)}
 """Grids of a TPU slice by its number of chips (both generations have the same)."""
+_COUNT = r"([1-9]\d{0,4})"
 FORMS = "v5e-16, v5e-256, v6e-16, v5e:4x4, h100x8"
 
 
@@ -87,7 +88,7 @@ def topology(name: str) -> Topology:
     Raises:
         TopologyError: It is none.
     """
-    found = re.fullmatch(r"([a-z]\w*?)(?:-(\d+)|:(\d+)x(\d+)|x(\d+))", name.strip().lower())
+    found = re.fullmatch(r"([a-z]\w*?)(?:-N|:NxN|xN)".replace("N", _COUNT), name.strip().lower())
     chip = CHIPS.get(found[1]) if found else None
     if found is None or chip is None:
         raise TopologyError(f"--topology {name!r} is not known; give one such as {FORMS}")

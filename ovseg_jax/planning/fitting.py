@@ -63,10 +63,12 @@ def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
         lines.append("--model.clip.compute-dtype bfloat16: half of the memory and of the traffic")
     if fits(step, topology):
         return lines
-    if parts := _parts(config, step.batch // chips, topology):
+    images = step.batch // chips
+    room = largest_batch([step], config, topology) // chips // config.step.accumulate
+    if parts := _parts(config, images, max(room, 1), topology):
         lines.append(
-            f"--step.accumulate {parts}: {counted(step.batch // chips // parts, 'image')} per chip "
-            "at a time, the same gradient"
+            f"--step.accumulate {parts}: {counted(images // parts, 'image')} per chip at a time, "
+            "the same gradient"
         )
     if config.step.remat == "none":
         lines.append("--step.remat full: blocks keep their input alone and are computed twice")
@@ -82,17 +84,12 @@ def advice(config: Config, step: Compiled, topology: Topology) -> list[str]:
     return lines
 
 
-def _parts(config: Config, images: int, topology: Topology) -> int:
-    """The most parts of a step's images on a chip that training would take; 0 if it takes none."""
-    return next(
-        (
-            parts
-            for parts in range(images, config.step.accumulate, -1)
-            if images % parts == 0
-            and is_accepted(with_fields(config, "step", accumulate=parts), topology)
-        ),
-        0,
-    )
+def _parts(config: Config, images: int, room: int, topology: Topology) -> int:
+    """The fewest parts of a chip's images of which one has room; 0 if training takes none."""
+    wanted = range(max(config.step.accumulate + 1, math.ceil(images / room)), images + 1)
+    parts = next((count for count in wanted if images % count == 0), 0)
+    changed = with_fields(config, "step", accumulate=parts)
+    return parts if parts and is_accepted(changed, topology) else 0
 
 
 def _sharers(config: Config, topology: Topology) -> int:

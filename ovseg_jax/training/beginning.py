@@ -78,10 +78,14 @@ def stream(config: Config, classes: ClassList, mesh: Any, position: int) -> Stre
 
 
 def keep_record(workdir: Path, config: Config, accepted: Accepted, first: int) -> None:
-    """Writes or extends the run's record, and says where and how a run goes on."""
+    """Writes the run's record, or extends it by what differs from now on."""
     if jax.process_index() == 0:
         record.write(workdir, config, accepted.changes, first)
         content.write(workdir, accepted.content, first)
+
+
+def tell(workdir: Path, config: Config, accepted: Accepted, first: int) -> None:
+    """Says where and how a run goes on."""
     if first:
         say(f"{workdir} goes on from step {first} of {config.num_steps}")
     for change in accepted.changes:

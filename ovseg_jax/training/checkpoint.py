@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ovseg_jax.config import CheckpointConfig
 from ovseg_jax.disk.run_layout import CHECKPOINTS
 from ovseg_jax.foundation import trees
 from ovseg_jax.foundation.errors import OvsegError
-from ovseg_jax.training import frozen, integrity, kept
+from ovseg_jax.training import frozen, integrity, kept, saved_state
 from ovseg_jax.training.report import say
 from ovseg_jax.training.state import TrainState
 
@@ -66,7 +67,8 @@ class Run:
             self._frozen_hash = frozen.value_hash(state.frozen)
             self._write_frozen(state)
             return state, 0
-        self._compare(step, state)
+        if wrong := saved_state.differences(self._folder / str(step) / "state", state):
+            raise self._unfit(step, wrong)
         shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, _moving(state))
         arguments = ocp.args.Composite(
             state=ocp.args.StandardRestore(shapes), data=ocp.args.JsonRestore()
@@ -74,9 +76,7 @@ class Run:
         try:
             restored = self._manager.restore(step, args=arguments)
         except (ValueError, KeyError, FileNotFoundError) as error:
-            # Parameters are the same; what remains are the optimizer's values.
-            why = f"its optimizer keeps other moments ({str(error).strip().splitlines()[0]})"
-            raise self._unfit(step, why) from error
+            raise self._unfit(step, str(error).splitlines()) from error
         data = restored["data"]
         self._frozen_hash = data.get("frozen", "")
         still = frozen.restore(self._workdir, state.frozen, self._frozen_hash)
@@ -139,19 +139,12 @@ class Run:
             raise CheckpointError(f"{self._folder}: no files of checkpoint {self._saving} found")
         integrity.write_hashes(found[0])
 
-    def _compare(self, step: int, state: TrainState) -> None:
-        """Refuses parameters of other names or shapes than those of the checkpoint."""
-        try:
-            folder = self._manager.directory / str(step) / "state"
-            stored = ocp.StandardCheckpointHandler().metadata(folder)
-            trees.compare(stored["trainable"], state.trainable, f"checkpoint {step}")
-        except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
-            raise self._unfit(step, str(error)) from error
-
-    def _unfit(self, step: int, why: str) -> CheckpointError:
+    def _unfit(self, step: int, lines: Sequence[str]) -> CheckpointError:
+        title = f"{self._workdir}: checkpoint {step} does not fit this config"
         return CheckpointError(
-            f"{self._workdir}: checkpoint {step} does not fit this config: {why}; "
-            "use another work directory or the config that is stored there"
+            trees.listing(title, lines)
+            + "\nUse the config that is stored there, or another --workdir: `ovseg weights RUN "
+            "OUT` and --init-from OUT start it from the parameters of this run"
         )
 
     def _failure(self, number: int | None, error: Exception) -> CheckpointError:

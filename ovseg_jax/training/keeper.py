@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jax.sharding import Mesh
@@ -38,19 +39,35 @@ class Keeper:
         """Takes what numbers, states and scores go to; `start` comes next."""
         self._config, self._run, self.goodput = config, run, goodput
         self._report, self._evaluations = report, evaluations
+        self._keep_record: Callable[[], None] | None = None
 
-    def start(self, state: TrainState, mesh: Mesh, stop: StopRequest) -> None:
-        """Prepares the checks, and scores the state that a killed run did not come to score."""
+    def start(
+        self, state: TrainState, mesh: Mesh, stop: StopRequest, keep_record: Callable[[], None]
+    ) -> None:
+        """Prepares the checks, and scores the state that a killed run did not come to score.
+
+        Args:
+            state: What the run begins with.
+            mesh: The device mesh.
+            stop: Asked behind every step.
+            keep_record: Writes the run's record. One that goes on is changed when its step is
+                compiled: values with which that fails bind nobody.
+        """
         self.stop = stop
         self._watch = Watch(state.trainable, self._config.optimizer, self._run.newest)
         self._agreement = Agreement(stop, mesh, self._run.is_late)
         first = int(state.step)
         if 0 < first < self._config.num_steps:
+            self._keep_record = keep_record
             self._score(first, state)
+        else:
+            keep_record()
 
-    def measure(self, work: Work) -> None:
-        """Says what a step has to do, for the report on its speed."""
+    def compiled(self, work: Work) -> None:
+        """Takes note that steps can be done, and of what each has to do."""
         self._report.speed.work = work
+        if self._keep_record:
+            self._keep_record()
 
     def step_done(
         self, number: int, state: TrainState, metrics: dict[str, Any], position: int

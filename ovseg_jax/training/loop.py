@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def train(
         record.check_length(config, first := int(current.step))
         text = beginning.text(config, method, current, classes, mesh)
         agreement.check_equal(config=description, data=accepted.content, state=current, words=text)
-        beginning.keep_record(workdir, config, accepted, first)
+        beginning.tell(workdir, config, accepted, first)
         goodput.goes_on(workdir, first)
         noted = cleanup.enter_context(numbers.noted_in(workdir))
         report = TrainingReport(workdir, config.num_steps, config.log_every, goodput, noted, view)
@@ -104,7 +105,8 @@ def train(
         cleanup.enter_context(leaving_alone())  # before that waits for hosts that are lost
         stop = stop or StopRequest()
         keeper = Keeper(config, run, report, Evaluations(config, method, workdir, stop), goodput)
-        keeper.start(current, mesh, stop)
+        keep_record = functools.partial(beginning.keep_record, workdir, config, accepted, first)
+        keeper.start(current, mesh, stop, keep_record)
 
         if first < config.num_steps:
             cleanup.enter_context(watching(goodput, config.step.watchdog_seconds, workdir))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
 from ovseg_jax.config.data import SYNTHETIC, data_sets
@@ -80,7 +79,8 @@ def check_training(config: Config) -> None:
     """
     problems = Problems()
     found = len(devices.found())
-    note_settings(config, problems, found, devices.described())
+    here = f"what JAX finds here, {devices.described()}"
+    note_settings(config, problems, found, here)
     _check_data(sections(config, problems), problems)
     if config.num_steps:
         check_classes(config.model, class_list(config.data))
@@ -108,18 +108,22 @@ def note_step(config: Config, problems: Problems, count: int, described: str) ->
     """Notes what is wrong with the step of a training, of which no file is read.
 
     Args:
-        config: The experiment; its numbers are in their ranges.
+        config: The experiment; its model is not looked at where `note_numbers` has told that there
+            can be none.
         problems: Where it is noted.
         count: Devices that it is to run on.
         described: What messages call them.
     """
     with problems.noted():
         shares.check_batch(config, count, described)
+    if ranges.has_no_model(config):
+        return
+    with problems.noted():
+        _check_trainable(config)
     with problems.noted():
         method = build.method(config.model)
         check_source(config.masks, method)
         build.mask_source(config.masks)
-        _check_trainable(config, method)
         if config.num_steps:
             _check_frame(config.data, method)
             shares.check_parts(config, method)
@@ -217,15 +221,16 @@ def _check_frame(data: DataConfig, method: Method, where: str = "") -> None:
         )
 
 
-def _check_trainable(config: Config, method: Any) -> None:
+def _check_trainable(config: Config) -> None:
     """Compares patterns of the optimizer with the parameters of the model."""
-    trainable, _ = trees.split(parameter_shapes(method), config.optimizer.trainable)
+    shapes = parameter_shapes(build.method(config.model))
+    trainable, _ = trees.split(shapes, config.optimizer.trainable)
     scale_updates(config.optimizer.lr_factors, trainable)
 
 
 def _check_initial(config: Config) -> None:
     """Compares stored weights with the parameters of the model."""
-    if config.init_from or config.init_parts:
+    if (config.init_from or config.init_parts) and not ranges.has_no_model(config):
         method = build.method(config.model)
         initial.check_initial(parameter_shapes(method), config, method.copies)
 

@@ -36,10 +36,12 @@ HARMLESS = {
     r"init_(from|parts|missing)(/.*)?": "was read at step 0 only; no effect on what goes on",
 }
 """Fields that may change while a run goes on, and why; all others are part of what the run is."""
-MOMENTS = (r"optimizer/rule", r"optimizer/lr_factors(/.*)?")
-"""Fields of the optimizer by which it keeps other values."""
-STRUCTURE = ("optimizer/rule", "optimizer/lr_factors")
-"""Those of them by which it does: the second differs where there were no factors, or are none."""
+MOMENTS = (r"optimizer/(rule|trainable)", r"optimizer/lr_factors(/.*)?")
+"""Fields by which the optimizer keeps other values."""
+STRUCTURE = ("optimizer/rule", "optimizer/trainable", "optimizer/lr_factors")
+"""Those of them by which it does: the last differs where there were no factors, or are none."""
+SORTED_BY = "optimizer/no_decay"
+"""By this Muon also tells which parameters fall under it."""
 OPEN_ENDED = ("constant", "step")
 """Schedules whose rates do not depend on the number of steps, which may then change too."""
 
@@ -66,7 +68,7 @@ def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> 
     if not (workdir / RECORD).is_file() or not begun(workdir):
         return []
     changes = differences(fields_of(to_dict(read_config(workdir))), fields_of(to_dict(config)))
-    _check_moments(workdir, changes)
+    _check_moments(workdir, changes, config)
     refused = [item for item in changes if not reason(item, config)]
     if refused and not anyway:
         raise RecordError(
@@ -76,10 +78,11 @@ def accepted_changes(workdir: Path, config: Config, *, anyway: bool = False) -> 
     return changes
 
 
-def _check_moments(workdir: Path, changes: Iterable[Change]) -> None:
+def _check_moments(workdir: Path, changes: Iterable[Change], config: Config) -> None:
     """Refuses what no saved state fits, `--resume-anyway` or not."""
-    changes = [item for item in changes if trees.first_match(item.field, MOMENTS)]
-    if not any(item.field in STRUCTURE for item in changes):
+    muons = (SORTED_BY,) if config.optimizer.rule == "muon" else ()
+    changes = [item for item in changes if trees.first_match(item.field, (*MOMENTS, *muons))]
+    if not any(item.field in (*STRUCTURE, *muons) for item in changes):
         return
     said = [str(item) for item in changes if item.field != "optimizer/lr_factors"]
     raise RecordError(

@@ -45,7 +45,7 @@ PARAM_RULES = (  # pattern, mesh axis of each weight dimension
 
 def make_mesh(config: MeshConfig) -> Mesh:
     """Lays all devices out; see `mesh_of`."""
-    return mesh_of(config, devices.found(), devices.described())
+    return mesh_of(config, devices.found(), f"what JAX finds here, {devices.described()}")
 
 
 def mesh_of(config: MeshConfig, found: Sequence[Any], described: str) -> Mesh:
@@ -83,8 +83,12 @@ def mesh_shape(config: MeshConfig, total: int, described: str) -> tuple[int, int
     known = math.prod(size for size in sizes if size > 0)
     if sizes.count(-1) > 1 or total % known or (-1 not in sizes and known != total):
         raise ConfigError(
-            f"mesh: {_sides(sizes)} does not fill what JAX finds here, {described}; set one axis "
-            "to -1 to take what is left"
+            f"mesh: {_sides(sizes)} does not fill {described}; "
+            + (
+                f"the others have to divide {total}"
+                if -1 in sizes
+                else "set one axis to -1 to take what is left"
+            )
         )
     data, fsdp, masks = (total // known if size == -1 else size for size in sizes)
     return data, fsdp, masks

@@ -54,7 +54,7 @@ def check_batch(config: Config, count: int, described: str) -> None:
     parts = max(config.step.accumulate, 1)  # less is refused by its range
     if images % apart:
         raise DataError(
-            f"data.batch_size: {images} images do not divide over {over}; use a multiple"
+            f"data.batch_size: {images} images do not divide over {over}; use a multiple of {apart}"
         )
     if images % (whole := apart * parts):
         raise DataError(

@@ -60,7 +60,7 @@ def _start(recipe: Recipe, state: TrainState, batch: Batch, text: Text, keeper: 
     """Compiles the step and lets the log know its work."""
     with keeper.goodput.during("compile"):
         update, work = compiled(recipe, state, batch, text)
-        keeper.measure(work)
+        keeper.compiled(work)
         agreement.meet("compiled")
     return update
 

@@ -26,7 +26,22 @@ def test_gpus():
 
 
 @pytest.mark.parametrize(
-    "name", ["v5e", "v7-8", "h100", "h100-8", "v5ex8", "v5e-3", "v5e:3x5", "v5e-0", "", "x"]
+    "name",
+    [
+        "v5e",
+        "v7-8",
+        "h100",
+        "h100-8",
+        "v5ex8",
+        "v5e-3",
+        "v5e:3x5",
+        "v5e-0",
+        "",
+        "x",
+        "h100x0",
+        "h100x08",
+        "h100x" + "9" * 30,
+    ],
 )
 def test_what_is_no_group_of_chips_is_refused(name):
     with pytest.raises(TopologyError, match="--topology"):

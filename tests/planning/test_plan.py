@@ -86,11 +86,21 @@ def test_what_does_not_fit_gets_advice_that_does():
     lines = advice(config, large, CHIPS)
     assert options_of(lines) == [
         "--model.clip.compute-dtype bfloat16",
-        "--step.accumulate 2",
+        "--step.accumulate 2",  # of 14 GB no image has room beside 8 GB: one at a time
         "--step.remat full",
         "--mesh.fsdp 4",
     ]
     assert len(advice(config, step(), CHIPS)) == 1
+
+
+def test_advice_takes_no_more_parts_than_it_needs():
+    config = with_fields(TOY, "data", batch_size=48)
+    crowded = step(48, 22 * GB)  # twelve images a chip, of which some fit
+    room = largest_batch([crowded], config, CHIPS) // CHIPS.count
+    assert 1 < room < 12
+    parts = next(count for count in range(1, 13) if 12 % count == 0 and 12 / count <= room)
+    assert f"--step.accumulate {parts}" in options_of(advice(config, crowded, CHIPS))
+    assert "--step.accumulate 12" in options_of(advice(config, step(48, refused=17 * GB), CHIPS))
 
 
 def test_advice_names_nothing_that_training_refuses():
@@ -113,7 +123,7 @@ def test_advice_names_nothing_that_training_refuses():
         ("data", {"batch_size": -4}, "data.batch_size is -4; give a number above 0"),
         ("data", {"image_size": (97, 96)}, "give multiples of"),
         ("step", {"accumulate": 0}, "step.accumulate is 0"),
-        ("optimizer", {"peak_lr": 0.0}, "optimizer.peak_lr is 0.0; give a number above 0"),
+        ("optimizer", {"peak_lr": 0.0}, "optimizer.peak_lr is 0.0; give a finite number above 0"),
         ("optimizer", {"trainable": ("adaptor/.*",)}, "adaptor"),
     ],
 )

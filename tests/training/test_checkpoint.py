@@ -55,6 +55,29 @@ def test_each_checkpoint_appears_with_hashes_of_all_its_files(tmp_path):
     same(found, state(6))
 
 
+@pytest.mark.parametrize(
+    ("moments", "said"),
+    [
+        ({"mu": jnp.zeros(3), "nu": jnp.zeros(3)}, r"missing moments: 0/mu, 0/nu\n.*asks for: 0\b"),
+        (jnp.zeros(4), "moments of another shape: 0"),
+        (None, "moments that nothing asks for: 0"),
+    ],
+)
+def test_moments_of_another_optimizer_are_refused_before_they_are_read(tmp_path, moments, said):
+    """Orbax gives nothing for those that are missing, and leaves others unread."""
+    saved(tmp_path, 2)
+    with pytest.raises(checkpoint.CheckpointError, match=said) as caught:
+        reopened(tmp_path, state(0).replace(optimizer=(moments,)))
+    assert "checkpoint 2 does not fit this config" in str(caught.value)
+    assert "`ovseg weights RUN OUT` and --init-from OUT" in str(caught.value)
+
+
+def test_parameters_of_another_shape_are_refused_by_name(tmp_path):
+    saved(tmp_path, 2)
+    with pytest.raises(checkpoint.CheckpointError, match="shape of head/scale is "):
+        reopened(tmp_path, state(0, width=4))
+
+
 def test_every_so_many_steps_one_stays_for_ever(tmp_path):
     config = dataclasses.replace(CONFIG, keep=1, keep_every=4)
     assert integrity.saved_steps(saved(tmp_path, *range(1, 11), config=config)) == [4, 8, 10]

@@ -15,6 +15,7 @@ from ovseg_jax.training.delayed import LAG
 from ovseg_jax.training.goodput import Goodput
 from ovseg_jax.training.keeper import Keeper
 from ovseg_jax.training.sharding import make_mesh
+from ovseg_jax.training.speed import Speed, work_of
 from ovseg_jax.training.state import TrainState
 from ovseg_jax.training.stopping import Interruption, StopRequest
 
@@ -30,6 +31,7 @@ class Parts:
         self.done, self.saved = [], None
         self.save_every, self.score_every = save_every, score_every
         self.finishes, self.late = True, False
+        self.speed = Speed(Goodput())
 
     def is_due(self, number):
         return number % self.save_every == 0
@@ -64,9 +66,9 @@ def state(step):
     return TrainState(step=jnp.int32(step), trainable=WEIGHTS, frozen={}, optimizer=())
 
 
-def started(parts, first=0, stop=None, config=CONFIG):
+def started(parts, first=0, stop=None, config=CONFIG, keep_record=lambda: None):
     keeper = Keeper(config, parts, parts, parts, Goodput())
-    keeper.start(state(first), make_mesh(MeshConfig()), stop or StopRequest())
+    keeper.start(state(first), make_mesh(MeshConfig()), stop or StopRequest(), keep_record)
     return keeper
 
 
@@ -74,6 +76,18 @@ def walk(keeper, steps, bad_from=10**9):
     for number in steps:
         finite = PLACES.at[1].set(number < bad_from)
         keeper.step_done(number, state(number), {"loss": 0.0, health.KEY: finite}, number)
+
+
+def test_values_of_a_run_that_goes_on_are_recorded_when_its_step_is_compiled():
+    """Those with which that fails would else bind the run, which did no step with them."""
+    noted = []
+    for first in (0, 20):
+        started(Parts(), first, keep_record=lambda first=first: noted.append(first))
+    assert noted == [0, 20], "nothing is bound yet, or nothing will be compiled"
+    goes_on = started(Parts(), 12, keep_record=lambda: noted.append(12))
+    assert 12 not in noted
+    goes_on.compiled(work_of(1, 1.0))
+    assert noted[-1] == 12
 
 
 def test_saves_and_scores_come_when_they_are_due_and_at_the_end():

@@ -144,7 +144,12 @@ def test_all_mistakes_are_told_at_once(refused):
         ("data", "batch_size", 0, "data.batch_size is 0; "),
         ("data", "max_segments", 0, "data.max_segments is 0; "),
         ("data", "image_size", (96, 0), "data.image_size is 96 x 0; "),
-        ("optimizer", "peak_lr", float("nan"), "optimizer.peak_lr is nan; give a number above 0"),
+        (
+            "optimizer",
+            "peak_lr",
+            float("nan"),
+            "optimizer.peak_lr is nan; give a finite number above 0",
+        ),
         ("optimizer", "beta2", 1.0, "optimizer.beta2 is 1.0; give 0 or more, below 1"),
     ],
 )

@@ -1,20 +1,23 @@
 """`ovseg check`: what an experiment does and all that stands in its way, without computing."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import pytest
 
 from configs import common
 from ovseg_jax.cli import main
-from ovseg_jax.config import DataConfig
+from ovseg_jax.cli.experiment import load_config
+from ovseg_jax.config import Config, DataConfig, LrFactor
 from ovseg_jax.inputs.builders import DataError, load_builder
 from ovseg_jax.inputs.found_files import check_files, split_names
 from ovseg_jax.loading import build
-from ovseg_jax.training import layout, shapes
+from ovseg_jax.training import layout, ranges, shapes
 from ovseg_jax.training.readiness import readiness
 
 TOY = "configs/toy/mask_adapter.py"
+CONFIGS = [path for path in sorted(Path("configs").rglob("*.py")) if path.name != "common.py"]
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +47,43 @@ def test_an_experiment_in_order(capsys):
         assert part in shown, part
 
 
-@pytest.mark.parametrize("number", ["peak-lr", "end-lr", "warmup-steps", "eps"])
-def test_numbers_out_of_range_end_no_check(capsys, number):
-    assert main.main(["check", TOY, f"--optimizer.{number}=-1"]) == 1
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("optimizer.peak-lr", "0", "optimizer.peak_lr is 0.0; give a finite number above 0"),
+        ("optimizer.end-lr", "-1", "optimizer.end_lr is -1.0; give 0 or more"),
+        ("optimizer.warmup-steps", "-1", "optimizer.warmup_steps is -1"),
+        ("optimizer.no-decay", "(", "optimizer.no_decay has '(', which is no regular expression"),
+        ("optimizer.trainable", "(", "optimizer.trainable has '('"),
+        ("data.fraction", "0", "data.fraction is 0.0; give a share"),
+        ("data.pad-value", "999", "data.pad_value is 999; give 0 to 255"),
+        ("evaluations.0.data.fraction", "-3", "evaluation 'test': data.fraction is -3.0"),
+        ("model.method.num-maps", "0", "model.method.num_maps is 0; give a number above 0"),
+        ("model.method.num-truth", "-1", "model.method.num_truth is -1"),
+        ("model.method.class-weight", "nan", "model.method.class_weight is nan; give 0 or more"),
+    ],
+)
+def test_values_out_of_range_are_told_by_their_field(capsys, option, value, said):
+    assert main.main(["check", TOY, f"--{option}={value}"]) == 1
     shown = capsys.readouterr().out
-    assert "1 problem" in shown and f"optimizer.{number.replace('-', '_')} is -1" in shown
+    assert "1 problem:" in shown and said in shown
+
+
+def test_scales_and_factors_have_their_ranges_too(tiny_config):
+    factors = (LrFactor(pattern="adapter/.*", factor=-1.0), LrFactor(pattern="(", factor=1.0))
+    optimizer = dataclasses.replace(tiny_config.optimizer, lr_factors=factors)
+    data = dataclasses.replace(tiny_config.data, scale=(2.0, 0.1))
+    config = dataclasses.replace(tiny_config, optimizer=optimizer, data=data)
+    told = "\n".join(ranges.refusals(config))
+    for part in ("data.scale goes from 2 to 0.1", "lr_factors.0.factor is -1", "1.pattern has '('"):
+        assert part in told
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_what_we_publish_is_in_its_ranges(path):
+    found = load_config(path)
+    for config in [found] if isinstance(found, Config) else []:
+        assert not list(ranges.refusals(config))
 
 
 def test_the_given_devices_decide_not_those_found_here(capsys):

@@ -49,7 +49,7 @@ REFUSED = {
     "data.name": "toy_wrold",
     "data.batch_size": 3,
     "optimizer.peak_lr": 5e-3,
-    "optimizer.trainable": (".*",),
+    "optimizer.no_decay": (".*",),
     "seed": 3,
     "num_steps": 200,
 }
@@ -130,6 +130,7 @@ def test_before_the_first_checkpoint_no_record_binds(tmp_path):
     ("field", "value", "said"),
     [
         ("optimizer.rule", "muon", 'optimizer.rule: "adamw" -> "muon"'),
+        ("optimizer.trainable", (".*",), 'optimizer.trainable: ["adapter/'),
         (
             "optimizer.lr_factors",
             (LrFactor(pattern="adapter/.*", factor=0.1),),
@@ -142,6 +143,15 @@ def test_moments_of_another_optimizer_are_refused_even_then(workdir, field, valu
         record.accepted_changes(workdir, changed(field, value), anyway=True)
     assert said in str(caught.value) and "--init-from OUT" in str(caught.value)
     assert "--resume-anyway" not in str(caught.value) and "[]" not in str(caught.value)
+
+
+def test_muon_tells_its_matrices_by_what_does_not_decay(tmp_path):
+    by_muon = changed("optimizer.rule", "muon")
+    record.write(tmp_path, by_muon, [], 0)
+    (tmp_path / "checkpoints" / "20").mkdir(parents=True)
+    with pytest.raises(record.RecordError, match="moments of another optimizer"):
+        asked = changed("optimizer.no_decay", (), by_muon)
+        record.accepted_changes(tmp_path, asked, anyway=True)
 
 
 def test_another_factor_keeps_the_moments(tmp_path):

@@ -1,0 +1,51 @@
+"""Whether a saved state holds the arrays of the one that is to go on from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+
+from ovseg_jax.foundation import trees
+from ovseg_jax.foundation.errors import first_few
+from ovseg_jax.training.state import TrainState
+
+
+def differences(folder: Path, state: TrainState) -> list[str]:
+    """Lists what differs in names and shapes; reads no values.
+
+    Orbax itself fills moments that are missing with nothing, which a step would stumble over.
+
+    Args:
+        folder: A state as Orbax wrote it.
+        state: The one that wants its values.
+
+    Returns:
+        Lines, each about one array or about some; none where everything fits.
+    """
+    try:
+        stored = ocp.StandardCheckpointHandler().metadata(epath.Path(folder))
+        trees.compare(stored["trainable"], state.trainable, "what it trains")
+        found, wanted = _shapes(stored["optimizer"]), _shapes(state.optimizer)
+    except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
+        return str(error).splitlines()
+    kinds = {
+        "missing moments": wanted.keys() - found.keys(),
+        "moments that nothing asks for": found.keys() - wanted.keys(),
+        "moments of another shape": {
+            path for path in found.keys() & wanted.keys() if found[path] != wanted[path]
+        },
+    }
+    return [f"{kind}: {first_few(sorted(paths))}" for kind, paths in kinds.items() if paths]
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays of any tree by their place in it, alike for records, lists and dicts."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    named = (
+        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves
+    )
+    return {name: tuple(leaf.shape) for name, leaf in named}
