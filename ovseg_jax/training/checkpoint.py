@@ -67,7 +67,7 @@ class Run:
             self._frozen_hash = frozen.value_hash(state.frozen)
             self._write_frozen(state)
             return state, 0
-        if wrong := saved_state.differences(self._folder / str(step) / "state", state):
+        if wrong := saved_state.differences(self._manager.directory / str(step) / "state", state):
             raise self._unfit(step, wrong)
         shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, _moving(state))
         arguments = ocp.args.Composite(

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from etils import epath
 
 from ovseg_jax.foundation import trees
 from ovseg_jax.foundation.errors import first_few
 from ovseg_jax.training.state import TrainState
 
 
-def differences(folder: Path, state: TrainState) -> list[str]:
+def differences(folder: Any, state: TrainState) -> list[str]:
     """Lists what differs in names and shapes; reads no values.
 
     Orbax itself fills moments that are missing with nothing, which a step would stumble over.
 
     Args:
-        folder: A state as Orbax wrote it.
+        folder: A state as Orbax wrote it, by the path that its manager has.
         state: The one that wants its values.
 
     Returns:
         Lines, each about one array or about some; none where everything fits.
     """
     try:
-        stored = ocp.StandardCheckpointHandler().metadata(epath.Path(folder))
+        stored = ocp.StandardCheckpointHandler().metadata(folder)
         trees.compare(stored["trainable"], state.trainable, "what it trains")
         found, wanted = _shapes(stored["optimizer"]), _shapes(state.optimizer)
     except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
