@@ -15,6 +15,7 @@ from ovseg_jax.disk import configs_io
 from ovseg_jax.foundation import trees
 from ovseg_jax.inputs.labels import class_filter, named_classes
 from ovseg_jax.mining.pairs import VOCABULARY
+from ovseg_jax.training import ranges
 from ovseg_jax.training.shapes import step_and_inputs
 from ovseg_jax.training.sharding import AXES, PARAM_RULES
 from ovseg_jax.vocabulary.classes import parse_vocabulary
@@ -43,6 +44,11 @@ def names(path):
 def test_the_file_survives_the_round_trip_through_json(path):
     config = load_config(path)
     assert configs_io.from_dict(Config, configs_io.to_dict(config)) == config
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_values_are_in_their_ranges(path):
+    assert not list(ranges.refusals(load_config(path)))
 
 
 @pytest.mark.parametrize("path", FILES, ids=names)

@@ -61,15 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     chips = topology(arguments.topology)
     from ovseg_jax.planning.elsewhere import environment
     from ovseg_jax.planning.figures import figures
-    from ovseg_jax.planning.given import rounding
+    from ovseg_jax.planning.given import planned, rounding
     from ovseg_jax.planning.plan import plan
     from ovseg_jax.planning.table import rendered
 
-    if said := rounding(config, chips):
+    if said := rounding(config, ready := planned(config, chips), chips):
         print(f"ovseg: {said}", file=sys.stderr)
     environment(chips)
     print(f"ovseg: compiling for {chips.name}, which may take minutes", file=sys.stderr, flush=True)
-    made = plan(config, chips, twice=arguments.twice)
+    images = config.num_steps * config.data.batch_size
+    made = plan(ready, chips, images, twice=arguments.twice)
     if arguments.json:
         print(json.dumps(figures(made, arguments.price), indent=1))
     else:

@@ -56,9 +56,9 @@ def found() -> list[Any]:
 
 
 def described() -> str:
-    """Says what was found, such as "1 cpu device"."""
+    """Says what was found: "what JAX finds here, 1 cpu device"."""
     devices = found()
-    return counted(len(devices), f"{devices[0].platform} device")
+    return f"what JAX finds here, {counted(len(devices), f'{devices[0].platform} device')}"
 
 
 def compute_dtype(wanted: str, platform: str = "") -> str:

@@ -118,15 +118,29 @@ def compare(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -
         TreeError: Lists every missing, unexpected and misshapen parameter at once.
     """
     have, want = flatten(found), flatten(expected)
-    problems = [f"missing {path} {tuple(want[path].shape)}" for path in want.keys() - have.keys()]
-    problems += [f"unexpected {p} {tuple(have[p].shape)}" for p in have.keys() - want.keys()]
+    missing, unexpected, misshapen = mismatches(have, want)
+    problems = [f"missing {path} {tuple(want[path].shape)}" for path in missing]
+    problems += [f"unexpected {path} {tuple(have[path].shape)}" for path in unexpected]
     problems += [
         f"shape of {path} is {tuple(have[path].shape)}, the model expects {tuple(want[path].shape)}"
-        for path in want.keys() & have.keys()
-        if tuple(have[path].shape) != tuple(want[path].shape)
+        for path in misshapen
     ]
     if problems:
         raise TreeError(listing(f"{where} does not fit the model", sorted(problems)))
+
+
+def mismatches(
+    have: Mapping[str, Any], want: Mapping[str, Any]
+) -> tuple[list[str], list[str], list[str]]:
+    """Returns the paths that are missing, that nobody wants, and that have another shape, sorted.
+
+    Args:
+        have: Arrays by path.
+        want: Arrays or shapes by path.
+    """
+    both = want.keys() & have.keys()
+    misshapen = [path for path in both if tuple(have[path].shape) != tuple(want[path].shape)]
+    return sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys()), sorted(misshapen)
 
 
 def count(tree: Mapping[str, Any]) -> int:

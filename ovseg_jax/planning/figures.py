@@ -32,13 +32,12 @@ def figures(plan: Plan, price: float = 0.0) -> dict[str, Any]:
 
 
 def _run(plan: Plan, price: float) -> dict[str, float]:
-    seconds = plan.time.shortest
     run = {
         "images": plan.images,
         "steps": plan.steps,
-        "images_per_second": plan.step.batch / seconds,
-        "hours": plan.steps * seconds / 3600,
-        "chip_hours": plan.hours(seconds),
+        "images_per_second": plan.step.batch / plan.time.shortest,
+        "hours": plan.hours,
+        "chip_hours": plan.chip_hours,
     }
     return run | ({"price": price, "cost": price * run["chip_hours"]} if price else {})
 

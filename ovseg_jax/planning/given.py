@@ -12,6 +12,7 @@ from ovseg_jax.foundation import devices
 from ovseg_jax.foundation.errors import counted
 from ovseg_jax.planning.chips import Topology
 from ovseg_jax.training import preflight, shares
+from ovseg_jax.training.problems import Problems
 
 
 def planned(config: Config, topology: Topology) -> Config:
@@ -26,7 +27,7 @@ def planned(config: Config, topology: Topology) -> Config:
     """
     if not config.num_steps:
         raise ConfigError("num_steps is 0: nothing trains; a plan is of a training step")
-    problems = preflight.Problems()
+    problems = Problems()
     preflight.note_numbers(config, problems)
     problems.tell()
     apart = shares.groups(config, topology.count, topology.name) * config.step.accumulate
@@ -44,29 +45,27 @@ def is_accepted(config: Config, topology: Topology) -> bool:
         config: The experiment.
         topology: The chips.
     """
-    problems = preflight.Problems()
+    problems = Problems()
     preflight.note_step(config, problems, topology.count, topology.name)
     return not problems.lines()
 
 
-def rounding(config: Config, topology: Topology) -> str:
+def rounding(config: Config, rounded: Config, topology: Topology) -> str:
     """Says that the planned batch is not the config's own; empty where it is.
 
     Args:
         config: The experiment as given.
+        rounded: As it would run, see `planned`.
         topology: The chips.
-
-    Raises:
-        OvsegError: See `planned`.
     """
     batch, parts = config.data.batch_size, config.step.accumulate
-    if (rounded := planned(config, topology).data.batch_size) == batch:
+    if rounded.data.batch_size == batch:
         return ""
     taken = f", {counted(parts, 'part')} each" if parts > 1 else ""
     return (
         f"data.batch_size {batch} does not divide over "
-        f"{shares.named(config, topology.count, 'chip')}{taken}; planned with {rounded}, which "
-        "training needs too"
+        f"{shares.named(config, topology.count, 'chip')}{taken}; planned with "
+        f"{rounded.data.batch_size}, which training needs too"
     )
 
 

@@ -10,7 +10,6 @@ from ovseg_jax.planning.chips import Topology
 from ovseg_jax.planning.compiled import Compiled
 from ovseg_jax.planning.elsewhere import compiled
 from ovseg_jax.planning.fitting import advice, fits, largest_batch
-from ovseg_jax.planning.given import planned
 from ovseg_jax.planning.roofline import Roofline, roofline
 
 
@@ -47,35 +46,36 @@ class Plan:
         """Steps of the planned batch that show as many images as the experiment's own."""
         return self.images / self.step.batch
 
-    def hours(self, seconds: float) -> float:
-        """Chip-hours of the whole run, if a step takes so long.
+    @property
+    def hours(self) -> float:
+        """Of the whole run, at least."""
+        return self.steps * self.time.shortest / 3600
 
-        Args:
-            seconds: Of one step.
-        """
-        return self.steps * seconds * self.topology.count / 3600
+    @property
+    def chip_hours(self) -> float:
+        """The same of all chips together."""
+        return self.hours * self.topology.count
 
 
-def plan(config: Config, topology: Topology, *, twice: bool = False) -> Plan:
+def plan(config: Config, topology: Topology, images: int, *, twice: bool = False) -> Plan:
     """Compiles a step and reads off what it takes; minutes for a large model.
 
     Args:
-        config: The experiment. A batch that does not divide over the chips is rounded up.
+        config: The experiment as it would run there, see `given.planned`.
         topology: The chips.
+        images: That the whole run shows.
         twice: Compile a second, larger batch, to say more exactly what fits.
 
     Raises:
         MissingPackageError: TPUs are asked for, and libtpu is not installed.
         PlanError: The compiler failed.
-        OvsegError: The experiment itself is wrong.
     """
-    given, config = config, planned(config, topology)
     batch = config.data.batch_size
     steps = compiled(config, topology, [batch, 2 * batch] if twice else [batch])
     step = steps[0]
     return Plan(
         config=config,
-        images=given.num_steps * given.data.batch_size,
+        images=images,
         topology=topology,
         step=step,
         time=roofline(step, topology.chip),

@@ -98,11 +98,11 @@ def _run(plan: Plan, price: float) -> str:
     lines = [
         f"step: {low * 1e3:.1f} to {high * 1e3:.1f} ms at published peaks ({time.bound} is the "
         f"slowest part), {batch / high:,.0f} to {batch / low:,.0f} images/s; real steps are slower",
-        f"whole run, {plan.steps * batch:,.0f} images: at least {plan.hours(low):,.1f} chip-hours "
-        f"({low * plan.steps / 3600:,.1f} h), without input, evaluation, saving",
+        f"whole run, {plan.steps * batch:,.0f} images: at least {plan.chip_hours:,.1f} chip-hours "
+        f"({plan.hours:,.1f} h), without input, evaluation, saving",
     ]
     if price:
-        lines.append(f"at {price:g} per chip-hour: at least {price * plan.hours(low):,.0f}")
+        lines.append(f"at {price:g} per chip-hour: at least {price * plan.chip_hours:,.0f}")
     return "\n".join(lines)
 
 

@@ -7,16 +7,15 @@ data sets opened, which may mean preparing them.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ovseg_jax.config import Config, DataConfig, EvaluationConfig, ModelConfig
 from ovseg_jax.config.data import SYNTHETIC, data_sets
 from ovseg_jax.config.experiment import located_evaluations
 from ovseg_jax.disk.configs_io import ConfigError
 from ovseg_jax.foundation import devices, trees
-from ovseg_jax.foundation.errors import OvsegError, warn
+from ovseg_jax.foundation.errors import warn
 from ovseg_jax.inputs.builders import DataError, check_place
 from ovseg_jax.inputs.datasets import check_known_split, open_split
 from ovseg_jax.inputs.found_files import check_files
@@ -31,44 +30,7 @@ from ovseg_jax.loading.weights import find_weights
 from ovseg_jax.methods.method import Method
 from ovseg_jax.training import initial, ranges, shares
 from ovseg_jax.training.optimizer import scale_updates
-
-
-class PreflightError(OvsegError, ValueError):
-    """An experiment cannot run; the message lists everything that stands in its way."""
-
-
-class Problems:
-    """Collects the refusals of checks, so that a user learns of all of them at once."""
-
-    def __init__(self):
-        """Starts with none."""
-        self._errors: dict[str, OvsegError] = {}
-
-    @contextlib.contextmanager
-    def noted(self, where: str = "") -> Iterator[None]:
-        """Notes a refusal inside of it; `where` says which part of the config it is about."""
-        try:
-            yield
-        except OvsegError as error:
-            if not any(line.endswith(str(error)) for line in self._errors):
-                self._errors[f"{where}{error}"] = error
-
-    def lines(self) -> list[str]:
-        """Returns what was noted."""
-        return list(self._errors)
-
-    def tell(self) -> None:
-        """Raises what was noted, if anything was.
-
-        Raises:
-            OvsegError: The only refusal, as it is.
-            PreflightError: Several refusals, or one of a named part of the config.
-        """
-        lines = list(self._errors)
-        if len(lines) > 1:
-            raise PreflightError(trees.listing("this cannot run", lines))
-        for line, error in self._errors.items():
-            raise error if line == str(error) else PreflightError(line) from error
+from ovseg_jax.training.problems import Problems
 
 
 def check_training(config: Config) -> None:
@@ -78,9 +40,7 @@ def check_training(config: Config) -> None:
         OvsegError: What stands in the way; a `PreflightError` where it is several things.
     """
     problems = Problems()
-    found = len(devices.found())
-    here = f"what JAX finds here, {devices.described()}"
-    note_settings(config, problems, found, here)
+    note_settings(config, problems, len(devices.found()), devices.described())
     _check_data(sections(config, problems), problems)
     if config.num_steps:
         check_classes(config.model, class_list(config.data))

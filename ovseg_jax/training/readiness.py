@@ -16,6 +16,7 @@ from ovseg_jax.loading import build
 from ovseg_jax.loading.parameters import without_places
 from ovseg_jax.training import layout, preflight, ranges, shapes, sharding, shares
 from ovseg_jax.training.optimizer import make_schedule
+from ovseg_jax.training.problems import PreflightError, Problems
 from ovseg_jax.vocabulary.prompts import templates
 from ovseg_jax.vocabulary.token_check import check_tokens
 
@@ -39,7 +40,7 @@ def readiness(config: Config, count: int) -> Readiness:
         config: The experiment.
         count: Devices that it is to run on.
     """
-    problems, facts = preflight.Problems(), []
+    problems, facts = Problems(), []
     preflight.note_settings(config, problems, count, counted(count, "device"))
     preflight.note_data(config, problems)
     subjects = (_model, _words, _batch, _rate, _places, _step)
@@ -117,7 +118,7 @@ def _step(config: Config, count: int) -> list[tuple[str, str]]:
         if isinstance(error, OvsegError):
             raise
         reason = str(error).strip().splitlines()[0]
-        raise preflight.PreflightError(f"the training step cannot be traced: {reason}") from error
+        raise PreflightError(f"the training step cannot be traced: {reason}") from error
     return [("step", f"traced; logs {', '.join(sorted(metrics))}")]
 
 

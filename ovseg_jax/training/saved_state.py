@@ -27,23 +27,15 @@ def differences(folder: Any, state: TrainState) -> list[str]:
     try:
         stored = ocp.StandardCheckpointHandler().metadata(folder)
         trees.compare(stored["trainable"], state.trainable, "what it trains")
-        found, wanted = _shapes(stored["optimizer"]), _shapes(state.optimizer)
+        found, wanted = _by_place(stored["optimizer"]), _by_place(state.optimizer)
     except (trees.TreeError, TypeError, KeyError, AttributeError, OSError) as error:
         return str(error).splitlines()
-    kinds = {
-        "missing moments": wanted.keys() - found.keys(),
-        "moments that nothing asks for": found.keys() - wanted.keys(),
-        "moments of another shape": {
-            path for path in found.keys() & wanted.keys() if found[path] != wanted[path]
-        },
-    }
-    return [f"{kind}: {first_few(sorted(paths))}" for kind, paths in kinds.items() if paths]
+    kinds = ("missing moments", "moments that nothing asks for", "moments of another shape")
+    pairs = zip(kinds, trees.mismatches(found, wanted), strict=True)
+    return [f"{kind}: {first_few(paths)}" for kind, paths in pairs if paths]
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays of any tree by their place in it, alike for records, lists and dicts."""
+def _by_place(tree: Any) -> dict[str, Any]:
+    """Arrays of any tree by their place in it, alike for records, lists and dicts."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    named = (
-        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves
-    )
-    return {name: tuple(leaf.shape) for name, leaf in named}
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

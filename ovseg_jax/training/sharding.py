@@ -45,7 +45,7 @@ PARAM_RULES = (  # pattern, mesh axis of each weight dimension
 
 def make_mesh(config: MeshConfig) -> Mesh:
     """Lays all devices out; see `mesh_of`."""
-    return mesh_of(config, devices.found(), f"what JAX finds here, {devices.described()}")
+    return mesh_of(config, devices.found(), devices.described())
 
 
 def mesh_of(config: MeshConfig, found: Sequence[Any], described: str) -> Mesh:

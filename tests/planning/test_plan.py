@@ -157,7 +157,7 @@ def test_the_roofline_divides_by_published_peaks():
 
 
 def made(**fields):
-    planned = planning.Plan(
+    plan = planning.Plan(
         config=TOY,
         images=4800,
         topology=CHIPS,
@@ -169,7 +169,7 @@ def made(**fields):
         advice=(),
         compiler="a compiler",
     )
-    return dataclasses.replace(planned, **fields)
+    return dataclasses.replace(plan, **fields)
 
 
 def test_the_table_says_hours_and_cost_of_the_whole_run():
@@ -213,13 +213,11 @@ def test_the_table_says_what_loops_hide():
 def test_work_in_loops_is_counted_as_often_as_it_is_done():
     """XLA counts the body of a loop once, however often it runs."""
 
-    def planned(chunk):
-        config = TOY
-        method = dataclasses.replace(config.model.method, chunk=chunk)
-        model = dataclasses.replace(config.model, method=method)
-        return compile_for(dataclasses.replace(config, model=model), topology("h100x1"))
+    def in_chunks(size):
+        method = dataclasses.replace(TOY.model.method, chunk=size)
+        return compile_for(with_fields(TOY, "model", method=method), topology("h100x1"))
 
-    whole, looped = planned(chunk=64), planned(chunk=1)
+    whole, looped = in_chunks(64), in_chunks(1)
     assert 6 in looped.rounds and 6 not in whole.rounds
     # A little more: a chunk's activations are computed again for the gradient.
     assert whole.flops <= looped.flops < 1.5 * whole.flops
@@ -234,7 +232,7 @@ def test_without_libtpu_the_message_says_what_to_install(monkeypatch):
 def test_what_the_compiler_process_says_last_reaches_the_user(monkeypatch):
     monkeypatch.setattr(elsewhere, "environment", lambda chips: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(elsewhere.PlanError, match="ended with status 1: .*No module named"):
-        planning.plan(TOY, CHIPS)
+        planning.plan(TOY, CHIPS, 4800)
 
 
 def test_the_compiler_process_ends_with_whoever_asked():

@@ -13,7 +13,8 @@ from ovseg_jax.inputs.datasets import DataError, open_split
 from ovseg_jax.training import content, integrity, record
 from ovseg_jax.training.changes import Change
 from ovseg_jax.training.loop import train
-from ovseg_jax.training.preflight import PreflightError, check_training
+from ovseg_jax.training.preflight import check_training
+from ovseg_jax.training.problems import PreflightError
 
 
 class Damaged:

@@ -13,6 +13,7 @@ from ovseg_jax.inputs.datasets import DataError
 from ovseg_jax.loading.weights import WeightsError
 from ovseg_jax.training import preflight
 from ovseg_jax.training.loop import train
+from ovseg_jax.training.problems import PreflightError
 
 
 def changed(config: Config, section: str, /, **fields) -> Config:
@@ -65,7 +66,7 @@ def refused(tiny_config, tmp_path, monkeypatch):
         ),
         (
             lambda c: dataclasses.replace(c, mesh=MeshConfig(masks=jax.device_count() + 1)),
-            preflight.PreflightError,
+            PreflightError,
             "mesh.masks is [0-9]+, but method 'mask_adapter' does not encode its masks one by one",
         ),
         (
@@ -121,7 +122,7 @@ def test_all_mistakes_are_told_at_once(refused):
             config, mesh=MeshConfig(data=8), init_from="/no/weights", evaluations=(item,)
         )
 
-    message = refused(change, preflight.PreflightError)
+    message = refused(change, PreflightError)
     assert message.startswith("this cannot run:\n")
     for part in (
         "mesh: data=8",
@@ -165,7 +166,7 @@ def test_a_number_out_of_range_is_refused_by_its_field(refused, section, field, 
 def test_numbers_of_an_evaluation_are_checked_too(tiny_config):
     data = dataclasses.replace(tiny_config.data, batch_size=0)
     item = EvaluationConfig(name="val", data=data, max_images=-1)
-    with pytest.raises(preflight.PreflightError) as caught:
+    with pytest.raises(PreflightError) as caught:
         preflight.check_evaluations([item], tiny_config.model)
     assert "evaluation 'val': data.batch_size is 0; " in str(caught.value)
     assert "evaluation 'val': max_images is -1; give 0 or more" in str(caught.value)
@@ -175,7 +176,7 @@ def test_an_evaluation_whose_vocabulary_is_too_short_is_refused(tiny_config, tmp
     (tmp_path / "few.txt").write_text("ball\nclock\ngrass\n")
     data = dataclasses.replace(tiny_config.data, vocabulary=str(tmp_path / "few.txt"))
     item = EvaluationConfig(name="short", data=data)
-    with pytest.raises(preflight.PreflightError, match="evaluation 'short': .*lacks.* wheel, "):
+    with pytest.raises(PreflightError, match="evaluation 'short': .*lacks.* wheel, "):
         preflight.check_evaluations([item], tiny_config.model)
 
 
@@ -191,7 +192,7 @@ def test_a_bad_template_does_not_hide_missing_weights(refused):
     def change(config):
         return dataclasses.replace(changed(config, "model", templates="x"), init_from="/no/weights")
 
-    message = refused(change, preflight.PreflightError)
+    message = refused(change, PreflightError)
     assert "'x'" in message and "/no/weights does not exist" in message
 
 
