@@ -43,7 +43,7 @@ class TrueSegments(Struct):
 
     @property
     def named(self) -> Bool[Array, "b n"]:
-        """Which slots hold a segment with a name; the others are matched by their masks alone."""
+        """Which slots hold a segment with a name; of the others it is only known where they are."""
         return self.labels >= 0
 
 
@@ -97,8 +97,8 @@ class SetCriterion:
         probabilities = jax.nn.softmax(_class_logits(layer), axis=-1)
         columns = jnp.maximum(truth.labels, 0)[:, None]
         own = jnp.take_along_axis(probabilities, columns, axis=2)
-        named = jnp.where(truth.named[:, None], own, 0.0)
-        costs = -self.class_weight * named
+        something = 1 - probabilities[..., -1:]
+        costs = -self.class_weight * jnp.where(truth.named[:, None], own, something)
         focal = self.mask_loss == "focal"
         pairwise = mask_losses.pairwise_focal if focal else mask_losses.pairwise_cross_entropy
         costs = costs + self.mask_weight * pairwise(logits, true)
@@ -139,7 +139,9 @@ class SetCriterion:
     ) -> Float[Array, ""]:
         """Weighted mean cross-entropy; queries without a match belong to the last column.
 
-        What is matched with a segment without a name may be called anything.
+        What is matched with a segment without a name belongs to all columns but the last: it may
+        be called anything, but it is something. Were its class left out of the loss, queries would
+        call what they find there "no object", since it looks like none of the names.
         """
         logits = _class_logits(layer).astype(jnp.float32)
         batch, slots, columns = logits.shape
@@ -150,15 +152,17 @@ class SetCriterion:
         hit = jnp.arange(columns) == target[..., None]
         log_probabilities = jax.nn.log_softmax(logits, axis=-1)
         own = jnp.where(hit, log_probabilities, 0.0).sum(-1)
+        something = jax.nn.logsumexp(log_probabilities[..., :-1], axis=-1)
+        own = jnp.where(target == UNNAMED, something, own)
         weight = jnp.where(target == columns - 1, self.no_object_weight, 1.0)
-        weight = jnp.where(target == UNNAMED, 0.0, weight)
         total = over_batch(self._total_weight(truth, slots))
         return -(weight * own).sum() / jnp.maximum(total, 1e-6)  # no pair, no weight
 
     def _total_weight(self, truth: TrueSegments, queries: int) -> Float[Array, ""]:
         """Returns the sum of the queries' weights: every truth has one of them."""
-        unmatched = truth.labels.shape[0] * queries - truth.used.sum()
-        return truth.named.sum() + self.no_object_weight * unmatched
+        matched = truth.used.sum()
+        unmatched = truth.labels.shape[0] * queries - matched
+        return matched + self.no_object_weight * unmatched
 
     def _match_samples(
         self, layer: Proposals, truth: TrueSegments, rng: Array

@@ -110,7 +110,7 @@ def test_a_queries_own_mask_is_its_match():
     assert found[0].tolist() == [3, 4, 5] and found[1, :2].tolist() == [3, 4]
 
 
-def test_a_mask_without_a_name_is_found_by_its_pixels_and_may_be_called_anything():
+def test_a_mask_without_a_name_may_be_called_anything_but_no_object():
     given = truth()
     masks = masks_of_ids(given.segment_ids, given.ids)[:, :, ::4, ::4]
     perfect = jnp.concatenate([jnp.zeros((2, 3, SIDE, SIDE)), jnp.where(masks, 9.0, -9.0)], 1)
@@ -123,11 +123,36 @@ def test_a_mask_without_a_name_is_found_by_its_pixels_and_may_be_called_anything
         lambda logits: compiled(PIXELS)([answer.replace(class_logits=logits)], unnamed)[0]
     )(answer.class_logits)
     query = int(PIXELS.match(answer, unnamed, KEY)[0, 1])
-    moved = jnp.abs(gradient[0]).max(-1) > 0
-    assert not moved[query] and moved.sum() == QUERIES - 1
+    names, none = gradient[0, query, :-1], gradient[0, query, -1]
+    shares = jax.nn.softmax(answer.class_logits[0, query, :-1])
+    assert none > 0
+    np.testing.assert_allclose(names, -none * shares, rtol=1e-4)  # none of them is preferred
     _, named_parts = compiled(PIXELS)([answer], given)
     _, parts = compiled(PIXELS)([answer], unnamed)
     np.testing.assert_allclose(parts["mask_loss"], named_parts["mask_loss"], rtol=1e-6)
+
+
+def test_a_mask_without_a_name_costs_what_it_is_called_no_object():
+    given, answer = truth(), layer()
+    queries = PIXELS.match(answer, given, KEY)
+    unnamed = given.replace(labels=given.labels.at[0, 1].set(UNNAMED))
+    named = [PIXELS.losses(answer, x, queries, KEY)["class_loss"] for x in (given, unnamed)]
+    logs = jax.nn.log_softmax(answer.class_logits[0, queries[0, 1]])
+    label = given.labels[0, 1]
+    used = given.used.sum()
+    total = used + PIXELS.no_object_weight * (2 * QUERIES - used)
+    change = PIXELS.class_weight * (logs[label] - jax.nn.logsumexp(logs[:-1])) / total
+    np.testing.assert_allclose(named[1] - named[0], change, rtol=1e-4)
+
+
+def test_of_two_like_masks_the_one_that_claims_something_is_matched():
+    given = truth()
+    unnamed = given.replace(labels=jnp.where(given.used, UNNAMED, -1))
+    masks = masks_of_ids(given.segment_ids, given.ids)[:, :, ::4, ::4]
+    twice = jnp.where(jnp.concatenate([masks, masks], 1), 9.0, -9.0)
+    logits = jnp.zeros((2, QUERIES, CLASSES + 1)).at[:, 3:, -1].set(-5.0)
+    answer = layer().replace(masks=twice, class_logits=logits)
+    assert PIXELS.match(answer, unnamed, KEY)[0].tolist() == [3, 4, 5]
 
 
 def test_losses_and_gradients_equal_transformers(monkeypatch):
