@@ -38,7 +38,7 @@ class MaskGenerator(Method):
 
     @property
     def trains_unnamed(self) -> bool:
-        """True: it learns to outline things; their queries may then be called anything."""
+        """True: it learns to outline them, and that they are something."""
         return True
 
     @property

@@ -125,7 +125,8 @@ def test_a_mask_without_a_name_may_be_called_anything_but_no_object():
     query = int(PIXELS.match(answer, unnamed, KEY)[0, 1])
     names, none = gradient[0, query, :-1], gradient[0, query, -1]
     shares = jax.nn.softmax(answer.class_logits[0, query, :-1])
-    assert none > 0
+    moved = jnp.abs(gradient[0]).max(-1) > 0
+    assert none > 0 and moved.sum() == QUERIES
     np.testing.assert_allclose(names, -none * shares, rtol=1e-4)  # none of them is preferred
     _, named_parts = compiled(PIXELS)([answer], given)
     _, parts = compiled(PIXELS)([answer], unnamed)
