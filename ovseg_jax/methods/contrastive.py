@@ -86,10 +86,18 @@ class ContrastiveClip(MaskPooling):
     def inconsistency(
         self, pixels: Float[Array, "b H W 3"], window: Bool[Array, "b H W"]
     ) -> Float[Array, ""]:
-        """Returns one minus the cosine of a window's cells in the whole and in the cut picture."""
-        whole = unit(self.pool_window(self.towers.features(pixels), window))
-        cut = unit(self.pool_window(self.towers.features(pixels * window[..., None]), window))
-        return 1 - (whole * jax.lax.stop_gradient(cut)).sum(-1).mean()
+        """Returns how far a window's cells in the whole picture are from those in the cut one.
+
+        One minus the cosine, or the cross-entropy of being told from the cut pictures of the batch.
+        The cut pictures get no gradient.
+        """
+        whole = self.pool_window(self.towers.features(pixels), window)
+        cut = self.pool_window(self.towers.features(pixels * window[..., None]), window)
+        cut = jax.lax.stop_gradient(cut)
+        if self.config.consistency_loss == "cosine":
+            return 1 - (unit(whole) * unit(cut)).sum(-1).mean()
+        temperature = jax.lax.stop_gradient(self.towers.temperature())
+        return contrastive_loss(temperature * unit(whole) @ unit(cut).T)
 
     def draw_windows(
         self, rng: Array, sizes: Int[Array, "b 2"], frame: tuple[int, int]

@@ -129,3 +129,16 @@ def test_consistency_is_the_distance_of_the_window_in_whole_and_cut_pictures():
         with_settings(METHOD, consistency=2.0), VARIABLES, "loss", BATCH, PROPOSALS, TEXT, key
     )[1]
     np.testing.assert_allclose(uncut["consistency_loss"], 0, atol=1e-5)
+
+
+def test_contrast_tells_a_window_from_the_other_pictures_of_the_batch():
+    """Two like pictures cannot be told apart, which costs log 2; two others can, to some degree."""
+    method = with_settings(METHOD, consistency=2.0, consistency_loss="contrast")
+    twice = jax.tree.map(lambda leaf: jnp.stack([leaf[0], leaf[0]]), BATCH)
+    costs = [
+        run(method, VARIABLES, "loss", batch, PROPOSALS, TEXT, jax.random.key(0))[1]
+        for batch in (twice, BATCH)
+    ]
+    same, others = (float(cost["consistency_loss"]) for cost in costs)
+    np.testing.assert_allclose(same, 2 * np.log(2), rtol=1e-4)
+    assert 0 < others < same - 1e-4

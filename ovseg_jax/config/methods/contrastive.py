@@ -22,6 +22,9 @@ class ContrastiveConfig(AnyMethodConfig):
             the rectangle, towards the embedding of the cut one. Attention lets cells name what
             stands elsewhere; this teaches them not to (CLIPSelf, arXiv 2310.01403, with the cut
             picture's cells as the teacher).
+        consistency_loss: How far the two are apart: "cosine" as in CLIPSelf, or "contrast", by
+            which the window must be told from the other cut pictures of the batch. Embeddings lie
+            in a narrow cone, so cosines are near one whatever is named; contrast sees the rest.
     """
 
     module = "ovseg_jax.methods.contrastive:ContrastiveClip"
@@ -30,3 +33,4 @@ class ContrastiveConfig(AnyMethodConfig):
     crop_pixels: tuple[int, int] = (24, 88)
     objectives: tuple[Literal["cells", "image"], ...] = ("cells",)
     consistency: float = 0.0
+    consistency_loss: Literal["cosine", "contrast"] = "cosine"
