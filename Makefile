@@ -10,7 +10,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
-WORDS ?= ball; boat, ship; grass, lawn; sky
+WORDS ?= plate, dish; spider; sledge, sled; tower; snow; forest, woods
 DEMO ?= demo
 WORKERS ?= auto
 

@@ -1,4 +1,4 @@
-"""From nothing to named masks in minutes: python demo.py --out demo --words "ball; boat, ship".
+"""From nothing to named masks in minutes: python demo.py --out demo --words "plate, dish; snow".
 
 Draws toy scenes, trains Mask-Adapter on the 32 seen classes on top of the shipped tiny CLIP, and
 compares it with mask pooling on seen and unseen classes: on true masks, and from pixels by the
@@ -13,12 +13,12 @@ import dataclasses
 import time
 from pathlib import Path
 
+from benchmarks import toy_report
 from configs import common
 from ovseg_jax.cli.experiment import load_config
 from ovseg_jax.config import (
     Config,
     MaskPoolingConfig,
-    MaskSourceConfig,
     ModelConfig,
     NoGeneratorConfig,
 )
@@ -32,11 +32,9 @@ def main() -> None:
     """Runs the demo and prints where its results lie."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for all results")
-    parser.add_argument("--words", default="ball; boat, ship; grass, lawn; sky")
+    parser.add_argument("--words", default="plate, dish; spider; sledge; tower; snow; forest")
     parser.add_argument("--clip-seeds", type=int, nargs="*", help="default: the shipped CLIP")
     options = parser.parse_args()
-
-    from benchmarks import toy_report
 
     started = time.perf_counter()
     base = common.with_scenes_in(options.out / "data", with_pixels(load_config(ADAPTER)))
@@ -60,14 +58,10 @@ def main() -> None:
 
 
 def with_pixels(config: Config) -> Config:
-    """Adds the evaluation that goes from pixels by the model's own generator."""
-    more = dataclasses.replace(
-        config.evaluations[0],
-        name="test_from_pixels",
-        masks=MaskSourceConfig(kind="generator"),
-        metrics=("semantic", "panoptic", "instance"),
-    )
-    return dataclasses.replace(config, evaluations=(*config.evaluations, more))
+    """Scores fewer scenes, and them from pixels too, by the model's own generator."""
+    evaluations = config.evaluations[0], common.toy_pixels_evaluation("test")
+    fewer = (dataclasses.replace(e, max_images=toy_report.TEST_SCENES) for e in evaluations)
+    return dataclasses.replace(config, evaluations=tuple(fewer))
 
 
 def compared(config: Config, out: Path) -> tuple[list, list]:

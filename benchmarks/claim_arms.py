@@ -135,7 +135,7 @@ PLAIN_MASK_TOKENS = {"words_enter": "none", "adapter_layers": 0}
 
 ARMS: dict[str, Arm] = {
     "crop": Arm(
-        lambda: on_bare_clip(toy("mask_adapter"), MaskCroppingConfig(crop_size=96)), "", True
+        lambda: on_bare_clip(toy("mask_adapter"), MaskCroppingConfig(crop_size=64)), "", True
     ),
     "pool": Arm(lambda: on_bare_clip(toy("mask_adapter"), MaskPoolingConfig()), "", True),
     "adapter": Arm(lambda: on_bare_clip(toy("mask_adapter")), "", True),

@@ -5,9 +5,11 @@
     python -m benchmarks.claims --report          # the table of what has run so far
 
 Each claim compares two arms with the same seeds on the toy world's test split. It holds where the
-mean of the paired differences exceeds their standard deviation, it fails where the opposite does,
-and is open in between. A claim that fails is a result. Scores are on true masks, as mIoU over the
-unseen classes unless the paper's table says something else; the mixed phase is scored from pixels.
+mean of the paired differences exceeds their standard deviation, it fails where the opposite does.
+In between, the arms are equal where mean and deviation stay within a point together; else the claim
+is open. A claim that fails is a result. Scores are on true masks, as mIoU over the unseen classes
+unless the paper's table says something else; the mixed phase is scored from pixels. What accuracy
+says (mIoU, where accuracy decides) is shown beside it: mIoU hangs on few, large regions.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ METRICS = {
     PIXELS_UNSEEN: "mIoU from pixels, unseen",
 }
 """What decides, and what the report calls it."""
+WITHIN = 0.01
+"""Arms that differ by less than this, their spread included, are equal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,31 +219,33 @@ def arms_table(record: dict) -> str:
 
 
 def claims_table(record: dict) -> str:
-    """Renders every claim with its difference and verdict."""
-    lines = ["| paper, table | claim | by | difference | verdict |", "|---" * 5 + "|"]
+    """Renders every claim with its difference and verdict, and those by the other measure."""
+    columns = "paper, table", "claim", "by", "difference", "verdict", "the other way", "verdict"
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for claim in CLAIMS:
-        differences = paired(record, claim)
-        if len(differences) > 1:
-            what = f"{METRICS[claim.metric]} | {spread(differences)}"
-            cells = f"{claim.better} > {claim.worse} | {what}"
-            lines.append(f"| {claim.source} | {cells} | {verdict(differences)} |")
+        by_accuracy = claim.metric.startswith(ACCURACY)
+        other = UNSEEN if by_accuracy else f"{ACCURACY}/unseen"
+        differences = [paired(record, claim, metric) for metric in (claim.metric, other)]
+        if len(differences[0]) > 1:
+            cells = [claim.source, f"{claim.better} > {claim.worse}", METRICS[claim.metric]]
+            for found in differences:
+                cells += [spread(found), verdict(found)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def paired(record: dict, claim: Claim) -> list[float]:
+def paired(record: dict, claim: Claim, metric: str) -> list[float]:
     """Returns better minus worse for every seed that both have."""
     better, worse = record[claim.better], record[claim.worse]
-    return [
-        better[seed][claim.metric] - worse[seed][claim.metric] for seed in better if seed in worse
-    ]
+    return [better[seed][metric] - worse[seed][metric] for seed in better if seed in worse]
 
 
 def verdict(differences: list[float]) -> str:
-    """Says whether a claim holds, fails, or is open within the spread."""
+    """Says whether a claim holds, fails, compares equals, or is open within the spread."""
     mean, deviation = np.mean(differences), np.std(differences, ddof=1)
-    if abs(mean) <= deviation:
-        return "open"
-    return "holds" if mean > 0 else "fails"
+    if abs(mean) > deviation:
+        return "holds" if mean > 0 else "fails"
+    return "equal" if abs(mean) + deviation <= WITHIN else "open"
 
 
 def spread(values: list[float]) -> str:

@@ -36,13 +36,13 @@ def get_config(variant: str = "toy") -> Config:
 
 def toy() -> Config:
     """Goes on with the shipped adapter."""
-    data = photos(image_size=(96, 96), batch_size=4)
+    data = photos(image_size=(128, 128), batch_size=4)
     method = MaskAdapterConfig(
         num_maps=8, width=64, num_blocks=2, layer_scale_init=0.1, chunk=64, num_truth=6
     )
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_toy"),
+            clip=ClipConfig(variant="convnext_toy_128"),
             method=method,
             generator=common.TOY_GENERATOR,
             inference=common.TOY_INFERENCE,

@@ -44,10 +44,12 @@ def main(folder: Path) -> None:
 
 def _photo(split: str, index: int) -> dict[str, Any]:
     """Draws a scene and says what is in it, by the numbers of the two sets."""
-    scene = make_scene(np.random.default_rng([37, list(PHOTOS).index(split), index]), "scene")
+    scene = make_scene(
+        np.random.default_rng([37, list(PHOTOS).index(split), index]), "scene", WIDTH
+    )
     scene = Scene(
-        scene.image[:HEIGHT, :WIDTH],
-        scene.segment_ids[:HEIGHT, :WIDTH],
+        scene.image[:HEIGHT],
+        scene.segment_ids[:HEIGHT],
         scene.categories,
         scene.captions,
     )
@@ -130,13 +132,13 @@ def _panoptic(entry: dict[str, Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
 
 def _objects(entry: dict[str, Any], first: int) -> list[dict[str, Any]]:
     found = []
-    for number, segment in enumerate(entry["things"], start=first + 1):
+    for segment in entry["things"]:
         mask = entry["scene"].segment_ids == segment
         if mask.any():
             outline = {"size": [HEIGHT, WIDTH], "counts": pack(mask).decode()}
             category = _class_of(entry["scene"].categories[segment - 1])
             found.append(
-                {"id": number, "image_id": entry["name"], "category_id": category}
+                {"id": first + len(found) + 1, "image_id": entry["name"], "category_id": category}
                 | {"segmentation": outline, "iscrowd": 0, "area": int(mask.sum())}
             )
     return found

@@ -31,10 +31,10 @@ UNLABELLED = 255
 
 def _scene(folder: str, index: int) -> Scene:
     seed = [23, list(PHOTOS).index(folder), index]
-    scene = make_scene(np.random.default_rng(seed), "scene")
+    scene = make_scene(np.random.default_rng(seed), "scene", WIDTH)
     return Scene(
-        scene.image[:HEIGHT, :WIDTH],
-        scene.segment_ids[:HEIGHT, :WIDTH],
+        scene.image[:HEIGHT],
+        scene.segment_ids[:HEIGHT],
         scene.categories,
         scene.captions,
     )

@@ -33,9 +33,9 @@ CATEGORIES = {
 
 
 def _scene(name: str) -> Scene:
-    scene = make_scene(np.random.default_rng([41, int(name[-6:])]), "scene")
-    ids = scene.segment_ids[:HEIGHT, :WIDTH]
-    return Scene(scene.image[:HEIGHT, :WIDTH], ids, scene.categories, scene.captions)
+    scene = make_scene(np.random.default_rng([41, int(name[-6:])]), "scene", WIDTH)
+    ids = scene.segment_ids[:HEIGHT]
+    return Scene(scene.image[:HEIGHT], ids, scene.categories, scene.captions)
 
 
 def _photo(root: Path, name: str) -> None:

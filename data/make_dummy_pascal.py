@@ -41,8 +41,10 @@ def main(folder: Path) -> None:
 
 def scene_of(phase: str, index: int) -> Scene:
     """Returns the toy scene that a photo shows."""
-    scene = make_scene(np.random.default_rng([31, list(PHOTOS).index(phase), index]), "scene")
-    parts = scene.image[:HEIGHT, :WIDTH], scene.segment_ids[:HEIGHT, :WIDTH]
+    scene = make_scene(
+        np.random.default_rng([51, list(PHOTOS).index(phase), index]), "scene", WIDTH
+    )
+    parts = scene.image[:HEIGHT], scene.segment_ids[:HEIGHT]
     return Scene(*parts, scene.categories, scene.captions)
 
 

@@ -14,12 +14,20 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.slow
 def test_the_demo_learns_and_leaves_its_results(tmp_path):
     out = tmp_path / "demo"
-    command = [sys.executable, "demo.py", "--out", str(out), "--words", "ball; boat, ship; grass"]
+    command = [
+        sys.executable,
+        "demo.py",
+        "--out",
+        str(out),
+        "--words",
+        "plate, dish; spider; snow",
+    ]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "| Mask-Adapter |" in printed
     scores = {row["method"]: row["scores"] for row in json.loads((out / "scores.json").read_text())}
-    unseen = "mask_accuracy/class_accuracy/unseen"
-    assert scores["Mask-Adapter"][unseen] > scores["mask pooling"][unseen] + 0.05
+    unseen = "semantic/mIoU/unseen"
+    assert scores["Mask-Adapter"][unseen] > scores["mask pooling"][unseen] + 0.1
+    assert scores["Mask-Adapter"]["mask_accuracy/class_accuracy/seen"] > 0.8
     pixels = json.loads((out / "from_pixels.json").read_text())
     pixels = {row["method"]: row["scores"] for row in pixels}
     for method in ("mask pooling", "Mask-Adapter"):
@@ -36,7 +44,7 @@ def test_every_clip_of_the_table_is_shipped(seed):
     from ovseg_jax.loading.weights import load_weights
 
     config, params = load_weights(ROOT / f"ovseg_jax/assets/toy/clip_convnext_seed{seed}")
-    assert config.clip.variant == "convnext_toy" and set(params) == {"clip"}
+    assert config.clip.variant == "convnext_toy_128" and set(params) == {"clip"}
 
 
 def test_the_adapter_stands_on_the_shipped_clip():
@@ -75,12 +83,3 @@ def test_a_toy_scene_goes_from_pixels_to_named_masks():
         right += ((answer == truth) & stuff).sum()
         total += stuff.sum()
     assert right > 0.75 * total > 0
-
-
-def test_the_shipped_toy_vit_is_that_of_its_config():
-    from ovseg_jax.cli.experiment import load_config
-    from ovseg_jax.loading.weights import load_weights
-
-    config, params = load_weights(ROOT / "ovseg_jax/assets/toy/clip_vit_seed0")
-    assert config == load_config(ROOT / "configs/toy/clip_vit.py").model
-    assert config.clip.variant == "vit_toy" and set(params) == {"clip"}

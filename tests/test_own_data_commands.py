@@ -36,7 +36,7 @@ def draw(folder):
     """Photos with a COCO instances file, as label tools export it."""
     folder.mkdir()
     ids = {name: number for number, name in enumerate(sorted(world.THING_NAMES), start=1)}
-    scenes = [draw_example("test", index, 96) for index in range(PHOTOS)]
+    scenes = [draw_example("test", index) for index in range(PHOTOS)]
     write_coco(folder, scenes, ids, range(1, PHOTOS + 1))
 
 

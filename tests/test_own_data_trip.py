@@ -41,7 +41,7 @@ def truth(tmp_path_factory):
     place = tmp_path_factory.mktemp("elsewhere")
     for mine in ("data", "configs", "photos"):  # names that are ours inside of a checkout
         (place / mine).mkdir()
-    scenes = [draw_example("test", index, 96) for index in range(PHOTOS)]
+    scenes = [draw_example("test", index) for index in range(PHOTOS)]
     counts = collections.Counter(world.CLASS_NAMES[c] for s in scenes for c in s.categories)
     known = {world.CLASS_NAMES[index] for index in world.SEEN} & set(world.THING_NAMES)
     things = [name for name, _ in counts.most_common() if name in known][:NAMES]

@@ -1,64 +1,77 @@
 """Draws the README's picture: python -m tools.demo_picture docs/images/demo.png.
 
-Above, the first scenes of `tools.draw_scene`; below, what the shipped toy model makes of them from
-pixels, told all 48 names of the toy world. No scene is picked, mistakes are left in.
+A row for each of the first scenes of `tools.draw_scene`: the photo, its truth, what the shipped toy
+model finds and names from pixels, told all 48 names, and what it says of the same photo when it is
+told other words for them. Underlined names had no mask in training; names on red are wrong. No
+scene is picked, mistakes are left in.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import distance_transform_edt
+from PIL import Image
 
 from data.toy_world import world
 from ovseg_jax.api import load_segmenter
 from ovseg_jax.inference.segmentation import Segmentation
 from tools.draw_scene import draw
+from tools.named_outlines import Named, distinct_colors, most_of, outlined, sheet
 
-SCENES, SIDE, GAP = 6, 192, 8
+SCENES = 4
+TITLES = ("photo", "truth", "told all 48 names", "told other words")
+OTHER_WORDS = tuple(world.SYNONYMS.get(name, (name,))[0] for name in world.CLASS_NAMES)
+"""Another word for every class that has one."""
+COLORS = dict(zip(world.CLASS_NAMES, distinct_colors(len(world.CLASS_NAMES)), strict=True))
+
+Answer = Callable[[Image.Image, Sequence[Named]], list[Named]]
 
 
 def picture(count: int = SCENES) -> Image.Image:
-    """Returns scenes in a row, with the answers below them."""
-    segmenter = load_segmenter("toy")
-    segmenter.set_vocabulary("; ".join(world.CLASS_NAMES), "none")
-    size = (count * (SIDE + GAP) - GAP, 2 * SIDE + GAP)
-    sheet = Image.new("RGB", size, "white")
+    """Returns the first scenes, each in a row of four pictures."""
+    answers = [told(world.CLASS_NAMES), told(OTHER_WORDS)]
+    rows = []
     for number in range(count):
-        photo, _, _ = draw(number)
-        result = segmenter.segment(photo, task="panoptic")
-        answer = painted(photo, cast(Segmentation, result))
-        for row, tile in enumerate((photo, answer)):
-            place = (number * (SIDE + GAP), row * (SIDE + GAP))
-            sheet.paste(tile.resize((SIDE, SIDE), Image.Resampling.BILINEAR), place)
-    return sheet
+        photo, masks, names = draw(number)
+        truth = [named(mask, name) for mask, name in zip(masks, names, strict=True)]
+        shown = [truth, *(answer(photo, truth) for answer in answers)]
+        rows.append([photo, *(outlined(photo, items) for items in shown)])
+    return sheet(TITLES, rows)
 
 
-def painted(photo: Image.Image, result: Segmentation) -> Image.Image:
-    """Paints the segments of an answer over its photo, with their names; the rest stays grey."""
-    grey = np.asarray(photo.convert("L").convert("RGB"), np.float32)
-    colors = result.words.all.colors
-    for mask, index in zip(result.prediction.masks, result.prediction.classes, strict=True):
-        grey[mask] = 0.35 * grey[mask] + 0.65 * np.asarray(colors[index])
-    picture = Image.fromarray(grey.astype(np.uint8))
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(30)
-    for mask, name in zip(result.prediction.masks, result.names, strict=True):
-        row, column = innermost(mask)
-        column = int(np.clip(column, 50, picture.width - 50))
-        style = {"fill": "white", "stroke_fill": "black", "stroke_width": 2}
-        pen.text((column, row), name, anchor="mm", font=font, **style)
-    return picture
+def told(words: Sequence[str]) -> Answer:
+    """Returns what names a photo's masks with words, one for each class in the world's order.
+
+    What it returns takes the photo and its truth, which tells only what goes on red.
+    """
+    segmenter = load_segmenter("toy")
+    segmenter.set_vocabulary("; ".join(words), "none")
+    class_of = dict(zip(words, world.CLASS_NAMES, strict=True))
+
+    def answer(photo: Image.Image, truth: Sequence[Named]) -> list[Named]:
+        found = cast(Segmentation, segmenter.segment(photo, task="panoptic"))
+        return [
+            named(mask, class_of[word], word, most_of(mask, truth))
+            for mask, word in zip(found.prediction.masks, found.names, strict=True)
+        ]
+
+    return answer
 
 
-def innermost(mask: np.ndarray) -> tuple[int, int]:
-    """Returns row and column of the pixel that is farthest from the mask's border."""
-    depth = np.asarray(distance_transform_edt(np.pad(mask, 1)))
-    row, column = np.unravel_index(np.argmax(depth), (mask.shape[0] + 2, mask.shape[1] + 2))
-    return int(row) - 1, int(column) - 1
+def named(mask, name: str, word: str = "", true_name: str | None = None) -> Named:
+    """Returns a mask as it is drawn.
+
+    Args:
+        mask: True inside; (H, W).
+        name: Its class, which gives the colour and whether it is underlined.
+        word: What is written; the class without it.
+        true_name: Of the truth; another than `name` puts the name on red.
+    """
+    wrong = true_name is not None and true_name != name
+    return Named(mask, word or name, COLORS[name], name in world.UNSEEN_NAMES, wrong)
 
 
 def main() -> None:

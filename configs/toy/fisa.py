@@ -31,9 +31,9 @@ def get_config() -> Config:
     evaluation = common.toy_evaluation("test")
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_toy"),
+            clip=ClipConfig(variant="vit_toy_64"),
             method=FisaConfig(clip_size=0, rank=32, residual=True, num_points=1024, num_truth=12),
-            inference=InferenceConfig(short_side=96, long_side=96),
+            inference=InferenceConfig(short_side=128, long_side=128),
             templates="single",
             train_vocabulary="toy_world_seen32",
         ),

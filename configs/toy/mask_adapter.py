@@ -18,7 +18,7 @@ def get_config() -> Config:
     """CLIP and generator are frozen; the adapter sees true masks of the seen classes only."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_toy"),
+            clip=ClipConfig(variant="convnext_toy_128"),
             method=MaskAdapterConfig(
                 num_maps=8,
                 width=64,

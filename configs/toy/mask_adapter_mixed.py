@@ -28,7 +28,7 @@ def get_config() -> Config:
     evaluation = common.toy_evaluation("test")
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="convnext_toy"),
+            clip=ClipConfig(variant="convnext_toy_128"),
             method=MaskAdapterConfig(
                 phase="mixed",
                 num_maps=8,
@@ -40,7 +40,7 @@ def get_config() -> Config:
                 num_matched=3,
                 has_void=False,
             ),
-            inference=InferenceConfig(short_side=96, long_side=96),
+            inference=InferenceConfig(short_side=128, long_side=128),
             templates="single",
             train_vocabulary="toy_world_seen32",
         ),

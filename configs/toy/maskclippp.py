@@ -19,7 +19,7 @@ def get_config() -> Config:
     """Queries, values and positions train slowly, the PSM and the strength of masks fast."""
     return Config(
         model=ModelConfig(
-            clip=ClipConfig(variant="vit_toy", position_resize="bicubic_aligned"),
+            clip=ClipConfig(variant="vit_toy_64", position_resize="bicubic_aligned"),
             method=MaskClipPlusPlusConfig(
                 depth=2, psm="linear", num_templates=1, ignore_empty=True, num_truth=8
             ),

@@ -13,29 +13,31 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data.toy_world import scenes, shapes, textures, things, world
+from data.toy_world import scenes, textures, world
+from data.toy_world.canvas import SIZE
 
-CELL = 112
-CAPTION_HEIGHT = 16
+SIDE = SIZE
+CELL = SIDE + 8
+LINE_HEIGHT = 14
 
 
-def thing_picture(thing: int, size: int = 96) -> np.ndarray:
-    """Draws one thing large, in its typical hue, on its home stuff; uint8 [size, size, 3]."""
-    rng = np.random.default_rng([7, thing])
-    look = world.APPEARANCES[thing]
-    pixels = _stuff_pixels(rng, look.home, size)
-    pose = things.Pose(size / 2, size / 2, 0.32 * size, 0.0, 1.0)
-    window, u, v = things.window(pose, size)
-    distance = shapes.SILHOUETTE_FUNCTIONS[look.silhouette](u, v)
-    patch = things.painted(rng, look, look.hue, pose, (u, v, distance))
-    alpha = shapes.coverage(distance, pose.radius)[..., None]
-    pixels[window] += (patch - pixels[window]) * alpha
+def thing_picture(thing: int, seed: int = 7) -> np.ndarray:
+    """Draws one thing large, in its typical hue, on its home stuff; uint8 [128, 128, 3]."""
+    rng = np.random.default_rng([seed, thing])
+    name = world.THING_NAMES[thing]
+    habit = world.HABITS[name]
+    pixels = textures.TEXTURE_FUNCTIONS[world.STUFF_NAMES.index(habit.home)](rng, SIDE)
+    sticker = scenes.drawn(rng, name, habit.hue, 0.8 * SIDE, tilted=False)
+    corner = (SIDE - len(sticker.mask)) // 2
+    place, part = sticker.at(corner, corner, SIDE)
+    pixels[place] = pixels[place] * (1 - part.coverage) + part.colors
     return scenes.lit(rng, pixels)
 
 
-def _stuff_pixels(rng: np.random.Generator, stuff: int, size: int) -> np.ndarray:
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(96 / size)
-    return textures.TEXTURE_FUNCTIONS[stuff](rng, x, y).astype(np.float32)
+def stuff_picture(stuff: int, seed: int = 8) -> np.ndarray:
+    """Draws one stuff, given by its position in `world.STUFF_NAMES`; uint8 [128, 128, 3]."""
+    rng = np.random.default_rng([seed, stuff])
+    return scenes.lit(rng, textures.TEXTURE_FUNCTIONS[stuff](rng, SIDE))
 
 
 def _segment_colors(segment_ids: np.ndarray) -> np.ndarray:
@@ -46,13 +48,14 @@ def _segment_colors(segment_ids: np.ndarray) -> np.ndarray:
 
 def _tile(image: np.ndarray, text: str, width: int = CELL) -> Image.Image:
     lines = textwrap.wrap(text, width // 6)
-    tile = Image.new("RGB", (width, CELL - 12 + CAPTION_HEIGHT * max(1, len(lines))), "white")
+    tile = Image.new("RGB", (width, CELL + LINE_HEIGHT * len(lines)), "white")
     tile.paste(Image.fromarray(image), (4, 2))
-    ImageDraw.Draw(tile).multiline_text((4, 100), "\n".join(lines), fill="black", spacing=2)
+    ImageDraw.Draw(tile).multiline_text((4, CELL - 4), "\n".join(lines), fill="black", spacing=2)
     return tile
 
 
-def _grid(tiles: list[Image.Image], columns: int) -> Image.Image:
+def grid(tiles: list[Image.Image], columns: int) -> Image.Image:
+    """Lays tiles of one width into rows."""
     width, height = tiles[0].width, max(tile.height for tile in tiles)
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (width * columns, height * rows), "white")
@@ -64,13 +67,9 @@ def _grid(tiles: list[Image.Image], columns: int) -> Image.Image:
 def _class_tiles() -> list[Image.Image]:
     tiles = []
     for index, name in enumerate(world.CLASS_NAMES):
-        text = f"[{name}]" if index in world.UNSEEN else name
-        if world.IS_THING[index]:
-            tiles.append(_tile(thing_picture(index), text))
-        else:
-            rng = np.random.default_rng([8, index])
-            pixels = _stuff_pixels(rng, index - len(world.THING_NAMES), 96)
-            tiles.append(_tile(scenes.lit(rng, pixels), text))
+        text, first = f"[{name}]" if index in world.UNSEEN else name, len(world.THING_NAMES)
+        thing = world.IS_THING[index]
+        tiles.append(_tile(thing_picture(index) if thing else stuff_picture(index - first), text))
     return tiles
 
 
@@ -85,8 +84,8 @@ def _scene_tiles(style: scenes.Style, count: int, seed: int) -> list[Image.Image
 
 def contact_sheet(scene_count: int = 15, seed: int = 0) -> Image.Image:
     """Composes the sheet described above."""
-    parts = [_grid(_class_tiles(), 10)]
-    parts += [_grid(_scene_tiles(style, scene_count, seed), 5) for style in ("web", "scene")]
+    parts = [grid(_class_tiles(), 10)]
+    parts += [grid(_scene_tiles(style, scene_count, seed), 5) for style in ("web", "scene")]
     sheet = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)), "white")
     top = 0
     for part in parts:

@@ -1,6 +1,6 @@
 """TFDS builder of the toy world: draws its examples, needs no download.
 
-Run `ovseg data build toy_world --config full` (or `scenes`, without the web split, or `tiny`).
+Run `ovseg data build toy_world --config full` (or `scenes`, or `tiny`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from data.features import segmentation_example, segmentation_features
 from data.segments import Segments
+from data.toy_world.canvas import SIZE
 from data.toy_world.splits import FULL_COUNTS, draw_example
 from ovseg_jax.vocabulary.classes import ClassList, load_preset
 
@@ -25,11 +26,11 @@ class ToyWorldConfig(tfds.core.BuilderConfig):
     """
 
     counts: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(FULL_COUNTS))
-    size: int = 96
+    size: int = SIZE
 
 
-_SCENE_COUNTS = {name: count for name, count in FULL_COUNTS.items() if name != "web"}
-_TINY_COUNTS = {"web": 12, "train": 12, "validation": 6, "test": 6}
+_SCENE_COUNTS = {name: FULL_COUNTS[name] for name in ("train", "validation", "test")}
+_TINY_COUNTS = {"web": 12, "parts": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
 
 
 def class_list(root: str, config: str) -> ClassList:
@@ -39,13 +40,15 @@ def class_list(root: str, config: str) -> ClassList:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Scenes of coloured shapes on patterned regions, with exact masks and captions."""
+    """Scenes of drawn things on drawn ground, with exact masks and captions."""
 
-    VERSION = tfds.core.Version("1.1.0")
-    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "The fields that all sets share."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "2.0.0": "Another world: things drawn from parts, 128 x 128 pixels, parts, all masks.",
+    }
     BUILDER_CONFIGS = [
         ToyWorldConfig(name="full", description="All splits."),
-        ToyWorldConfig(name="scenes", description="Without the web split.", counts=_SCENE_COUNTS),
+        ToyWorldConfig(name="scenes", description="What methods need.", counts=_SCENE_COUNTS),
         ToyWorldConfig(
             name="tiny", description="A handful of each, for tests.", counts=_TINY_COUNTS
         ),

@@ -1,42 +1,38 @@
-"""The classes of the toy world: names, synonyms, looks, and which of them have masks in training.
+"""The classes of the toy world: names, synonyms, colours, homes, and which have masks in training.
 
-40 things stand in 8 rows of 5. The row is the typical body hue; silhouette, emblem hue, emblem
-glyph and home stuff follow from row and column by small modular formulas, so that neighbours in
-one attribute differ in the others. Four pairs look the same and differ only in their home stuff:
-they can be told apart by their surroundings alone. 8 stuff classes are textures.
+40 things are drawn from parts (`drawings`), 8 stuff classes are textures (`textures`). Colour and
+home are habits, not marks: every thing comes in other colours and other places too, and no two
+classes differ by them alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HUES = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black")
+HUE_COLORS = {
+    "red": (0.85, 0.16, 0.16),
+    "green": (0.20, 0.62, 0.25),
+    "blue": (0.16, 0.38, 0.85),
+    "yellow": (0.97, 0.80, 0.16),
+    "purple": (0.56, 0.24, 0.68),
+    "orange": (0.96, 0.52, 0.12),
+    "white": (0.94, 0.94, 0.93),
+    "black": (0.15, 0.15, 0.17),
+    "brown": (0.58, 0.37, 0.20),
+    "grey": (0.62, 0.64, 0.67),
+}
+HUES = tuple(HUE_COLORS)
 
-HUE_COLORS = (
-    (0.84, 0.13, 0.14),
-    (0.14, 0.62, 0.22),
-    (0.14, 0.30, 0.84),
-    (0.96, 0.84, 0.13),
-    (0.56, 0.18, 0.66),
-    (0.96, 0.50, 0.08),
-    (0.95, 0.95, 0.95),
-    (0.10, 0.10, 0.12),
+THING_NAMES = (
+    *("ball", "coin", "clock", "plate", "wheel"),
+    *("box", "book", "radio", "gift", "oven"),
+    *("tent", "pizza", "sail", "cone", "harp"),
+    *("kite", "gem", "sign", "rug", "leaf"),
+    *("boat", "fish", "sledge", "bread", "car"),
+    *("flower", "starfish", "badge", "crab", "spider"),
+    *("plane", "bird", "robot", "fan", "windmill"),
+    *("tower", "lamp", "bottle", "phone", "rocket"),
 )
-
-SILHOUETTES = ("disc", "square", "triangle", "diamond", "ellipse", "star", "plus", "arch")
-GLYPHS = ("dot", "ring", "cross", "bar")
-
-THING_ROWS = (
-    ("ball", "coin", "clock", "plate", "wheel"),
-    ("box", "book", "radio", "gift", "oven"),
-    ("tent", "pizza", "sail", "cone", "harp"),
-    ("kite", "gem", "sign", "rug", "leaf"),
-    ("boat", "fish", "sledge", "bread", "car"),
-    ("flower", "starfish", "badge", "crab", "spider"),
-    ("plane", "bird", "robot", "fan", "windmill"),
-    ("tower", "lamp", "bottle", "phone", "rocket"),
-)
-THING_NAMES = tuple(name for row in THING_ROWS for name in row)
 STUFF_NAMES = ("grass", "water", "sand", "sky", "snow", "brick", "road", "forest")
 
 CLASS_NAMES = THING_NAMES + STUFF_NAMES
@@ -80,58 +76,89 @@ UNSEEN = tuple(CLASS_NAMES.index(name) for name in UNSEEN_NAMES)
 SEEN = tuple(index for index in range(len(CLASS_NAMES)) if index not in UNSEEN)
 """Indices of the classes whose masks are annotated in the training split."""
 
-TWINS = (("ball", "plate"), ("pizza", "harp"), ("boat", "sledge"), ("tower", "phone"))
-"""Pairs with the same look; the second lives on the stuff four further than the first."""
-
 
 @dataclass(frozen=True)
-class Appearance:
-    """How a thing looks and where it lives.
+class Habit:
+    """Where a thing is at home, and its colours.
 
     Attributes:
-        silhouette: Index into `SILHOUETTES`.
-        hue: Typical body hue, index into `HUES`.
-        emblem_hue: Hue of the emblem, index into `HUES`; never the typical body hue.
-        glyph: Shape of the emblem, index into `GLYPHS`.
-        home: Home stuff, index into `STUFF_NAMES`.
+        home: Home stuff, one of `STUFF_NAMES`.
+        hue: Typical body colour, one of `HUES`.
+        others: Further body colours that people would not wonder at.
     """
 
-    silhouette: int
-    hue: int
-    emblem_hue: int
-    glyph: int
-    home: int
+    home: str
+    hue: str
+    others: tuple[str, ...]
 
 
-def _formula(index: int) -> Appearance:
-    row, column = divmod(index, 5)
-    return Appearance(
-        silhouette=(row + 3 * column) % 8,
-        hue=row,
-        emblem_hue=(row + 1 + (column + row) % 7) % 8,
-        glyph=(column + 2 * row) % 4,
-        home=(5 * index + row) % 8,
-    )
+def _habit(text: str) -> Habit:
+    home, hue, *others = text.split()
+    return Habit(home, hue, tuple(others))
 
 
-def _appearances() -> tuple[Appearance, ...]:
-    looks = [_formula(index) for index in range(len(THING_NAMES))]
-    for first, second in TWINS:
-        look = looks[THING_NAMES.index(first)]
-        looks[THING_NAMES.index(second)] = Appearance(
-            look.silhouette, look.hue, look.emblem_hue, look.glyph, (look.home + 4) % 8
-        )
-    return tuple(looks)
+HABITS = {
+    "ball": _habit("grass red blue green yellow purple orange"),
+    "coin": _habit("sand yellow grey brown"),
+    "clock": _habit("brick brown red blue green black white"),
+    "plate": _habit("brick white blue green yellow"),
+    "wheel": _habit("road black brown red"),
+    "box": _habit("road brown grey white blue yellow"),
+    "book": _habit("sand blue red green purple brown orange"),
+    "radio": _habit("sand red black brown grey yellow blue"),
+    "gift": _habit("snow purple red blue green yellow white"),
+    "oven": _habit("brick white black grey red"),
+    "tent": _habit("grass green orange blue red yellow brown"),
+    "pizza": _habit("forest yellow orange red"),
+    "sail": _habit("water white red blue yellow orange"),
+    "cone": _habit("road orange red yellow green"),
+    "harp": _habit("grass yellow brown orange"),
+    "kite": _habit("sky purple red yellow green orange blue"),
+    "gem": _habit("sand blue red green purple white"),
+    "sign": _habit("road red blue yellow green white"),
+    "rug": _habit("grass red blue green brown purple"),
+    "leaf": _habit("forest green orange red yellow brown"),
+    "boat": _habit("water brown white red blue green"),
+    "fish": _habit("water orange blue yellow red green grey"),
+    "sledge": _habit("snow brown red blue"),
+    "bread": _habit("forest brown orange yellow"),
+    "car": _habit("road blue red yellow green white black grey"),
+    "flower": _habit("grass red yellow purple white blue orange"),
+    "starfish": _habit("water orange red purple yellow blue"),
+    "badge": _habit("brick blue red yellow purple green"),
+    "crab": _habit("sand red orange brown blue"),
+    "spider": _habit("forest black brown grey red"),
+    "plane": _habit("sky white grey blue red yellow"),
+    "bird": _habit("sky blue red yellow black white brown green"),
+    "robot": _habit("snow grey red blue yellow green"),
+    "fan": _habit("brick white blue black grey red"),
+    "windmill": _habit("grass white brown red grey"),
+    "tower": _habit("snow grey brown white red"),
+    "lamp": _habit("forest yellow red green blue white"),
+    "bottle": _habit("water green brown blue red"),
+    "phone": _habit("brick black white red blue green"),
+    "rocket": _habit("sky white red grey blue yellow"),
+}
+"""One `Habit` per thing: about five residents to each stuff."""
 
 
-APPEARANCES = _appearances()
-"""One `Appearance` per thing, in the order of `THING_NAMES`."""
-
-TWIN_INDICES = frozenset(THING_NAMES.index(name) for pair in TWINS for name in pair)
-"""Things that may only be drawn at home, because nothing else tells them apart."""
+_ODD_PLURALS = {
+    "box": "boxes",
+    "dish": "dishes",
+    "penny": "pennies",
+    "leaf": "leaves",
+    "loaf": "loaves",
+    "fish": "fish",
+    "starfish": "starfish",
+}
 
 
 def class_names(index: int) -> tuple[str, ...]:
     """Returns all names of class `index`; the first is the one in `CLASS_NAMES`."""
     name = CLASS_NAMES[index]
     return (name, *SYNONYMS.get(name, ()))
+
+
+def plural(name: str) -> str:
+    """Returns what several of a thing are called."""
+    return _ODD_PLURALS.get(name, f"{name}s")

@@ -10,10 +10,13 @@ from PIL import Image
 
 from ovseg_jax.inputs.listing import list_photos
 
-SEEDS, SCALE = (2, 3, 5), 4
+SEEDS, SCALE = (1, 2, 3), 4
 MOST = 12
 """Pictures of a folder that the page offers."""
-TOY_WORDS = "ball; boat, ship; tower; grass, lawn; sky; water"
+TOY_WORDS = (
+    "phone; bread, loaf; plate, dish; tower; kite; ball; harp; book; fish; sail; "
+    "brick; forest; grass, lawn; water, sea"
+)
 
 
 class Example(NamedTuple):

@@ -53,7 +53,7 @@ def test_a_split_is_chosen_where_none_is_named(tmp_path, capsys):
     options = ["--config", "validation", "--data-dir", str(tmp_path / "records")]
     arguments = ["coco_stuff", str(place), *options, "--out", str(tmp_path / "sheet.jpg")]
     assert main(["data", "show", *arguments]) == 0
-    assert "validation: 3 photos, 10 segments" in capsys.readouterr().out
+    assert "validation: 3 photos, 13 segments" in capsys.readouterr().out
     assert Image.open(tmp_path / "sheet.jpg").format == "JPEG"
 
 

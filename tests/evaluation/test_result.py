@@ -104,7 +104,7 @@ def test_the_worst_photos_come_first_with_their_labels(result):
     scores = [photo.score for photo in result.worst]
     assert len(scores) == 6 and scores == sorted(scores) and result.worst_by == "mIoU"
     for photo in result.worst:
-        assert photo.image.shape[:2] == photo.truth.shape == photo.predicted.shape == (96, 96)
+        assert photo.image.shape[:2] == photo.truth.shape == photo.predicted.shape == (128, 128)
         known = photo.truth >= 0
         iou = [
             (photo.truth == c)[known & (photo.predicted == c)].sum()
@@ -119,7 +119,7 @@ def test_photos_of_their_own_size_are_counted_alike(scored, result):
     assert photo.photos.names == result.photos.names
     sums = photo.photos.sums["semantic"].total(np.ones((1, 6)), 48)
     assert semantic.mean_of_sums(sums)[0] == pytest.approx(photo.table["semantic/mIoU"])
-    assert {worst.image.shape for worst in photo.worst} == {(96, 96, 3)}
+    assert {worst.image.shape for worst in photo.worst} == {(128, 128, 3)}
 
 
 def test_without_masks_of_a_photo_nothing_is_kept(scored):

@@ -84,14 +84,14 @@ def test_a_generator_of_a_fixed_list_is_scored_by_that_list_alone(toy):
 
 def test_both_protocols_agree_where_nothing_is_resized(toy, in_frame):
     scores, card = run(toy, protocol="photo")
-    assert "short side 96" in card.resize and "padded to multiples of 32" in card.resize
+    assert "short side 128" in card.resize and "padded to multiples of 32" in card.resize
     assert card.ensemble == "none: the masks bring no classifier"
     for name, value in in_frame[0].items():
         np.testing.assert_allclose(scores[name], value, rtol=1e-5, err_msg=name)
 
 
 def test_photos_are_scored_at_their_own_size(toy):
-    """The network sees 64 pixels, the truth keeps its 96, and masks still lie on it."""
+    """The network sees 64 pixels, the truth keeps its 128, and masks still lie on it."""
     from ovseg_jax.inputs.datasets import decode, open_split
 
     inference = InferenceConfig(short_side=64, long_side=64)

@@ -35,7 +35,7 @@ def check_pages(out, photos, pictures=3):
         assert json.loads((out / f"{name}.json").read_text())["protocol"]["images"] == count
         page = (out / f"{name}.html").read_text()
         assert page.count("<figure") == pictures * count
-        assert "http" not in page
+        assert "://" not in page  # "http" alone may stand in a picture's base64
 
 
 @pytest.mark.parametrize("suite", ["open_vocabulary", "mask_accuracy"])

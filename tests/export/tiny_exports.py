@@ -128,7 +128,8 @@ class Answers:
 
     def inputs(self, pixels, masks=None):
         """What the image part gets for a photo."""
-        frame = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+        side = self.model.config.inference.short_side
+        frame = np.zeros((1, side, side, 3), np.uint8)
         image = self.engine.encode(pixels)
         frame[0, : image.prepared.size[0], : image.prepared.size[1]] = image.prepared.frame[
             : image.prepared.size[0], : image.prepared.size[1]

@@ -24,7 +24,7 @@ def model():
     from ovseg_jax.loading import build
 
     config, params = load_weights(CLIP)
-    method = build.method(dataclasses.replace(config, method=MaskCroppingConfig(crop_size=96)))
+    method = build.method(dataclasses.replace(config, method=MaskCroppingConfig(crop_size=64)))
     opened = dataclasses.replace(api.load_segmenter(CLIP).model, method=method, params=params)
     return Segmenter(opened)
 
@@ -38,7 +38,7 @@ def scene():
 
 def test_scores_are_those_of_the_method_and_of_any_portion(model, scene):
     pixels, masks = scene
-    score = CropScorer(model.engine, crop_size=96)
+    score = CropScorer(model.engine, crop_size=64)
     nouns = ["ball", "grass", "sky", "crab"]
     cosines = score(pixels, np.concatenate([masks] * 3), nouns)
     assert cosines.shape == (3 * len(masks), 4)
@@ -56,7 +56,7 @@ def test_scores_are_those_of_the_method_and_of_any_portion(model, scene):
 
 
 def test_nouns_are_embedded_once(model, monkeypatch):
-    score = CropScorer(model.engine, crop_size=96)
+    score = CropScorer(model.engine, crop_size=64)
     rows = score.embed_nouns(["ball", "crab"])
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
     monkeypatch.setattr(module, "embed_names", None)
@@ -67,11 +67,11 @@ def test_large_photos_are_scored_smaller(model, scene, monkeypatch):
     pixels, masks = scene
     large = np.repeat(np.repeat(pixels, 2, 0), 2, 1)
     larger = np.repeat(np.repeat(masks, 2, 1), 2, 2)
-    monkeypatch.setattr(module, "LONGEST_SIDE", 96)
-    score = CropScorer(model.engine, crop_size=96)
-    assert module._scored_size((192, 192)) == (96, 96)
+    monkeypatch.setattr(module, "LONGEST_SIDE", 128)
+    score = CropScorer(model.engine, crop_size=64)
+    assert module._scored_size((256, 256)) == (128, 128)
     assert module._scored_size((50, 20)) == (50, 20)
-    small = resize_image(large, (96, 96)), np.stack([shrink_mask(m, (96, 96)) for m in larger])
+    small = resize_image(large, (128, 128)), np.stack([shrink_mask(m, (128, 128)) for m in larger])
     np.testing.assert_array_equal(score.embed_masks(large, larger), score.embed_masks(*small))
     empty = score.embed_masks(pixels, np.zeros_like(masks[:1]))
     np.testing.assert_array_equal(empty, np.zeros_like(jnp.asarray(empty)))

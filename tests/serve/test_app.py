@@ -25,7 +25,7 @@ def ask(client, photo, **question):
 def photo(client, scene):
     sent = add(client, scene, **{"X-File-Name": "my%20scene.png"})
     assert sent.status_code == 201, sent.text
-    assert (sent.json()["name"], sent.json()["width"]) == ("my scene.png", 384)
+    assert (sent.json()["name"], sent.json()["width"]) == ("my scene.png", 512)
     return sent.json()["photo"]
 
 
@@ -64,13 +64,13 @@ def test_the_files_of_an_answer(client, photo):
         for name in ("overlay.png", "labels.png", "answer.json")
     }
     labels = Image.open(io.BytesIO(got["labels.png"].content))
-    assert labels.size == (384, 384) and labels.mode == "L"
-    assert Image.open(io.BytesIO(got["overlay.png"].content)).width > 384
+    assert labels.size == (512, 512) and labels.mode == "L"
+    assert Image.open(io.BytesIO(got["overlay.png"].content)).width > 512
     record = got["answer.json"].json()
     assert record["image"]["file"] == "my scene.png" and record["settings"]["task"] == "panoptic"
     assert client.post(f"/api/photos/{photo}/files/etc", json=question).status_code == 404
     picture = client.get(f"/api/photos/{photo}/picture")
-    assert Image.open(io.BytesIO(picture.content)).size == (384, 384)
+    assert Image.open(io.BytesIO(picture.content)).size == (512, 512)
 
 
 def test_a_photo_stays_with_who_knows_its_number_until_it_is_dropped(client, scene):
@@ -153,7 +153,7 @@ def test_lists_and_examples(client):
     assert ade["classes"] == 150 and ade["words"].count(";") == 149
     assert client.get("/api/presets/etc").status_code == 400
     (example,) = client.get("/api/examples").json()
-    assert "boat, ship" in example["words"]
+    assert "plate, dish" in example["words"]
     assert client.get("/api/examples/0").headers["content-type"] == "image/png"
     assert client.get("/api/examples/1").status_code == 404
     assert client.get("/api/status").json() == {"doing": "", "waiting": 0}

@@ -13,5 +13,5 @@ def test_its_masks_are_read_with_its_photo(tmp_path):
     found = load_masks(tmp_path / "masks.json", photo)
     _, masks, names = draw_scene.draw(draw_scene.SEED)
     assert (found.masks == masks).all() and len(names) == len(masks)
-    assert Image.open(tmp_path / "photo.png").size == (384, 384)
+    assert Image.open(tmp_path / "photo.png").size == (512, 512)
     assert len(list((tmp_path / "photos").iterdir())) == 5

@@ -42,7 +42,7 @@ def config(tiny_config):
     )
     model = dataclasses.replace(
         PUBLISHED.model,
-        clip=ClipConfig(variant="convnext_toy"),
+        clip=ClipConfig(variant="convnext_toy_128"),
         generator=generator,
         method=method,
         templates="single",

@@ -36,7 +36,7 @@ def test_an_experiment_in_order(capsys):
         "mask_adapter on convnext_toy",
         "toy_world48: 48 classes",
         "1 template",
-        "16 images of 96 x 96, up to 12 segments each; 2 on each of 8 devices",
+        "16 images of 128 x 128, up to 12 segments each; 2 on each of 8 devices",
         "cosine: ",
         "traced; logs finite, gradient_norm, ",
         "nothing stands in the way",

@@ -67,7 +67,7 @@ def test_an_accelerator_gets_grouped_convolutions_and_products_and_a_cpu_shifts_
         name: traced.lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda", "tpu")
     }
     for name in ("cuda", "tpu"):
-        assert widest_group(text[name]) == 96, "one group per channel"
+        assert widest_group(text[name]) == 128, "one group per channel"
         assert "popcnt" not in text[name] and "xbf16>" in text[name]
     assert widest_group(text["cpu"]) == 1
     assert "popcnt" in text["cpu"] and "xbf16>" not in text["cpu"]
@@ -93,7 +93,7 @@ def test_the_compiler_for_tpus_keeps_them():
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    assert widest_group(done.stdout) == 96, "one group per channel"
+    assert widest_group(done.stdout) == 128, "one group per channel"
     assert "popcnt" not in done.stdout and "population-count" not in done.stdout
 
 

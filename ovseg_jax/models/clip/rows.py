@@ -191,8 +191,25 @@ _SIGLIP = {
     for name, (visual, text) in siglip_towers().items()
 }
 
-# Ours, of about a million parameters, dense maps at stride 8, trained on the toy world.
+# Ours, of about a million parameters and dense maps at stride 8. Those of 128 pixels are trained on
+# the toy world; the smaller ones serve tests and small experiments.
 _TOY = {
+    "convnext_toy_128": Variant(
+        visual=ConvNeXtTower(
+            dims=(48, 128), depths=(2, 4), kernels=(3, 3), embedding_dim=96, layer_scale_init=0.1
+        ),
+        text=_toy_text(96),
+        image_size=128,
+        tokenizer="hash",
+    ),
+    "vit_toy_64": Variant(
+        visual=VisionTransformer(
+            image_size=64, patch=8, width=128, layers=4, heads=4, embedding_dim=96
+        ),
+        text=_toy_text(96),
+        image_size=64,
+        tokenizer="hash",
+    ),
     "convnext_toy": Variant(
         visual=ConvNeXtTower(
             dims=(32, 96), depths=(1, 2), kernels=(3, 3), embedding_dim=96, layer_scale_init=0.1

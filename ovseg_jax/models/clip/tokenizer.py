@@ -91,7 +91,7 @@ class HashTokenizer:
 
     trims = True
 
-    def __init__(self, vocab_size: int = 4096, context_length: int = 32, salt: str = "18:"):
+    def __init__(self, vocab_size: int = 4096, context_length: int = 32, salt: str = "2530:"):
         self.vocab_size = vocab_size
         self.context_length, self.room = context_length, context_length - 2
         self.key = f"hash:{vocab_size}:{context_length}:{salt}"
