@@ -76,7 +76,8 @@ def test_the_files_of_an_answer(client, photo):
 def test_a_photo_stays_with_who_knows_its_number_until_it_is_dropped(client, scene):
     one, other = (add(client, scene).json()["photo"] for _ in range(2))
     assert one != other and len(one) >= 20
-    assert client.get("/api/photos/" + one[:-1] + "x/picture").status_code == 404
+    nearly = one[:-1] + ("y" if one.endswith("x") else "x")
+    assert client.get(f"/api/photos/{nearly}/picture").status_code == 404
     assert client.delete(f"/api/photos/{one}").status_code == 204
     gone = ask(client, one)
     assert gone.status_code == 404 and "send it again" in gone.json()["error"]
