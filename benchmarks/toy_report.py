@@ -21,6 +21,9 @@ TEST_SCENES = 400
 SCALE = 4
 """How much larger than the toy world pictures are drawn."""
 
+WORDS_SCENE = 2
+"""Test scene that the user's words are tried on; the demo's own words name what it shows."""
+
 Row = tuple[str, str, dict[str, float]]
 """Method, CLIP it stands on, scores as fractions."""
 
@@ -153,7 +156,7 @@ def _enlarged(
 
 def segment_scene(config: Config, workdir: Path, words: str, folder: Path) -> None:
     """Segments one scene with given words as `ovseg segment` does, from pixels if it can."""
-    image, masks, _ = _enlarged(*scene(config, 2))
+    image, masks, _ = _enlarged(*scene(config, WORDS_SCENE))
     segmenter = _segmenter(config, workdir)
     segmenter.set_vocabulary(words)
     given = None if segmenter.makes_masks else masks

@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from data.ade20k_full.ade20k_full_dataset_builder import as_published
+from data.dummy_scenes import draw_upper_part
 from data.segments import pack
-from data.toy_world.scenes import Scene, make_scene
+from data.toy_world.scenes import Scene
 from ovseg_jax.vocabulary.classes import load_preset
 
 HEIGHT, WIDTH = 48, 64
@@ -44,15 +45,7 @@ def main(folder: Path) -> None:
 
 def _photo(split: str, index: int) -> dict[str, Any]:
     """Draws a scene and says what is in it, by the numbers of the two sets."""
-    scene = make_scene(
-        np.random.default_rng([37, list(PHOTOS).index(split), index]), "scene", WIDTH
-    )
-    scene = Scene(
-        scene.image[:HEIGHT],
-        scene.segment_ids[:HEIGHT],
-        scene.categories,
-        scene.captions,
-    )
+    scene = draw_upper_part([37, list(PHOTOS).index(split), index], HEIGHT, WIDTH)
     image = scene.image if index != 1 else np.asarray(Image.fromarray(scene.image).convert("L"))
     numbers = np.array([0, *(_class_of(category) + 1 for category in scene.categories)])
     labels = numbers[scene.segment_ids]

@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from data.dummy_scenes import draw_upper_part
 from data.pascal_context.orders import RAW_59
 from data.segments import pack
-from data.toy_world.scenes import Scene, make_scene
+from data.toy_world.scenes import Scene
 
 HEIGHT, WIDTH = 48, 64
 PHOTOS = {"train": 3, "val": 2}
@@ -41,11 +42,7 @@ def main(folder: Path) -> None:
 
 def scene_of(phase: str, index: int) -> Scene:
     """Returns the toy scene that a photo shows."""
-    scene = make_scene(
-        np.random.default_rng([51, list(PHOTOS).index(phase), index]), "scene", WIDTH
-    )
-    parts = scene.image[:HEIGHT], scene.segment_ids[:HEIGHT]
-    return Scene(*parts, scene.categories, scene.captions)
+    return draw_upper_part([51, list(PHOTOS).index(phase), index], HEIGHT, WIDTH)
 
 
 def stems(phase: str) -> list[str]:
