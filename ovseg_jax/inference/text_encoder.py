@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from ovseg_jax.foundation.typing import Text
 from ovseg_jax.inference.model import Model
 from ovseg_jax.inference.results import SegmenterError
+from ovseg_jax.inference.unlearned_words import warn_of_unlearned
 from ovseg_jax.inference.words import Words, choose_words
 from ovseg_jax.vocabulary.classes import ClassList, read_words, seen_mask
 from ovseg_jax.vocabulary.given_words import AnyWords
@@ -68,13 +69,14 @@ class TextEncoder:
         return words
 
     def check(self, classes: ClassList, templates: str = "") -> None:
-        """Refuses what the tokenizer cannot tell apart, and warns of names that it cuts.
+        """Refuses what the tokenizer cannot tell apart; warns of names cut short or never learned.
 
         Raises:
             ovseg_jax.vocabulary.classes.VocabularyError: Two classes are the same to the tokenizer.
         """
         prompts = find_templates(templates or self.model.templates)
         check_tokens(classes, prompts, None if self.model.is_closed else self.model.tokenizer)
+        warn_of_unlearned(classes, self.model)
 
     def embed(
         self,

@@ -186,7 +186,10 @@ def find_weights(directory: Path | str) -> Path:
         if (candidate / CONFIG).exists() and _holds_arrays(candidate):
             return candidate
     if not folder.exists():
-        raise WeightsError(f"{directory} does not exist; give a weights directory or a run")
+        raise WeightsError(
+            f"{directory} does not exist; give a weights directory, a run, hf:OWNER/REPO@REVISION, "
+            "or a name that `ovseg models` lists"
+        )
     if (folder / CHECKPOINTS).is_dir():
         raise WeightsError(
             f"{directory} is a run that has not come to its end, so it holds no weights yet; "

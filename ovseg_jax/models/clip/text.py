@@ -10,6 +10,9 @@ from ovseg_jax.foundation.errors import ModelError
 from ovseg_jax.models.layers import LayerNorm, gelu, quick_gelu
 from ovseg_jax.models.transformer import TransformerBlock, clip_block
 
+TOKEN_DEVIATION = 0.02
+"""Standard deviation of token embeddings before training."""
+
 
 class TextTower(nn.Module):
     """Token and position embeddings, pre-norm causal blocks, final norm, projection.
@@ -51,7 +54,9 @@ class TextTower(nn.Module):
                 f"texts of {tokens.shape[1]} tokens, but the context is {self.context_length}; "
                 "use the tokenizer of this variant"
             )
-        table = self.param("token_embedding", normal(0.02), (self.vocab_size, self.width))
+        table = self.param(
+            "token_embedding", normal(TOKEN_DEVIATION), (self.vocab_size, self.width)
+        )
         positions = self.param(
             "position_embedding", normal(0.01), (self.context_length, self.width)
         )

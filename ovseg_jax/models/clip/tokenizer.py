@@ -105,7 +105,11 @@ class HashTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the ids of each text in full, without start and end."""
-        return [[self.word_id(word) for word in re.findall(r"\w+", clean(t))] for t in texts]
+        return [[self.word_id(word) for word in self.words(text)] for text in texts]
+
+    def words(self, text: str) -> list[str]:
+        """Returns the lower-case words of a text; what is between them is dropped."""
+        return re.findall(r"\w+", clean(text))
 
     def word_id(self, word: str) -> int:
         """Returns the id of one lower-case word."""
